@@ -1,0 +1,3 @@
+// Declarations of the activation family.
+
+export const activationOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the control family.
+
+export const controlOps = {} as const;

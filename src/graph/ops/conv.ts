@@ -1,0 +1,3 @@
+// Declarations of the conv family.
+
+export const convOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the indexing family.
+
+export const indexingOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the math family.
+
+export const mathOps = {} as const;

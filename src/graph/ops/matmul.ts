@@ -1,0 +1,3 @@
+// Declarations of the matmul family.
+
+export const matmulOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the ml family.
+
+export const mlOps = {} as const;

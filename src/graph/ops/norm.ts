@@ -1,0 +1,3 @@
+// Declarations of the norm family.
+
+export const normOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the quant family.
+
+export const quantOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the random family.
+
+export const randomOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the recurrent family.
+
+export const recurrentOps = {} as const;

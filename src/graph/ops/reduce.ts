@@ -1,0 +1,3 @@
+// Declarations of the reduce family.
+
+export const reduceOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the sequence family.
+
+export const sequenceOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the shape family.
+
+export const shapeOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the signal family.
+
+export const signalOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the string family.
+
+export const stringOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the training family.
+
+export const trainingOps = {} as const;

@@ -1,0 +1,3 @@
+// Declarations of the vision family.
+
+export const visionOps = {} as const;
