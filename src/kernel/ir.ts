@@ -1,0 +1,127 @@
+// The kernel IR: loops, locals and buffers, with scalar or vector expressions. It is what a schedule produces and a renderer prints.
+// It knows nothing of graphs, operators or chips.
+//
+// Storage and compute types differ: a buffer may hold any dtype, an expression is one of the compute types. A load widens (i8 → i32,
+// f16 → f32, bool → bool), a store narrows (integers wrap, floats round to nearest even). Arithmetic that must be exact in a narrow
+// dtype is followed by `narrow`, which rounds or wraps within the compute type. Vectors have 32-bit lanes only (f32, i32, u32, bool);
+// everything else is scalar.
+import type { DType, NumericDType } from '../core/dtype.ts';
+
+/** `index` is the machine's address arithmetic: 64-bit native, 32-bit in wasm. Loop variables and buffer positions are of it. */
+export type ComputeDType = 'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64' | 'bool' | 'index';
+
+export interface ExprType {
+  readonly dtype: ComputeDType;
+  /** 1 for a scalar. */
+  readonly lanes: number;
+}
+
+/** neg, abs: any number. floor…rint, sqrt: floats. not: bool. bitNot: integers. The rest is mathematics that `expandMath` may replace. */
+export type UnaryFn =
+  | 'neg' | 'abs' | 'floor' | 'ceil' | 'rint' | 'trunc' | 'sqrt' | 'not' | 'bitNot'
+  | 'exp' | 'log' | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan' | 'sinh' | 'cosh' | 'tanh' | 'asinh' | 'acosh' | 'atanh' | 'erf';
+
+/**
+ * div: truncating on integers (the schedule guards zero divisors). rem: C's % on integers, fmod on floats. min, max: on floats `a < b ? a : b` and `a > b ? a : b` (no
+ * NaN promise; the schedule adds it). and, or, xor: bool or integers. shl, shr: the count is below the width; shr is arithmetic on
+ * signed types. pow: floats.
+ */
+export type BinaryFn = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'min' | 'max' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'pow';
+export type CompareFn = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
+
+export type Expr =
+  | { readonly kind: 'const'; readonly type: ExprType; readonly value: number | bigint }
+  /** A loop variable, or a local declared by `let`. */
+  | { readonly kind: 'var'; readonly type: ExprType; readonly name: string }
+  /** `type.lanes` consecutive elements from `index` (in elements of the buffer's dtype). */
+  | { readonly kind: 'load'; readonly type: ExprType; readonly buffer: string; readonly index: Expr }
+  | { readonly kind: 'unary'; readonly type: ExprType; readonly fn: UnaryFn; readonly x: Expr }
+  | { readonly kind: 'binary'; readonly type: ExprType; readonly fn: BinaryFn; readonly a: Expr; readonly b: Expr }
+  /** Type bool, lanes of the operands. */
+  | { readonly kind: 'compare'; readonly type: ExprType; readonly fn: CompareFn; readonly a: Expr; readonly b: Expr }
+  | { readonly kind: 'select'; readonly type: ExprType; readonly condition: Expr; readonly a: Expr; readonly b: Expr }
+  /** a·b + c, fused where the machine can, f32 or f64. */
+  | { readonly kind: 'fma'; readonly type: ExprType; readonly a: Expr; readonly b: Expr; readonly c: Expr }
+  /** Conversion by value. Float to integer truncates; NaN and out of range give any value, never a trap. */
+  | { readonly kind: 'cast'; readonly type: ExprType; readonly x: Expr }
+  /** The same bits, the same width. */
+  | { readonly kind: 'bitcast'; readonly type: ExprType; readonly x: Expr }
+  /** Rounds (f16, bf16) or wraps (i8, u8, i16, u16) to what storing and loading as `to` would give. */
+  | { readonly kind: 'narrow'; readonly type: ExprType; readonly to: DType; readonly x: Expr }
+  | { readonly kind: 'splat'; readonly type: ExprType; readonly x: Expr }
+  /** A vector of scalars. */
+  | { readonly kind: 'pack'; readonly type: ExprType; readonly items: readonly Expr[] }
+  /** One lane as a scalar. */
+  | { readonly kind: 'extract'; readonly type: ExprType; readonly x: Expr; readonly lane: number }
+  /** The lanes of a vector combined into a scalar, pairwise. */
+  | { readonly kind: 'across'; readonly type: ExprType; readonly fn: 'add' | 'mul' | 'min' | 'max' | 'and' | 'or'; readonly x: Expr };
+export type ExprKind = Expr['kind'];
+
+export type Stmt =
+  /** for (var = from; var < to; var += step); `from`, `to` are of type index, step a positive number. `unroll` asks the renderer to. */
+  | { readonly kind: 'for'; readonly var: string; readonly from: Expr; readonly to: Expr; readonly step: number; readonly unroll?: boolean; readonly body: readonly Stmt[] }
+  /** Declares a local, visible to the end of the enclosing block; `assign` may change it. */
+  | { readonly kind: 'let'; readonly name: string; readonly value: Expr }
+  | { readonly kind: 'assign'; readonly name: string; readonly value: Expr }
+  | { readonly kind: 'store'; readonly buffer: string; readonly index: Expr; readonly value: Expr }
+  | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] };
+export type StmtKind = Stmt['kind'];
+
+export interface BufferParam {
+  /** Unique in the kernel; made by the schedule (b0, b1, …), never from a model. */
+  readonly name: string;
+  readonly dtype: NumericDType;
+  readonly access: 'read' | 'write' | 'readwrite';
+  readonly elements: number;
+}
+
+export interface ScratchBuffer {
+  readonly name: string;
+  readonly dtype: NumericDType;
+  readonly elements: number;
+}
+
+/** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread. */
+export interface Kernel {
+  readonly name: string;
+  readonly params: readonly BufferParam[];
+  /** Private to a thread, contents undefined at the start of each grid step. 64-byte aligned. */
+  readonly scratch: readonly ScratchBuffer[];
+  readonly grid: { readonly var: string; readonly extent: number };
+  readonly body: readonly Stmt[];
+  /** For profiles and `explain`. */
+  readonly cost: { readonly flops: number; readonly bytes: number };
+}
+
+/** A position in one of the memory blocks a program is called with. */
+export interface BufferRef {
+  /** Index in the table of base pointers: 0 arena, 1 weights, then the buffers bound to this call. */
+  readonly base: number;
+  readonly offsetBytes: number;
+}
+
+export interface KernelCall {
+  /** Index in `KernelModule.kernels`. */
+  readonly kernel: number;
+  readonly args: readonly BufferRef[];
+}
+
+/**
+ * All kernels of a plan and the order they run in. `run` is executed as a whole (each call ends before the next begins); `init` calls
+ * are executed one at a time at load, each with its own buffers bound.
+ */
+export interface KernelModule {
+  readonly kernels: readonly Kernel[];
+  readonly init: readonly KernelCall[];
+  readonly run: readonly KernelCall[];
+}
+
+export const ARENA_BASE = 0;
+export const WEIGHTS_BASE = 1;
+/** The first base index of inputs, then outputs (in `run`), or of staged constants (in `init`). */
+export const BOUND_BASE = 2;
+
+/** Bytes of scratch one thread needs for any kernel of the module, each buffer aligned to 64. */
+export function scratchBytes(kernel: Kernel, bytesOf: (dtype: NumericDType) => number): number {
+  return kernel.scratch.reduce((sum, s) => sum + Math.ceil((s.elements * bytesOf(s.dtype)) / 64) * 64, 0);
+}

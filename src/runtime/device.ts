@@ -1,0 +1,116 @@
+// What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
+import type { DType } from '../core/dtype.ts';
+import type { KernelModule } from '../kernel/ir.ts';
+
+/** Facts of a machine that a schedule of the `simd` family asks for. */
+export interface SimdFacts {
+  /** f32 lanes of one vector register. */
+  readonly vectorLanes: number;
+  readonly vectorRegisters: number;
+  readonly fma: boolean;
+  readonly l1Bytes: number;
+  readonly l2Bytes: number;
+  /** Bytes of a memory address: bounds every buffer. */
+  readonly pointerBytes: 4 | 8;
+}
+
+export interface Capabilities {
+  /** dtypes that buffers of kernels may have. */
+  readonly storage: readonly DType[];
+  readonly simd: SimdFacts;
+  /** Largest single buffer, bytes. */
+  readonly maxBufferBytes: number;
+}
+
+/** Rendered source, or machine code where the renderer encodes it itself. */
+export interface Source {
+  readonly language: string;
+  /** Units that compile on their own and link together. Text, or bytes of an encoded module. */
+  readonly units: readonly (string | Uint8Array)[];
+}
+
+/** What a compiler made: enough to load it here or elsewhere. Plain data, part of a saved ExecutionPlan. */
+export interface Binary {
+  /** What the bytes are: 'elf-x86-64', 'wasm', … A device refuses a format that is not its own. */
+  readonly format: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Renderer {
+  render(module: KernelModule): Source;
+  /** One kernel alone, for people to read. */
+  renderKernel(module: KernelModule, kernel: number): string;
+}
+
+export interface CompileReport {
+  readonly binary: Binary;
+  /** Whether the binary came from the cache. */
+  readonly cached: boolean;
+}
+
+export interface Compiler {
+  compile(source: Source): Promise<CompileReport>;
+}
+
+/** A block of device memory. */
+export interface Buffer {
+  readonly bytes: number;
+  dispose(): void;
+}
+
+/** A loaded binary. */
+export interface Program {
+  dispose(): void;
+}
+
+export interface DeviceLimits {
+  readonly threads: number;
+  readonly maxBufferBytes: number;
+}
+
+export interface Device {
+  readonly limits: DeviceLimits;
+  /** Uninitialised memory, 64-byte aligned. */
+  allocate(bytes: number): Buffer;
+  /**
+   * A buffer over host memory without a copy, where the device can read and write it; undefined where it cannot. Valid until the
+   * buffer is disposed; the caller keeps `bytes` alive.
+   */
+  wrap(bytes: Uint8Array): Buffer | undefined;
+  load(binary: Binary, module: { readonly scratchBytes: number }): Promise<Program>;
+  createQueue(): Queue;
+  dispose(): void;
+}
+
+/** In order. A call may return before its work is done; `finish` waits for it. */
+export interface Queue {
+  write(target: Buffer, offsetBytes: number, data: Uint8Array): void;
+  read(source: Buffer, offsetBytes: number, into: Uint8Array): void;
+  copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void;
+  /** Runs all `run` calls of the module, or one of its `init` calls, with `bases` as the table of base pointers. */
+  dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void;
+  finish(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Worker threads including the caller's; default: the machine's cores. */
+  readonly threads?: number;
+}
+
+export type Availability = { readonly ok: true; readonly detail: string } | { readonly ok: false; readonly reason: string; readonly hint: string };
+
+export interface Target {
+  /** What users call it: 'cpu', 'wasm'. */
+  readonly name: string;
+  readonly family: 'simd';
+  /** Evidence ladder E0–E4 (docs/architecture.md). */
+  readonly evidence: 'E0' | 'E1' | 'E2' | 'E3' | 'E4';
+  /** For `auto`: higher is taken first. */
+  readonly rank: number;
+  /** Whether it can be used here and now, and why not. Never throws. */
+  probe(): Promise<Availability>;
+  readonly capabilities: Capabilities;
+  createRenderer(): Renderer;
+  createCompiler(): Compiler;
+  openDevice(options?: OpenOptions): Promise<Device>;
+}
