@@ -6,7 +6,7 @@ import { elementCount, sameShape } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
 import { tensorBytes, tensorFrom } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
-import { constantOf, tensorType } from './graph.ts';
+import { constantOf as inlineConstant, tensorType } from './graph.ts';
 import type { Constant, NodeOf, TensorType, Value } from './graph.ts';
 import { inferPrim } from './infer.ts';
 import type { ConcreteType } from './infer.ts';
@@ -51,6 +51,8 @@ export interface Builder extends Elementwise {
   scalar(dtype: NumericDType, value: number | bigint): Operand;
   /** A constant scalar expanded to `shape`. */
   full(dtype: NumericDType, shape: Shape, value: number | bigint): Operand;
+  /** The data of a constant operand, perhaps still in a file; undefined if it depends on an input. */
+  constantOf(x: Operand): Constant | undefined;
   /** The value of a constant operand; undefined if it depends on an input. */
   valueOf(x: Operand): NumericTensor | undefined;
 
@@ -104,7 +106,7 @@ export function createBuilder(fold: Folder): Builder {
     constants.set(value, constant);
     return value;
   };
-  const constant = (tensor: NumericTensor): Operand => stored(constantOf(tensor), `c${constants.size}`);
+  const constant = (tensor: NumericTensor): Operand => stored(inlineConstant(tensor), `c${constants.size}`);
   const valueOf = (x: Operand): NumericTensor | undefined => {
     const tensor = constants.get(x)?.read();
     return tensor === undefined || tensor.dtype === 'string' ? undefined : tensor;
@@ -153,6 +155,7 @@ export function createBuilder(fold: Folder): Builder {
     stored,
     scalar,
     full: (dtype, shape, value) => expand(scalar(dtype, value), shape),
+    constantOf: (x) => constants.get(x),
     valueOf,
     where: (condition, a, b) => one('where', {}, [condition, a, b]),
     cast: (x, to, saturate = true) => (x.dtype === to ? x : one('cast', { to, saturate }, [x])),

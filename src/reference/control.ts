@@ -1,5 +1,140 @@
-// Reference of the control family.
+// If, Loop and Scan, as generators that yield the subgraph to run next and receive its results. So the rules exist once: the
+// interpreter drives them synchronously, an executor may drive them over compiled subgraphs.
+import { AnychipError } from '../core/error.ts';
+import { elementCount, normalizeAxis } from '../core/shape.ts';
+import { createTensor, numberReader, reshaped, scalar, stringTensor } from '../core/tensor.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { isTensor } from '../graph/graph.ts';
+import type { Graph, HostValue, Node, NodeOf } from '../graph/graph.ts';
 import type { controlOps } from '../graph/ops/control.ts';
-import type { Evaluations } from './evaluate.ts';
+import type { OpName } from '../graph/ops.ts';
+import { optionalAt, numericAt, tensorAt } from './evaluate.ts';
+import type { EvaluateContext, Evaluations } from './evaluate.ts';
 
-export const controlEvaluations: Evaluations<keyof typeof controlOps> = {};
+export interface SubgraphCall {
+  readonly graph: Graph;
+  readonly inputs: readonly HostValue[];
+}
+export type ControlSteps = Generator<SubgraphCall, readonly HostValue[], readonly HostValue[]>;
+type ControlOp = keyof typeof controlOps;
+type ControlRules = { readonly [O in ControlOp]: (node: NodeOf<O>, inputs: readonly HostValue[]) => ControlSteps };
+
+const truth = (value: HostValue | undefined): boolean => {
+  if (value === undefined || value === null || !isTensor(value) || value.data.length !== 1) {
+    throw new AnychipError('shape', 'a condition that is not one bool', { hint: 'Conditions of If and Loop hold exactly one element.' });
+  }
+  return value.data[0] === 1;
+};
+
+/** Joins equally shaped tensors along a new axis. */
+function stack(slices: readonly Tensor[], axis: number, like: Tensor | undefined): Tensor {
+  const shape = (slices[0] ?? like)?.shape ?? [];
+  const at = normalizeAxis(axis, shape.length + 1);
+  const outShape = [...shape.slice(0, at), slices.length, ...shape.slice(at)];
+  const inner = elementCount(shape.slice(at));
+  const outer = elementCount(shape.slice(0, at));
+  if (slices.some((s) => s.shape.length !== shape.length || s.shape.some((d, i) => d !== shape[i]))) {
+    throw new AnychipError('shape', 'a scan output whose shape changes from step to step', { hint: 'Scan outputs must have one shape in all iterations.' });
+  }
+  const dtype = (slices[0] ?? like)?.dtype ?? 'f32';
+  if (dtype === 'string') {
+    const data: string[] = [];
+    for (let o = 0; o < outer; o++) for (const s of slices) if (s.dtype === 'string') data.push(...s.data.slice(o * inner, (o + 1) * inner));
+    return stringTensor(outShape, data);
+  }
+  const out = createTensor(dtype, outShape);
+  let position = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const s of slices) for (let i = 0; i < inner; i++) if (s.dtype !== 'string') out.data[position++] = s.data[o * inner + i]!;
+  }
+  return out;
+}
+
+/** Element `i` along `axis`, that axis removed. */
+function sliceAlong(x: Tensor, axis: number, i: number): Tensor {
+  const shape = [...x.shape.slice(0, axis), ...x.shape.slice(axis + 1)];
+  const inner = elementCount(x.shape.slice(axis + 1));
+  const outer = elementCount(x.shape.slice(0, axis));
+  const length = x.shape[axis]!;
+  if (x.dtype === 'string') {
+    return stringTensor(shape, Array.from({ length: outer * inner }, (_, k) => x.data[(Math.floor(k / inner) * length + i) * inner + (k % inner)]!));
+  }
+  const out = createTensor(x.dtype, shape);
+  for (let o = 0; o < outer; o++) for (let k = 0; k < inner; k++) out.data[o * inner + k] = x.data[(o * length + i) * inner + k]!;
+  return out;
+}
+
+function* runLoop(node: NodeOf<'Loop'>, inputs: readonly HostValue[]): ControlSteps {
+  const trips = optionalAt(inputs, 0);
+  const count = trips === undefined ? Infinity : numberReader(trips)(0);
+  let going = (inputs[1] ?? null) === null ? true : truth(inputs[1]);
+  const { body } = node.attrs;
+  const states = inputs.length - 2;
+  let carried: HostValue[] = inputs.slice(2);
+  const scans: Tensor[][] = Array.from({ length: body.outputs.length - 1 - states }, () => []);
+  for (let i = 0; going && i < count; i++) {
+    const results = yield { graph: body, inputs: [scalar('i64', i), scalar('bool', going ? 1 : 0), ...carried] };
+    going = truth(results[0]);
+    carried = results.slice(1, 1 + states);
+    scans.forEach((list, k) => list.push(tensorAt(results, 1 + states + k)));
+  }
+  return [...carried, ...scans.map((list, k) => stack(list, 0, emptyLike(body, 1 + states + k)))];
+}
+
+/** A zero-element tensor of a body output's declared type, for loops that never ran. */
+function emptyLike(body: Graph, output: number): Tensor | undefined {
+  const type = body.outputs[output]?.type;
+  if (type?.kind !== 'tensor') return undefined;
+  const shape = (type.shape ?? []).map((d) => (typeof d === 'number' ? d : 0));
+  return type.dtype === 'string' ? stringTensor(shape, []) : { ...createTensor(type.dtype, [0]), shape };
+}
+
+function* runScan(node: NodeOf<'Scan'>, inputs: readonly HostValue[]): ControlSteps {
+  const { body, num_scan_inputs: scanned } = node.attrs;
+  const states = inputs.length - scanned;
+  const sequences = inputs.slice(states).map((_, k) => tensorAt(inputs, states + k));
+  const axes = sequences.map((x, k) => normalizeAxis(node.attrs.scan_input_axes?.[k] ?? 0, x.shape.length));
+  const lengths = sequences.map((x, k) => x.shape[axes[k]!]!);
+  const length = lengths[0] ?? 0;
+  if (lengths.some((n) => n !== length)) throw new AnychipError('shape', `scan inputs of different lengths: ${lengths.join(', ')}`);
+  let carried: HostValue[] = inputs.slice(0, states);
+  const outputs: Tensor[][] = Array.from({ length: body.outputs.length - states }, () => []);
+  for (let i = 0; i < length; i++) {
+    const slices = sequences.map((x, k) => sliceAlong(x, axes[k]!, node.attrs.scan_input_directions?.[k] === 1 ? length - 1 - i : i));
+    const results = yield { graph: body, inputs: [...carried, ...slices] };
+    carried = results.slice(0, states);
+    outputs.forEach((list, k) => list.push(tensorAt(results, states + k)));
+  }
+  const joined = outputs.map((list, k) => {
+    const ordered = node.attrs.scan_output_directions?.[k] === 1 ? list.toReversed() : list;
+    return stack(ordered, node.attrs.scan_output_axes?.[k] ?? 0, emptyLike(body, states + k));
+  });
+  return [...carried, ...joined];
+}
+
+export const controlRules: ControlRules = {
+  *If(node, inputs) {
+    return yield { graph: truth(reshaped(numericAt(inputs, 0), [1])) ? node.attrs.then_branch : node.attrs.else_branch, inputs: [] };
+  },
+  Loop: runLoop,
+  Scan: runScan,
+};
+
+/** The steps of a control-flow node; undefined for any other operator. */
+export function controlSteps(node: Node, inputs: readonly HostValue[]): ControlSteps | undefined {
+  return isControl(node) ? startControl(node, inputs) : undefined;
+}
+const isControl = (node: NodeOf<OpName>): node is NodeOf<ControlOp> => Object.hasOwn(controlRules, node.op);
+const startControl = <O extends ControlOp>(node: NodeOf<O>, inputs: readonly HostValue[]): ControlSteps => controlRules[node.op](node, inputs);
+
+function drive(steps: ControlSteps, context: EvaluateContext): readonly HostValue[] {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next(context.runGraph(step.value.graph, step.value.inputs));
+  return step.value;
+}
+
+export const controlEvaluations: Evaluations<ControlOp> = {
+  If: (node, inputs, context) => drive(controlRules.If(node, inputs), context),
+  Loop: (node, inputs, context) => drive(controlRules.Loop(node, inputs), context),
+  Scan: (node, inputs, context) => drive(controlRules.Scan(node, inputs), context),
+};

@@ -1,3 +1,33 @@
-// Declarations of the control family.
+// Declarations of control flow. Bodies are graphs; they may use Values of the graphs around them.
+import { ints, op, required } from '../schema.ts';
 
-export const controlOps = {} as const;
+export const controlOps = {
+  If: op({
+    since: 1,
+    inputs: ['cond'],
+    outputs: ['outputs*'],
+    attrs: { then_branch: required('graph'), else_branch: required('graph') },
+    hostInputs: ['cond'],
+  }),
+  Loop: op({
+    since: 1,
+    inputs: ['M?', 'cond?', 'v_initial*'],
+    outputs: ['v_final_and_scan_outputs*'],
+    attrs: { body: required('graph') },
+    hostInputs: ['M', 'cond'],
+  }),
+  Scan: op({
+    since: 8,
+    inputs: ['initial_state_and_scan_inputs*'],
+    outputs: ['final_state_and_scan_outputs*'],
+    attrs: {
+      body: required('graph'),
+      num_scan_inputs: required('int'),
+      scan_input_axes: ints(),
+      scan_input_directions: ints(),
+      scan_output_axes: ints(),
+      scan_output_directions: ints(),
+    },
+  }),
+} as const;
+

@@ -1,5 +1,5 @@
-// Decompositions of the control family.
+// Control flow has no decomposition of its own: `specialize` inlines branches and unrolls loops whose conditions are known.
 import type { controlOps } from '../../graph/ops/control.ts';
 import type { Lowerings } from '../lowering.ts';
 
-export const controlLowerings: Lowerings<keyof typeof controlOps> = {};
+export const controlLowerings: Lowerings<keyof typeof controlOps> = { If: 'host', Loop: 'host', Scan: 'host' };
