@@ -2,6 +2,7 @@
 // inference: the types of what it returns are the types of the node's outputs.
 import { bigintReader, toNumbers } from '../core/tensor.ts';
 import { invariant } from '../core/error.ts';
+import type { NumericDType } from '../core/dtype.ts';
 import type { Builder, Operand } from '../graph/builder.ts';
 import type { NodeOf } from '../graph/graph.ts';
 import type { OnnxOpName } from '../graph/ops.ts';
@@ -39,3 +40,6 @@ const clampInts = (read: (i: number) => bigint, length: number): number[] => {
     return Number(v > limit ? limit : v < -limit ? -limit : v);
   });
 };
+
+/** The dtype in which sums and formulas of several steps over `dtype` are computed. */
+export const accumulatorOf = (dtype: NumericDType): NumericDType => (dtype === 'f16' || dtype === 'bf16' ? 'f32' : dtype);
