@@ -1,4 +1,10 @@
-// How older forms of the conv family become the latest one.
-import type { Upgrades } from './upgrade.ts';
+// How older forms of the conv family become the latest one. Only the norm's order changed its type; everything else was added.
+import type { Upgrade, Upgrades } from './upgrade.ts';
 
-export const convUpgrades: Upgrades = {};
+/** Opset 1 has p as a float. */
+const integralP: Upgrade = (node) => {
+  const p = node.attrs.get('p');
+  return p?.kind === 'float' ? [{ ...node, attrs: new Map(node.attrs).set('p', { kind: 'int', value: p.value }) }] : [node];
+};
+
+export const convUpgrades: Upgrades = { LpPool: integralP, GlobalLpPool: integralP };
