@@ -1,0 +1,79 @@
+// The way of a model through the house, top to bottom: Graph → primitives and placement → kernels and memory → source → binary → plan.
+import { within } from './core/error.ts';
+import { trace } from './core/trace.ts';
+import type { Graph } from './graph/graph.ts';
+import type { InputBinding } from './passes/binding.ts';
+import type { PartitionStep } from './passes/partition.ts';
+import { specialize } from './passes/specialize.ts';
+import { createFolder } from './reference/fold.ts';
+import { createContext, evaluateNode } from './reference/interpret.ts';
+import type { Target } from './runtime/device.ts';
+import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
+import { scheduleGraph } from './schedule/scheduleGraph.ts';
+import type { Schedule } from './schedule/schedule.ts';
+
+export interface CompileOptions {
+  /** Loops of at most this many steps become straight-line code. */
+  readonly unrollLimit?: number;
+}
+
+/** Compiles `graph` for `target` and one binding of its inputs (types, and values where shapes depend on them), in the graph's order. */
+export async function compile(graph: Graph, target: Target, bindings: readonly InputBinding[], options: CompileOptions = {}): Promise<ExecutionPlan> {
+  const start = performance.now();
+  const context = createContext();
+  const parts = within(graph.name, () =>
+    specialize(graph, bindings, {
+      storage: target.capabilities.storage,
+      fold: createFolder(),
+      evaluate: (node, inputs) => evaluateNode(node, inputs, context),
+      ...options,
+    }),
+  );
+  trace(3, () => ({ kind: 'pass', message: `specialised ${graph.name} into ${parts.steps.length} steps`, facts: { millis: performance.now() - start } }));
+  let cached = true;
+  const steps: PlanStep[] = [];
+  for (const step of parts.steps) {
+    if (step.kind !== 'device') {
+      steps.push(step);
+      continue;
+    }
+    const program = await compileProgram(step, target);
+    cached &&= program.cached;
+    steps.push(program.step);
+  }
+  const millis = performance.now() - start;
+  trace(2, () => ({ kind: 'plan', message: `compiled ${graph.name} for ${target.name}`, facts: { millis, cached } }));
+  return { ...parts, target: target.name, bindings, steps, compile: { millis, cached } };
+}
+
+/** Kernels, memory and code of one device program. */
+export function scheduleStep(step: Extract<PartitionStep, { kind: 'device' }>, target: Target): Schedule {
+  return within(step.graph.name, () => scheduleGraph(step.graph, target.capabilities));
+}
+
+async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, target: Target): Promise<{ step: DeviceStep; cached: boolean }> {
+  const begin = performance.now();
+  const schedule = scheduleStep(part, target);
+  const scheduled = performance.now();
+  const source = target.createRenderer().render(schedule.module);
+  const rendered = performance.now();
+  const { binary, cached } = await target.createCompiler().compile(source);
+  trace(3, () => ({
+    kind: 'time',
+    message: 'device program',
+    facts: { kernels: schedule.module.kernels.length, scheduleMillis: scheduled - begin, renderMillis: rendered - scheduled, compilerMillis: performance.now() - rendered, cached },
+  }));
+  const constant = (x: Parameters<typeof part.graph.constants.get>[0]) => part.graph.constants.get(x)!;
+  const step: DeviceStep = {
+    kind: 'device',
+    binary,
+    memory: schedule.memory,
+    loads: schedule.loads.map((l) => ({ constant: constant(l.constant), offsetBytes: l.offsetBytes })),
+    staged: schedule.staged.map((list) => list.map(constant)),
+    inputs: part.graph.inputs.map((x, i) => ({ slot: part.inputs[i]!, dtype: x.dtype, shape: x.shape })),
+    outputs: part.graph.outputs.map((x, i) => ({ slot: part.outputs[i]!, dtype: x.dtype, shape: x.shape })),
+    report: schedule.report,
+    unfusedBytes: schedule.unfusedBytes,
+  };
+  return { step, cached };
+}

@@ -1,0 +1,49 @@
+// From the name a user gives to a target that works here. `auto` takes the fastest that works; `reference` is the interpreter.
+import { AnychipError } from '../core/error.ts';
+import type { Availability, Target } from '../runtime/device.ts';
+import { createTargets } from '../targets/targets.ts';
+
+export const REFERENCE = 'reference';
+export const AUTO = 'auto';
+
+export interface DeviceStatus {
+  readonly name: string;
+  readonly family: string;
+  readonly evidence: string;
+  readonly availability: Availability;
+}
+
+/** What is here: every target with whether it works, and the reference. */
+export async function listDevices(): Promise<DeviceStatus[]> {
+  const targets = await Promise.all(createTargets().map(async ({ name, family, evidence, probe }) => ({ name, family, evidence, availability: await probe() })));
+  return [...targets, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: 'plain TypeScript, slow' } }];
+}
+
+/** Undefined target: the reference. `why` says how `auto` decided. */
+export interface Choice {
+  readonly name: string;
+  readonly target: Target | undefined;
+  readonly why: string;
+}
+
+/** The first of `names` that works here. */
+export async function chooseDevice(names: readonly string[]): Promise<Choice> {
+  const targets = createTargets();
+  const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
+  const refused: string[] = [];
+  for (const name of names) {
+    if (!known.includes(name)) {
+      throw new AnychipError('bad-argument', `there is no device '${name}'`, { hint: `Devices: ${known.join(', ')}.`, facts: { known } });
+    }
+    if (name === REFERENCE) return { name, target: undefined, why: 'asked for' };
+    for (const target of targets.filter((t) => name === AUTO || t.name === name)) {
+      const availability = await target.probe();
+      if (availability.ok) return { name: target.name, target, why: name === AUTO ? reasonFor(target, availability.detail, refused) : 'asked for' };
+      refused.push(`${target.name}: ${availability.reason}. ${availability.hint}`);
+    }
+  }
+  throw new AnychipError('device', `no device of ${names.join(', ')} works here`, { hint: refused.join(' '), facts: { refused } });
+}
+
+const reasonFor = (target: Target, detail: string, refused: readonly string[]): string =>
+  `the fastest that works: ${detail}${refused.length > 0 ? ` (not ${refused.join('; not ')})` : ''}`;
