@@ -1,35 +1,19 @@
-// Runs a graph on one device, whatever shapes arrive: a plan is compiled per binding and kept. Host steps run between device programs,
-// and what depends on data-dependent shapes is compiled when it is reached. Control flow that stays on the host runs its bodies here too.
-import { AnychipError, within } from '../core/error.ts';
-import { trace } from '../core/trace.ts';
-import type { NumericTensor } from '../core/tensor.ts';
+// Runs a graph on one device, whatever shapes arrive: a plan is compiled per binding and kept. What depends on data-dependent shapes,
+// and bodies of control flow that stays on the host, are runners of their own, made when a plan asks for them.
 import { compile } from '../compile.ts';
-import { capturesOf, isTensor } from '../graph/graph.ts';
+import { isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { bindingKey, valueInputs } from '../passes/binding.ts';
 import type { InputBinding } from '../passes/binding.ts';
-import { controlSteps } from '../reference/control.ts';
-import { createContext, evaluateNode, interpretGraph } from '../reference/interpret.ts';
-import type { Device, Target } from '../runtime/device.ts';
-import type { DeviceStep, ExecutionPlan, HostNodeStep, RestStep } from '../plan.ts';
-import { ProgramRunner } from './programRunner.ts';
+import { interpretGraph } from '../reference/interpret.ts';
+import type { ExecutionPlan } from '../plan.ts';
+import type { Target } from '../runtime/device.ts';
+import { PlanRunner } from './planRunner.ts';
+import type { RunContext, SubRunner } from './planRunner.ts';
 
 /** What all runners of a session share. */
-export interface RunnerContext {
+export interface CompileContext extends Omit<RunContext, 'createRunner'> {
   readonly target: Target;
-  readonly device: Device;
-  readonly maxMemoryBytes: number;
-  readonly seed: number;
-  /** Refuse host steps instead of running them. */
-  readonly strict: boolean;
-  /** Told about every node that runs on the host. */
-  readonly onHostNode: (step: { readonly op: string; readonly name: string; readonly reason: string; readonly bytes: number }) => void;
-}
-
-interface LoadedPlan {
-  readonly plan: ExecutionPlan;
-  readonly programs: ReadonlyMap<DeviceStep, ProgramRunner>;
-  readonly rests: ReadonlyMap<RestStep, GraphRunner>;
 }
 
 /** Plans kept for one graph; the oldest goes first. */
@@ -38,17 +22,18 @@ const PLAN_LIMIT = 16;
 const COLD_CALLS = 4;
 /** Distinct bindings after which a body counts as ever-changing and stays interpreted. */
 const BINDING_LIMIT = 32;
+/** Inputs longer than this are data, not parameters: plans never depend on their values. */
+const VALUE_BINDING_ELEMENTS = 1024;
 
-export class GraphRunner {
+export class GraphRunner implements SubRunner {
   readonly graph: Graph;
-  readonly #context: RunnerContext;
+  readonly #context: CompileContext;
   readonly #isBody: boolean;
   readonly #valueInputs: ReadonlySet<Value>;
-  readonly #plans = new Map<string, LoadedPlan>();
+  readonly #plans = new Map<string, PlanRunner>();
   readonly #calls = new Map<string, number>();
-  readonly #bodies = new Map<Graph, GraphRunner>();
 
-  constructor(graph: Graph, context: RunnerContext, isBody = false) {
+  constructor(graph: Graph, context: CompileContext, isBody = false) {
     this.graph = graph;
     this.#context = context;
     this.#isBody = isBody;
@@ -59,31 +44,38 @@ export class GraphRunner {
   /** Outputs for `inputs`, both in the graph's order. */
   async run(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
     const bindings = this.bind(inputs);
-    const key = bindingKey(bindings);
-    if (this.#isBody && this.#isCold(key)) return this.#interpret(inputs);
-    const loaded = this.#plans.get(key) ?? (await this.#load(key, await compile(this.graph, this.#context.target, bindings)));
-    return this.#execute(loaded, inputs);
+    if (this.#isBody && this.#isCold(bindingKey(bindings))) return this.#interpret(inputs);
+    return (await this.#runnerFor(bindings)).run(inputs);
   }
 
   /** Compiles and loads for these bindings without running. */
   async prepare(bindings: readonly InputBinding[]): Promise<ExecutionPlan> {
-    const key = bindingKey(bindings);
-    const loaded = this.#plans.get(key) ?? (await this.#load(key, await compile(this.graph, this.#context.target, bindings)));
-    return loaded.plan;
+    return (await this.#runnerFor(bindings)).plan;
   }
 
-  /** Takes a plan that was compiled earlier, perhaps elsewhere. */
-  async adopt(plan: ExecutionPlan): Promise<void> {
-    await this.#load(bindingKey(plan.bindings), plan);
+  async #runnerFor(bindings: readonly InputBinding[]): Promise<PlanRunner> {
+    const key = bindingKey(bindings);
+    const earlier = this.#plans.get(key);
+    if (earlier !== undefined) return earlier;
+    const plan = await compile(this.graph, this.#context.target, bindings);
+    const runner = await PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
+    this.#plans.set(key, runner);
+    const oldest = this.#plans.keys().next();
+    if (this.#plans.size > PLAN_LIMIT && oldest.done !== true) {
+      this.#plans.get(oldest.value)!.dispose();
+      this.#plans.delete(oldest.value);
+    }
+    return runner;
   }
 
   /** What a plan for these inputs depends on. */
   bind(inputs: readonly HostValue[]): InputBinding[] {
     return this.graph.inputs.map((value, i) => {
       const given = inputs[i] ?? null;
-      const isNumeric = isTensor(given) && given.dtype !== 'string';
-      const byValue = !isNumeric ? isTensor(given) && this.#valueInputs.has(value) : this.#valueInputs.has(value) && given.data.length <= VALUE_BINDING_ELEMENTS;
-      return { type: isNumeric ? { dtype: given.dtype, shape: given.shape } : undefined, value: byValue ? given : undefined };
+      if (!isTensor(given)) return { type: undefined, value: undefined };
+      const type = given.dtype === 'string' ? undefined : { dtype: given.dtype, shape: given.shape };
+      const byValue = this.#valueInputs.has(value) && (type === undefined || given.data.length <= VALUE_BINDING_ELEMENTS);
+      return { type, value: byValue ? given : undefined };
     });
   }
 
@@ -92,7 +84,7 @@ export class GraphRunner {
     return this.#valueInputs.size > 0;
   }
   get plans(): readonly ExecutionPlan[] {
-    return [...this.#plans.values()].map((loaded) => loaded.plan);
+    return [...this.#plans.values()].map((runner) => runner.plan);
   }
 
   #isCold(key: string): boolean {
@@ -105,123 +97,8 @@ export class GraphRunner {
     return interpretGraph(this.graph, inputs, { maxMemoryBytes: this.#context.maxMemoryBytes, seed: this.#context.seed });
   }
 
-  async #load(key: string, plan: ExecutionPlan): Promise<LoadedPlan> {
-    this.#checkStrict(plan);
-    const programs = new Map<DeviceStep, ProgramRunner>();
-    const rests = new Map<RestStep, GraphRunner>();
-    for (const step of plan.steps) {
-      if (step.kind === 'device') programs.set(step, await ProgramRunner.load(this.#context.device, step, this.#context.maxMemoryBytes));
-      if (step.kind === 'rest') rests.set(step, new GraphRunner(step.graph, this.#context));
-    }
-    const loaded = { plan, programs, rests };
-    this.#plans.set(key, loaded);
-    const oldest = this.#plans.keys().next();
-    if (this.#plans.size > PLAN_LIMIT && oldest.done !== true) {
-      disposePlan(this.#plans.get(oldest.value)!);
-      this.#plans.delete(oldest.value);
-    }
-    return loaded;
-  }
-
-  #checkStrict(plan: ExecutionPlan): void {
-    if (!this.#context.strict) return;
-    const hosted = plan.steps.flatMap((step) => (step.kind === 'host' ? [`${step.node.op} '${step.node.name}': ${step.reason}`] : []));
-    if (hosted.length > 0) {
-      throw new AnychipError('unsupported', `${hosted.length} node(s) cannot run on ${plan.target}:\n  ${hosted.join('\n  ')}`, {
-        hint: 'Run without strict to let the host compute them.',
-        facts: { hosted },
-      });
-    }
-  }
-
-  async #execute(loaded: LoadedPlan, inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
-    const { plan } = loaded;
-    const values = new Array<HostValue | undefined>(plan.slots);
-    for (const [slot, value] of plan.hostValues) values[slot] = value;
-    for (const [slot, constant] of plan.constants) values[slot] = constant.read();
-    plan.inputs.forEach((slot, i) => void (values[slot] = inputs[i] ?? null));
-    const at = (slot: number): HostValue => {
-      const value = values[slot];
-      if (value === undefined) throw new AnychipError('internal', `slot ${slot} is read before it is written`);
-      return value;
-    };
-    for (const step of plan.steps) {
-      if (step.kind === 'device') {
-        const outputs = await loaded.programs.get(step)!.run(step.inputs.map((port) => tensorFor(at(port.slot))));
-        step.outputs.forEach((port, i) => void (values[port.slot] = outputs[i]!));
-      } else if (step.kind === 'host') {
-        const outputs = await this.#runHost(step, at);
-        step.outputs.forEach((slot, i) => void (slot !== null && (values[slot] = outputs[i] ?? null)));
-      } else {
-        const outputs = await loaded.rests.get(step)!.run(step.inputs.map(at));
-        step.outputs.forEach((slot, i) => void (values[slot] = outputs[i] ?? null));
-      }
-    }
-    return plan.outputs.map(at);
-  }
-
-  async #runHost(step: HostNodeStep, at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
-    const inputs = step.inputs.map((slot) => (slot === null ? null : at(slot)));
-    const { op, name } = step.node;
-    const bytes = inputs.reduce((sum, value) => sum + hostBytes(value), 0);
-    this.#context.onHostNode({ op, name, reason: step.reason, bytes });
-    trace(1, () => ({ kind: 'placement', message: `${op} '${name}' runs on the host: ${step.reason}`, facts: { bytes } }));
-    const scope = new Map(step.captures.map(({ value, slot }) => [value, at(slot)] as const));
-    const control = controlSteps(step.node, inputs);
-    if (control === undefined) {
-      return evaluateNode(step.node, inputs, createContext({ scope, maxMemoryBytes: this.#context.maxMemoryBytes, seed: this.#context.seed }));
-    }
-    return withinAsync(`${op} '${name}'`, async () => {
-      let next = control.next();
-      while (next.done !== true) {
-        const body = this.#body(next.value.graph);
-        const captured = body.graph.inputs.slice(next.value.graph.inputs.length).map((value) => scope.get(value) ?? null);
-        next = control.next(await body.run([...next.value.inputs, ...captured]));
-      }
-      return next.value;
-    });
-  }
-
-  /** A runner for a body, its captures made inputs. */
-  #body(graph: Graph): GraphRunner {
-    let runner = this.#bodies.get(graph);
-    if (runner === undefined) {
-      const closed = { ...graph, inputs: [...graph.inputs, ...capturesOf(graph)] };
-      this.#bodies.set(graph, (runner = new GraphRunner(closed, this.#context, true)));
-    }
-    return runner;
-  }
-
   dispose(): void {
-    for (const loaded of this.#plans.values()) disposePlan(loaded);
-    for (const body of this.#bodies.values()) body.dispose();
+    for (const runner of this.#plans.values()) runner.dispose();
     this.#plans.clear();
-    this.#bodies.clear();
   }
 }
-
-/** Inputs longer than this are data, not parameters: plans never depend on their values. */
-const VALUE_BINDING_ELEMENTS = 1024;
-
-function disposePlan(loaded: LoadedPlan): void {
-  for (const program of loaded.programs.values()) program.dispose();
-  for (const rest of loaded.rests.values()) rest.dispose();
-}
-
-async function withinAsync<T>(step: string, body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    return within(step, () => {
-      throw error;
-    });
-  }
-}
-
-function tensorFor(value: HostValue): NumericTensor {
-  if (isTensor(value) && value.dtype !== 'string') return value;
-  throw new AnychipError('internal', 'a device program was given something that is not a tensor of numbers');
-}
-
-const hostBytes = (value: HostValue): number =>
-  value === null ? 0 : !isTensor(value) ? value.reduce<number>((sum, v) => sum + hostBytes(v), 0) : value.dtype === 'string' ? 0 : value.data.byteLength;

@@ -15,6 +15,7 @@ import type { ExecutionPlan } from '../plan.ts';
 import { AUTO, chooseDevice } from './devices.ts';
 import type { Choice } from './devices.ts';
 import { GraphRunner } from './graphRunner.ts';
+import type { HostNode } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { dimsOf } from './shapes.ts';
 
@@ -26,15 +27,6 @@ export interface SessionOptions extends Ort.SessionOptions {
   readonly maxMemoryBytes?: number;
   /** Seed of random operators. */
   readonly seed?: number;
-}
-
-/** A node that ran on the host. */
-export interface HostNode {
-  readonly op: string;
-  readonly name: string;
-  readonly reason: string;
-  /** Bytes of its inputs. */
-  readonly bytes: number;
 }
 
 export const DEFAULT_MAX_MEMORY_BYTES = 16 * 2 ** 30;

@@ -23,6 +23,8 @@ export class ProgramRunner {
   readonly #weights: Buffer;
   /** Device buffers of ports, made on first use by a device that cannot use host memory. */
   readonly #ports = new Map<Port, Buffer>();
+  /** The arena is one: a run starts when the one before has ended. */
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(device: Device, queue: Queue, step: DeviceStep, program: Program, arena: Buffer, weights: Buffer) {
     this.#device = device;
@@ -74,7 +76,13 @@ export class ProgramRunner {
     return buffer;
   }
 
-  async run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
+  run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
+    const run = this.#last.then(() => this.#run(inputs));
+    this.#last = run.catch(() => undefined);
+    return run;
+  }
+
+  async #run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
     const step = this.#step;
     const outputs = step.outputs.map((port) => createTensor(port.dtype, port.shape));
     const boundInputs = step.inputs.map((port, i) => this.#bind(port, bytesOf(inputs[i]!), true));

@@ -1,0 +1,159 @@
+// Runs one ExecutionPlan, perhaps compiled elsewhere: device programs, host nodes between them, and what waits for its shapes at the end.
+// It compiles nothing itself: runners for late graphs and bodies come from whoever loads the plan.
+import { AnychipError, within } from '../core/error.ts';
+import type { NumericTensor } from '../core/tensor.ts';
+import { trace } from '../core/trace.ts';
+import { capturesOf, isTensor } from '../graph/graph.ts';
+import type { Graph, HostValue } from '../graph/graph.ts';
+import { controlSteps } from '../reference/control.ts';
+import { createContext, evaluateNode } from '../reference/interpret.ts';
+import type { Device } from '../runtime/device.ts';
+import type { DeviceStep, ExecutionPlan, HostNodeStep, RestStep } from '../plan.ts';
+import { ProgramRunner } from './programRunner.ts';
+
+/** A node that ran on the host. */
+export interface HostNode {
+  readonly op: string;
+  readonly name: string;
+  readonly reason: string;
+  /** Bytes of its inputs. */
+  readonly bytes: number;
+}
+
+/** Runs a graph, by whatever means. */
+export interface SubRunner {
+  run(inputs: readonly HostValue[]): Promise<readonly HostValue[]>;
+  dispose(): void;
+}
+
+export interface RunContext {
+  readonly device: Device;
+  readonly maxMemoryBytes: number;
+  readonly seed: number;
+  /** Refuse host steps instead of running them. */
+  readonly strict: boolean;
+  /** Told about every node that runs on the host. */
+  readonly onHostNode: (node: HostNode) => void;
+  /** For graphs whose shapes depend on data, and for bodies of control flow on the host. */
+  readonly createRunner: (graph: Graph, isBody: boolean) => SubRunner;
+}
+
+/** A body of control flow with what it takes from around it, which become inputs after its own. */
+interface Body {
+  readonly runner: SubRunner;
+  readonly captures: ReturnType<typeof capturesOf>;
+}
+
+export class PlanRunner {
+  readonly plan: ExecutionPlan;
+  readonly #context: RunContext;
+  readonly #programs = new Map<DeviceStep, ProgramRunner>();
+  readonly #rests = new Map<RestStep, SubRunner>();
+  readonly #bodies = new Map<Graph, Body>();
+
+  private constructor(plan: ExecutionPlan, context: RunContext) {
+    this.plan = plan;
+    this.#context = context;
+  }
+
+  static async load(plan: ExecutionPlan, context: RunContext): Promise<PlanRunner> {
+    if (context.strict) refuseHostSteps(plan);
+    const runner = new PlanRunner(plan, context);
+    for (const step of plan.steps) {
+      if (step.kind === 'device') runner.#programs.set(step, await ProgramRunner.load(context.device, step, context.maxMemoryBytes));
+      if (step.kind === 'rest') runner.#rests.set(step, context.createRunner(step.graph, false));
+    }
+    return runner;
+  }
+
+  /** Outputs for `inputs`, both in the graph's order. */
+  async run(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
+    const { plan } = this;
+    const values = new Array<HostValue | undefined>(plan.slots);
+    for (const [slot, value] of plan.hostValues) values[slot] = value;
+    for (const [slot, constant] of plan.constants) values[slot] = constant.read();
+    plan.inputs.forEach((slot, i) => void (values[slot] = inputs[i] ?? null));
+    const at = (slot: number): HostValue => {
+      const value = values[slot];
+      if (value === undefined) throw new AnychipError('internal', `slot ${slot} is read before it is written`);
+      return value;
+    };
+    for (const step of plan.steps) {
+      const outputs = await this.#runStep(step, at);
+      if (step.kind === 'device') step.outputs.forEach((port, i) => void (values[port.slot] = outputs[i] ?? null));
+      else step.outputs.forEach((slot, i) => void (slot !== null && (values[slot] = outputs[i] ?? null)));
+    }
+    return plan.outputs.map(at);
+  }
+
+  async #runStep(step: ExecutionPlan['steps'][number], at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
+    if (step.kind === 'device') return this.#programs.get(step)!.run(step.inputs.map((port) => tensorFor(at(port.slot))));
+    if (step.kind === 'rest') return this.#rests.get(step)!.run(step.inputs.map(at));
+    return this.#runHost(step, at);
+  }
+
+  async #runHost(step: HostNodeStep, at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
+    const inputs = step.inputs.map((slot) => (slot === null ? null : at(slot)));
+    const { op, name } = step.node;
+    const bytes = inputs.reduce((sum, value) => sum + hostBytes(value), 0);
+    this.#context.onHostNode({ op, name, reason: step.reason, bytes });
+    trace(1, () => ({ kind: 'placement', message: `${op} '${name}' runs on the host: ${step.reason}`, facts: { bytes } }));
+    const scope = new Map(step.captures.map(({ value, slot }) => [value, at(slot)] as const));
+    const control = controlSteps(step.node, inputs);
+    if (control === undefined) {
+      const { maxMemoryBytes, seed } = this.#context;
+      return evaluateNode(step.node, inputs, createContext({ scope, maxMemoryBytes, seed }));
+    }
+    return withinAsync(`${op} '${name}'`, async () => {
+      let next = control.next();
+      while (next.done !== true) {
+        const body = this.#body(next.value.graph);
+        next = control.next(await body.runner.run([...next.value.inputs, ...body.captures.map((value) => scope.get(value) ?? null)]));
+      }
+      return next.value;
+    });
+  }
+
+  #body(graph: Graph): Body {
+    let body = this.#bodies.get(graph);
+    if (body === undefined) {
+      const captures = capturesOf(graph);
+      const runner = this.#context.createRunner({ ...graph, inputs: [...graph.inputs, ...captures] }, true);
+      this.#bodies.set(graph, (body = { runner, captures }));
+    }
+    return body;
+  }
+
+  dispose(): void {
+    for (const program of this.#programs.values()) program.dispose();
+    for (const rest of this.#rests.values()) rest.dispose();
+    for (const body of this.#bodies.values()) body.runner.dispose();
+  }
+}
+
+function refuseHostSteps(plan: ExecutionPlan): void {
+  const hosted = plan.steps.flatMap((step) => (step.kind === 'host' ? [`${step.node.op} '${step.node.name}': ${step.reason}`] : []));
+  if (hosted.length === 0) return;
+  throw new AnychipError('unsupported', `${hosted.length} node(s) cannot run on ${plan.target}:\n  ${hosted.join('\n  ')}`, {
+    hint: 'Run without strict to let the host compute them.',
+    facts: { hosted },
+  });
+}
+
+async function withinAsync<T>(step: string, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    return within(step, () => {
+      throw error;
+    });
+  }
+}
+
+function tensorFor(value: HostValue): NumericTensor {
+  if (isTensor(value) && value.dtype !== 'string') return value;
+  throw new AnychipError('internal', 'a device program was given something that is not a tensor of numbers');
+}
+
+const hostBytes = (value: HostValue): number =>
+  value === null ? 0 : !isTensor(value) ? value.reduce<number>((sum, v) => sum + hostBytes(v), 0) : value.dtype === 'string' ? 0 : value.data.byteLength;
