@@ -1,10 +1,10 @@
 // Reference of ImageDecoder: JPEG, PNG, BMP and PNM files to pixels. Knows formats by their first bytes, never by names.
-import jpeg from "jpeg-js";
-import { PNG } from "pngjs";
-import { AnychipError } from "../core/error.ts";
-import { bytesOf, tensorOf } from "../core/tensor.ts";
-import { numericAt } from "./evaluate.ts";
-import type { Evaluate, EvaluateContext } from "./evaluate.ts";
+import jpeg from 'jpeg-js';
+import { PNG } from 'pngjs';
+import { AnychipError } from '../core/error.ts';
+import { bytesOf, tensorOf } from '../core/tensor.ts';
+import { numericAt } from './evaluate.ts';
+import type { Evaluate, EvaluateContext } from './evaluate.ts';
 
 /** Row-major RGB or RGBA, `channels` bytes a pixel. */
 interface Pixels {
@@ -13,7 +13,7 @@ interface Pixels {
   readonly channels: 3 | 4;
   readonly data: Uint8Array;
 }
-type Reserve = EvaluateContext["reserve"];
+type Reserve = EvaluateContext['reserve'];
 
 interface Format {
   readonly name: string;
@@ -29,29 +29,28 @@ const starts =
 const ascii = (text: string): number[] => Array.from(text, (c) => c.charCodeAt(0));
 
 const formats: readonly Format[] = [
-  { name: "JPEG", matches: starts(0xff, 0xd8, 0xff), decode: decodeJpeg },
-  { name: "PNG", matches: starts(0x89, ...ascii("PNG")), decode: decodePng },
-  { name: "BMP", matches: starts(...ascii("BM")), decode: decodeBmp },
+  { name: 'JPEG', matches: starts(0xff, 0xd8, 0xff), decode: decodeJpeg },
+  { name: 'PNG', matches: starts(0x89, ...ascii('PNG')), decode: decodePng },
+  { name: 'BMP', matches: starts(...ascii('BM')), decode: decodeBmp },
   {
-    name: "PNM",
+    name: 'PNM',
     matches: (bytes) => bytes[0] === 0x50 && bytes[1]! >= 0x31 && bytes[1]! <= 0x36,
     decode: decodePnm,
   },
-  { name: "WebP", matches: starts(...ascii("RIFF"), -1, -1, -1, -1, ...ascii("WEBP")) },
+  { name: 'WebP', matches: starts(...ascii('RIFF'), -1, -1, -1, -1, ...ascii('WEBP')) },
   {
-    name: "TIFF",
+    name: 'TIFF',
     matches: (bytes) => starts(0x49, 0x49, 42, 0)(bytes) || starts(0x4d, 0x4d, 0, 42)(bytes),
   },
   {
-    name: "JPEG 2000",
-    matches: (bytes) =>
-      starts(0, 0, 0, 12, ...ascii("jP"))(bytes) || starts(0xff, 0x4f, 0xff, 0x51)(bytes),
+    name: 'JPEG 2000',
+    matches: (bytes) => starts(0, 0, 0, 12, ...ascii('jP'))(bytes) || starts(0xff, 0x4f, 0xff, 0x51)(bytes),
   },
 ];
 
 const bad = (reason: string): never => {
-  throw new AnychipError("run", `the image cannot be read: ${reason}`, {
-    hint: "Give ImageDecoder a whole JPEG, PNG, BMP or PNM file.",
+  throw new AnychipError('run', `the image cannot be read: ${reason}`, {
+    hint: 'Give ImageDecoder a whole JPEG, PNG, BMP or PNM file.',
   });
 };
 
@@ -69,12 +68,10 @@ function decodeJpeg(bytes: Uint8Array, reserve: Reserve): Pixels {
 }
 
 function decodePng(bytes: Uint8Array, reserve: Reserve): Pixels {
-  if (bytes.length < 24) return bad("the PNG header is cut off");
+  if (bytes.length < 24) return bad('the PNG header is cut off');
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   reserve(header.getUint32(16) * header.getUint32(20) * 4);
-  const { width, height, data } = guarded(() =>
-    PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
-  );
+  const { width, height, data } = guarded(() => PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
   return { width, height, channels: 4, data };
 }
 
@@ -88,7 +85,7 @@ function guarded<T>(decode: () => T): T {
 
 /** Uncompressed BMP of 8 (palette), 24 or 32 bits; rows lie bottom up unless the height is negative. */
 function decodeBmp(bytes: Uint8Array, reserve: Reserve): Pixels {
-  if (bytes.length < 54) return bad("the BMP header is cut off");
+  if (bytes.length < 54) return bad('the BMP header is cut off');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [start, headerSize, width, signedHeight, bits, compression] = [
     view.getUint32(10, true),
@@ -101,13 +98,10 @@ function decodeBmp(bytes: Uint8Array, reserve: Reserve): Pixels {
   const height = Math.abs(signedHeight);
   const plain = compression === 0 || (compression === 3 && bits === 32);
   if (width <= 0 || height === 0 || !plain || ![8, 24, 32].includes(bits))
-    return bad(
-      `BMP with ${bits} bits a pixel, compression ${compression} and size ${width}×${height}`,
-    );
+    return bad(`BMP with ${bits} bits a pixel, compression ${compression} and size ${width}×${height}`);
   const stride = Math.ceil((width * bits) / 32) * 4;
   const palette = 14 + headerSize;
-  if (start + stride * height > bytes.length || (bits === 8 && palette + 4 > bytes.length))
-    return bad("the BMP is shorter than its header says");
+  if (start + stride * height > bytes.length || (bits === 8 && palette + 4 > bytes.length)) return bad('the BMP is shorter than its header says');
   reserve(width * height * 3);
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
@@ -126,26 +120,20 @@ function decodePnm(bytes: Uint8Array, reserve: Reserve): Pixels {
   let at = 2;
   const isSpace = (byte: number | undefined): boolean => byte !== undefined && byte <= 0x20;
   const token = (single: boolean): number => {
-    for (; isSpace(bytes[at]) || bytes[at] === 0x23; at++)
-      if (bytes[at] === 0x23) while (at < bytes.length && bytes[at] !== 0x0a) at++;
+    for (; isSpace(bytes[at]) || bytes[at] === 0x23; at++) if (bytes[at] === 0x23) while (at < bytes.length && bytes[at] !== 0x0a) at++;
     const from = at;
-    while (at < bytes.length && bytes[at]! >= 0x30 && bytes[at]! <= 0x39 && !(single && at > from))
-      at++;
-    return at === from
-      ? bad("the PNM is cut off or holds something that is no number")
-      : Number(String.fromCharCode(...bytes.subarray(from, at)));
+    while (at < bytes.length && bytes[at]! >= 0x30 && bytes[at]! <= 0x39 && !(single && at > from)) at++;
+    return at === from ? bad('the PNM is cut off or holds something that is no number') : Number(String.fromCharCode(...bytes.subarray(from, at)));
   };
   const [width, height] = [token(false), token(false)];
   const [bitmap, colour, raw] = [kind === 1 || kind === 4, kind === 3 || kind === 6, kind > 3];
   const top = bitmap ? 1 : token(false);
-  if (width === 0 || height === 0 || top === 0 || top > 65535)
-    return bad(`PNM of ${width}×${height} with a maximum of ${top}`);
+  if (width === 0 || height === 0 || top === 0 || top > 65535) return bad(`PNM of ${width}×${height} with a maximum of ${top}`);
   const samples = colour ? 3 : 1;
   const width8 = top > 255 ? 2 : 1;
   at += raw ? 1 : 0;
   const rowBytes = bitmap ? Math.ceil(width / 8) : width * samples * width8;
-  if (raw && at + rowBytes * height > bytes.length)
-    return bad("the PNM is shorter than its header says");
+  if (raw && at + rowBytes * height > bytes.length) return bad('the PNM is shorter than its header says');
   reserve(width * height * 3);
   const start = at;
   const rawSample = (y: number, i: number): number => {
@@ -167,8 +155,7 @@ function decodePnm(bytes: Uint8Array, reserve: Reserve): Pixels {
 }
 
 /** ITU-R 601-2 luma in 16-bit fixed point. */
-const luma = (r: number, g: number, b: number): number =>
-  (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+const luma = (r: number, g: number, b: number): number => (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
 
 const layouts: Readonly<
   Record<
@@ -184,36 +171,22 @@ const layouts: Readonly<
   Grayscale: { channels: 1, write: (out, at, r, g, b) => void (out[at] = luma(r, g, b)) },
 };
 
-export const imageDecoder: Evaluate<"ImageDecoder"> = ({ attrs }, inputs, context) => {
+export const imageDecoder: Evaluate<'ImageDecoder'> = ({ attrs }, inputs, context) => {
   const stream = numericAt(inputs, 0);
-  const layout = Object.hasOwn(layouts, attrs.pixel_format)
-    ? layouts[attrs.pixel_format]!
-    : undefined;
-  if (layout === undefined)
-    throw new AnychipError(
-      "bad-model",
-      `pixel_format '${attrs.pixel_format}' is none of ${Object.keys(layouts).join(", ")}`,
-    );
-  if (stream.dtype !== "u8" || stream.shape.length !== 1)
-    throw new AnychipError("shape", "encoded_stream must be a vector of u8");
+  const layout = Object.hasOwn(layouts, attrs.pixel_format) ? layouts[attrs.pixel_format]! : undefined;
+  if (layout === undefined) throw new AnychipError('bad-model', `pixel_format '${attrs.pixel_format}' is none of ${Object.keys(layouts).join(', ')}`);
+  if (stream.dtype !== 'u8' || stream.shape.length !== 1) throw new AnychipError('shape', 'encoded_stream must be a vector of u8');
   const bytes = bytesOf(stream);
   const format = formats.find(({ matches }) => matches(bytes));
-  if (format === undefined) return bad("its first bytes are those of no known format");
+  if (format === undefined) return bad('its first bytes are those of no known format');
   if (format.decode === undefined) {
-    throw new AnychipError("unsupported", `images in ${format.name} cannot be decoded here`, {
-      hint: "Decode the image before it is given to the model, or convert it to PNG or JPEG.",
+    throw new AnychipError('unsupported', `images in ${format.name} cannot be decoded here`, {
+      hint: 'Decode the image before it is given to the model, or convert it to PNG or JPEG.',
     });
   }
   const { width, height, channels, data } = format.decode(bytes, context.reserve);
   context.reserve(width * height * layout.channels);
   const out = new Uint8Array(width * height * layout.channels);
-  for (let i = 0; i < width * height; i++)
-    layout.write(
-      out,
-      i * layout.channels,
-      data[i * channels]!,
-      data[i * channels + 1]!,
-      data[i * channels + 2]!,
-    );
-  return [tensorOf("u8", [height, width, layout.channels], out)];
+  for (let i = 0; i < width * height; i++) layout.write(out, i * layout.channels, data[i * channels]!, data[i * channels + 1]!, data[i * channels + 2]!);
+  return [tensorOf('u8', [height, width, layout.channels], out)];
 };
