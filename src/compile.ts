@@ -43,7 +43,8 @@ export async function compile(graph: Graph, target: Target, bindings: readonly I
   }
   const millis = performance.now() - start;
   trace(2, () => ({ kind: 'plan', message: `compiled ${graph.name} for ${target.name}`, facts: { millis, cached } }));
-  return { ...parts, target: target.name, bindings, steps, compile: { millis, cached } };
+  const names = { inputNames: graph.inputs.map((value) => value.name), outputNames: graph.outputs.map((value) => value.name) };
+  return { ...parts, ...names, target: target.name, bindings, steps, compile: { millis, cached } };
 }
 
 /** Kernels, memory and code of one device program. */

@@ -51,6 +51,8 @@ export type PlanStep = DeviceStep | HostNodeStep | RestStep;
 
 export interface ExecutionPlan {
   readonly target: string;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
   /** What the plan was compiled for, one per graph input: a run with other shapes needs another plan. */
   readonly bindings: readonly InputBinding[];
   readonly slots: number;

@@ -1,13 +1,13 @@
 // Runs a graph on one device, whatever shapes arrive: a plan is compiled per binding and kept. What depends on data-dependent shapes,
 // and bodies of control flow that stays on the host, are runners of their own, made when a plan asks for them.
 import { compile } from '../compile.ts';
-import { isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { bindingKey, valueInputs } from '../passes/binding.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { Target } from '../runtime/device.ts';
+import { bindingOf } from './bindings.ts';
 import { PlanRunner } from './planRunner.ts';
 import type { RunContext, SubRunner } from './planRunner.ts';
 
@@ -22,9 +22,6 @@ const PLAN_LIMIT = 16;
 const COLD_CALLS = 4;
 /** Distinct bindings after which a body counts as ever-changing and stays interpreted. */
 const BINDING_LIMIT = 32;
-/** Inputs longer than this are data, not parameters: plans never depend on their values. */
-const VALUE_BINDING_ELEMENTS = 1024;
-
 export class GraphRunner implements SubRunner {
   readonly graph: Graph;
   readonly #context: CompileContext;
@@ -70,13 +67,7 @@ export class GraphRunner implements SubRunner {
 
   /** What a plan for these inputs depends on. */
   bind(inputs: readonly HostValue[]): InputBinding[] {
-    return this.graph.inputs.map((value, i) => {
-      const given = inputs[i] ?? null;
-      if (!isTensor(given)) return { type: undefined, value: undefined };
-      const type = given.dtype === 'string' ? undefined : { dtype: given.dtype, shape: given.shape };
-      const byValue = this.#valueInputs.has(value) && (type === undefined || given.data.length <= VALUE_BINDING_ELEMENTS);
-      return { type, value: byValue ? given : undefined };
-    });
+    return this.graph.inputs.map((value, i) => bindingOf(inputs[i] ?? null, this.#valueInputs.has(value)));
   }
 
   /** Whether plans depend on the values of inputs, so that shapes alone are not enough to compile. */

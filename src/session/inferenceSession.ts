@@ -15,6 +15,7 @@ import type { ExecutionPlan } from '../plan.ts';
 import { AUTO, chooseDevice } from './devices.ts';
 import type { Choice } from './devices.ts';
 import { GraphRunner } from './graphRunner.ts';
+import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 import type { HostNode } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { dimsOf } from './shapes.ts';
@@ -28,8 +29,6 @@ export interface SessionOptions extends Ort.SessionOptions {
   /** Seed of random operators. */
   readonly seed?: number;
 }
-
-export const DEFAULT_MAX_MEMORY_BYTES = 16 * 2 ** 30;
 
 export class InferenceSession implements Ort {
   readonly model: Model;

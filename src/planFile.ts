@@ -1,0 +1,63 @@
+// An ExecutionPlan as a file: a zip with a manifest, the structure as JSON, and the block of binaries and constants.
+// A plan holds machine code: load only plans you would run. What is checked is that the file is whole and of this version.
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
+import { AnychipError } from './core/error.ts';
+import { isRecord, pack, unpack } from './core/pack.ts';
+import { stringTensor, tensorOf } from './core/tensor.ts';
+import type { Tensor } from './core/tensor.ts';
+import { constantOf } from './graph/graph.ts';
+import type { Constant } from './graph/graph.ts';
+import type { ExecutionPlan } from './plan.ts';
+
+const FORMAT = 'anychip-plan';
+const VERSION = 1;
+const CONSTANT = 'anychip:constant';
+
+/** The plan with everything it needs, constants included. */
+export function savePlan(plan: ExecutionPlan): Uint8Array {
+  const { json, bytes } = pack(plan, (value) => (isConstant(value) ? { [CONSTANT]: value.read() } : value));
+  const manifest = { format: FORMAT, version: VERSION, target: plan.target };
+  // Stored, not compressed: weights do not shrink, and a file is read faster than unpacked.
+  return zipSync({ 'manifest.json': strToU8(JSON.stringify(manifest)), 'plan.json': strToU8(json), 'data.bin': bytes }, { level: 0 });
+}
+
+/** What `savePlan` wrote. Throws `bad-file` when it is something else, cut off or of another version. */
+export function loadPlan(file: Uint8Array): ExecutionPlan {
+  const parts = open(file);
+  const manifest: unknown = JSON.parse(strFromU8(part(parts, 'manifest.json')));
+  if (!isRecord(manifest) || manifest['format'] !== FORMAT) return fail('it is not an anychip plan');
+  if (manifest['version'] !== VERSION) return fail(`it has version ${String(manifest['version'])}, this build reads ${VERSION}`);
+  const plan = unpack({ json: strFromU8(part(parts, 'plan.json')), bytes: part(parts, 'data.bin') }, restore);
+  if (!isPlan(plan)) return fail('it does not hold a plan');
+  return plan;
+}
+
+const fail = (reason: string): never => {
+  throw new AnychipError('bad-file', `cannot read the plan: ${reason}`, { hint: 'Compile the model again and save the plan.' });
+};
+
+function open(file: Uint8Array): Record<string, Uint8Array> {
+  try {
+    return unzipSync(file);
+  } catch {
+    return fail('the file is damaged or not a plan');
+  }
+}
+
+const part = (parts: Readonly<Record<string, Uint8Array>>, name: string): Uint8Array => parts[name] ?? fail(`${name} is missing`);
+
+const isConstant = (value: object): value is Constant => 'read' in value && typeof value.read === 'function';
+
+function restore(value: object): object {
+  return CONSTANT in value ? constantOf(tensorIn(value[CONSTANT])) : value;
+}
+
+/** A tensor again, its length held against its shape. */
+function tensorIn(value: unknown): Tensor {
+  if (!isTensorLike(value)) return fail('a constant is damaged');
+  return value.dtype === 'string' ? stringTensor(value.shape, value.data) : tensorOf(value.dtype, value.shape, value.data);
+}
+
+// The structure was written by `savePlan` from typed data and is checked to be whole by its zip checksum; field by field it is taken as it is.
+const isTensorLike = (value: unknown): value is Tensor => isRecord(value) && typeof value['dtype'] === 'string' && Array.isArray(value['shape']) && typeof value['data'] === 'object';
+const isPlan = (value: unknown): value is ExecutionPlan => isRecord(value) && typeof value['target'] === 'string' && Array.isArray(value['steps']) && Array.isArray(value['bindings']);

@@ -1,0 +1,14 @@
+// From values to what a plan for them depends on.
+import { isTensor } from '../graph/graph.ts';
+import type { HostValue } from '../graph/graph.ts';
+import type { InputBinding } from '../passes/binding.ts';
+
+/** Numeric inputs longer than this are data, not parameters: plans never depend on their values. */
+const VALUE_BINDING_ELEMENTS = 1024;
+
+/** The binding of one input; `byValue` when shapes or branches may depend on its value. */
+export function bindingOf(value: HostValue, byValue: boolean): InputBinding {
+  if (!isTensor(value)) return { type: undefined, value: undefined };
+  const type = value.dtype === 'string' ? undefined : { dtype: value.dtype, shape: value.shape };
+  return { type, value: byValue && (type === undefined || value.data.length <= VALUE_BINDING_ELEMENTS) ? value : undefined };
+}
