@@ -3,7 +3,7 @@ import { within } from './core/error.ts';
 import { trace } from './core/trace.ts';
 import type { Graph } from './graph/graph.ts';
 import type { InputBinding } from './passes/binding.ts';
-import type { PartitionStep } from './passes/partition.ts';
+import type { Partition, PartitionStep } from './passes/partition.ts';
 import { specialize } from './passes/specialize.ts';
 import { createFolder } from './reference/fold.ts';
 import { createContext, evaluateNode } from './reference/interpret.ts';
@@ -20,15 +20,7 @@ export interface CompileOptions {
 /** Compiles `graph` for `target` and one binding of its inputs (types, and values where shapes depend on them), in the graph's order. */
 export async function compile(graph: Graph, target: Target, bindings: readonly InputBinding[], options: CompileOptions = {}): Promise<ExecutionPlan> {
   const start = performance.now();
-  const context = createContext();
-  const parts = within(graph.name, () =>
-    specialize(graph, bindings, {
-      storage: target.capabilities.storage,
-      fold: createFolder(),
-      evaluate: (node, inputs) => evaluateNode(node, inputs, context),
-      ...options,
-    }),
-  );
+  const parts = specializeFor(graph, target, bindings, options);
   trace(3, () => ({ kind: 'pass', message: `specialised ${graph.name} into ${parts.steps.length} steps`, facts: { millis: performance.now() - start } }));
   let cached = true;
   const steps: PlanStep[] = [];
@@ -47,7 +39,20 @@ export async function compile(graph: Graph, target: Target, bindings: readonly I
   return { ...parts, ...names, target: target.name, bindings, steps, compile: { millis, cached } };
 }
 
-/** Kernels, memory and code of one device program. */
+/** Primitives, and where each part runs: the first half of `compile`. */
+export function specializeFor(graph: Graph, target: Target, bindings: readonly InputBinding[], options: CompileOptions = {}): Partition {
+  const context = createContext();
+  return within(graph.name, () =>
+    specialize(graph, bindings, {
+      storage: target.capabilities.storage,
+      fold: createFolder(),
+      evaluate: (node, inputs) => evaluateNode(node, inputs, context),
+      ...options,
+    }),
+  );
+}
+
+/** Kernels and memory of one device program. */
 export function scheduleStep(step: Extract<PartitionStep, { kind: 'device' }>, target: Target): Schedule {
   return within(step.graph.name, () => scheduleGraph(step.graph, target.capabilities));
 }

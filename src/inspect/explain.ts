@@ -1,0 +1,110 @@
+// What a compilation did, as data: kernels before and after fusion, bytes moved, memory beside its bounds, where each node runs.
+// `anychip explain` prints it; nothing here runs a model.
+import { byteWidth } from '../core/dtype.ts';
+import { AnychipError } from '../core/error.ts';
+import { elementCount } from '../core/shape.ts';
+import { scheduleStep, specializeFor } from '../compile.ts';
+import type { PrimNode } from '../graph/builder.ts';
+import { subgraphsOf } from '../graph/graph.ts';
+import type { Graph, Node } from '../graph/graph.ts';
+import { prims } from '../graph/prims.ts';
+import type { InputBinding } from '../passes/binding.ts';
+import type { PartitionStep } from '../passes/partition.ts';
+import type { Target } from '../runtime/device.ts';
+import type { MemoryPlan } from '../schedule/schedule.ts';
+
+export interface ExplainedCall {
+  readonly kernel: string;
+  /** ONNX operators that it computes, wholly or in part: 'Conv conv1'. */
+  readonly nodes: readonly string[];
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly flops: number;
+}
+
+export interface ExplainedProgram {
+  /** Primitives that would each be a kernel without fusion (views are none). */
+  readonly kernelsBefore: number;
+  /** Kernel calls of a run. */
+  readonly kernelsAfter: number;
+  /** Different kernels among them. */
+  readonly distinctKernels: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly memory: MemoryPlan;
+  readonly calls: readonly ExplainedCall[];
+}
+
+export interface Placement {
+  readonly op: string;
+  readonly name: string;
+  /** 'device', 'folded' (computed while compiling), 'host', or 'later' (placed once its shapes are known). */
+  readonly where: 'device' | 'folded' | 'host' | 'later';
+  readonly reason: string;
+}
+
+export interface Explanation {
+  readonly device: string;
+  readonly model: string;
+  readonly nodes: number;
+  readonly inputs: readonly string[];
+  readonly programs: readonly ExplainedProgram[];
+  readonly placement: readonly Placement[];
+}
+
+type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
+
+/** Explains how `graph` compiles for `target` with these bindings of its inputs. */
+export function explain(graph: Graph, target: Target, bindings: readonly InputBinding[]): Explanation {
+  const parts = specializeFor(graph, target, bindings);
+  const programs = deviceParts(parts.steps).map((part) => explainProgram(part, target));
+  return { device: target.name, model: graph.name, nodes: graph.nodes.length, inputs: graph.inputs.map((value) => value.name), programs, placement: placementOf(graph, parts.steps) };
+}
+
+/** The rendered source of the first kernel called `name`. */
+export function kernelSource(graph: Graph, target: Target, bindings: readonly InputBinding[], name: string): string {
+  const known: string[] = [];
+  for (const part of deviceParts(specializeFor(graph, target, bindings).steps)) {
+    const { module } = scheduleStep(part, target);
+    const at = module.kernels.findIndex((kernel) => kernel.name === name);
+    if (at >= 0) return target.createRenderer().renderKernel(module, at);
+    known.push(...module.kernels.map((kernel) => kernel.name));
+  }
+  throw new AnychipError('bad-argument', `there is no kernel '${name}'`, { hint: `Kernels: ${known.join(', ')}.`, facts: { known } });
+}
+
+const deviceParts = (steps: readonly PartitionStep[]): DevicePart[] => steps.filter((step) => step.kind === 'device');
+
+function explainProgram(part: DevicePart, target: Target): ExplainedProgram {
+  const schedule = scheduleStep(part, target);
+  const origin = new Map([...part.origins].map(([prim, node]) => [prim.name, titleOf(node)]));
+  const calls = schedule.report.map((call) => ({ ...call, nodes: [...new Set(call.nodes.map((name) => origin.get(name) ?? name))] }));
+  return {
+    kernelsBefore: part.graph.nodes.filter(isKernel).length,
+    kernelsAfter: schedule.module.run.length,
+    distinctKernels: schedule.module.kernels.length,
+    bytesBefore: schedule.unfusedBytes,
+    bytesAfter: calls.reduce((sum, call) => sum + call.readBytes + call.writeBytes, 0),
+    memory: schedule.memory,
+    calls,
+  };
+}
+
+const isKernel = (node: PrimNode): boolean => prims[node.op].kind !== 'view' && node.outputs.some((x) => elementCount(x.shape) * byteWidth(x.dtype) > 0);
+const titleOf = (node: Node): string => (node.name === '' ? node.op : `${node.op} ${node.name}`);
+
+function placementOf(graph: Graph, steps: readonly PartitionStep[]): Placement[] {
+  const onDevice = new Set(deviceParts(steps).flatMap((step) => [...step.origins.values()]));
+  const hosted = new Map(steps.flatMap((step) => (step.kind === 'host' ? [[step.node, step.reason] as const] : [])));
+  const later = new Set(steps.flatMap((step) => (step.kind === 'rest' ? step.graph.nodes : [])));
+  return graph.nodes.map((node): Placement => {
+    const { op, name } = node;
+    const reason = hosted.get(node);
+    if (reason !== undefined) return { op, name, where: 'host', reason };
+    if (later.has(node)) return { op, name, where: 'later', reason: 'its shapes depend on data' };
+    const within = onDevice.has(node) || subgraphsOf(node).some((body) => bodyNodes(body).some((inner) => onDevice.has(inner)));
+    return within ? { op, name, where: 'device', reason: '' } : { op, name, where: 'folded', reason: 'a view, a constant, or nothing that an output needs' };
+  });
+}
+
+const bodyNodes = (graph: Graph): Node[] => graph.nodes.flatMap((node) => [node, ...subgraphsOf(node).flatMap(bodyNodes)]);
