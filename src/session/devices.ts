@@ -47,3 +47,11 @@ export async function chooseDevice(names: readonly string[]): Promise<Choice> {
 
 const reasonFor = (target: Target, detail: string, refused: readonly string[]): string =>
   `the fastest that works: ${detail}${refused.length > 0 ? ` (not ${refused.join('; not ')})` : ''}`;
+
+/** The target of this name, to compile for; it need not work here. */
+export function resolveTarget(name: string): Target {
+  const targets = createTargets();
+  const target = targets.find((candidate) => candidate.name === name);
+  if (target !== undefined) return target;
+  throw new AnychipError('bad-argument', `there is no target '${name}'`, { hint: `Targets: ${targets.map((t) => t.name).join(', ')}.` });
+}

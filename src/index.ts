@@ -1,0 +1,38 @@
+// The package: what onnxruntime's users know, and beside it the compiler's own parts.
+import { createSession } from './session/create.ts';
+import type { InferenceSession as Session } from './session/inferenceSession.ts';
+
+/** A model ready to run on a device, in the shape of onnxruntime-common. */
+export type InferenceSession = Session;
+/**
+ * `InferenceSession.create(pathOrBytes, { executionProviders: ['cpu'] })`. Without providers the fastest device that works is taken;
+ * `session.device` says which and why.
+ */
+export const InferenceSession = { create: createSession };
+
+export { Tensor } from 'onnxruntime-common';
+export type { OnnxValue, TypedTensor } from 'onnxruntime-common';
+export { AnychipError } from './core/error.ts';
+export type { ErrorCode } from './core/error.ts';
+export { onTrace } from './core/trace.ts';
+export type { TraceEvent } from './core/trace.ts';
+export type { DType } from './core/dtype.ts';
+export type { NumericTensor, StringTensor, Tensor as HostTensor } from './core/tensor.ts';
+export type { Graph, HostValue, Node, Value } from './graph/graph.ts';
+export type { Model } from './formats/onnx/import.ts';
+export type { SessionOptions } from './session/inferenceSession.ts';
+export type { HostNode } from './session/planRunner.ts';
+
+export { loadModel } from './session/create.ts';
+export type { ModelSource } from './session/create.ts';
+export { compile } from './compile.ts';
+export type { CompileOptions } from './compile.ts';
+export type { ExecutionPlan } from './plan.ts';
+export { loadPlan, savePlan } from './planFile.ts';
+export { PlanSession } from './session/planSession.ts';
+export type { PlanOptions } from './session/planSession.ts';
+export { bindingsFor } from './session/bindings.ts';
+export { listDevices, resolveTarget } from './session/devices.ts';
+export type { DeviceStatus } from './session/devices.ts';
+export type { Target } from './runtime/device.ts';
+export { interpretGraph } from './reference/interpret.ts';
