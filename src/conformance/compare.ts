@@ -51,7 +51,12 @@ function compareStrings(actual: readonly string[], expected: readonly string[]):
 function compareWide(actual: NumericTensor, expected: NumericTensor, tolerance: Tolerance): Difference {
   const a = bigintReader(actual);
   const e = bigintReader(expected);
-  return compareWith(actual.data.length, (i) => Math.abs(Number(a(i) - e(i))), (i) => allowed(Math.abs(Number(e(i))), tolerance, 0), (i) => `${a(i)} instead of ${e(i)}`);
+  return compareWith(
+    actual.data.length,
+    (i) => Math.abs(Number(a(i) - e(i))),
+    (i) => allowed(Math.abs(Number(e(i))), tolerance, 0),
+    (i) => `${a(i)} instead of ${e(i)}`,
+  );
 }
 
 function compareNumbers(actual: NumericTensor, expected: NumericTensor, tolerance: Tolerance): Difference {
@@ -64,7 +69,12 @@ function compareNumbers(actual: NumericTensor, expected: NumericTensor, toleranc
     return Number.isNaN(d) ? Infinity : d;
   };
   const magnitude = tolerance.scaled === 0 ? 0 : largestMagnitude(e, expected.data.length);
-  return compareWith(actual.data.length, distance, (i) => allowed(Math.abs(e(i)), tolerance, magnitude), (i) => `${a(i)} instead of ${e(i)}`);
+  return compareWith(
+    actual.data.length,
+    distance,
+    (i) => allowed(Math.abs(e(i)), tolerance, magnitude),
+    (i) => `${a(i)} instead of ${e(i)}`,
+  );
 }
 
 const allowed = (expected: number, { rtol, atol, scaled }: Tolerance, magnitude: number): number => atol + (Number.isFinite(expected) ? rtol * expected : 0) + scaled * magnitude;

@@ -32,7 +32,16 @@ export function listCases(directory: string, filter = '*'): Case[] {
 function find(directory: string, name: string, depth: number): Case[] {
   const entries = read(directory);
   if (entries.some((entry) => entry.isFile() && entry.name === 'model.onnx')) {
-    return [{ name: name === '' ? basename(directory) : name, model: join(directory, 'model.onnx'), dataSets: dataSets(directory, entries.map((entry) => entry.name)) }];
+    return [
+      {
+        name: name === '' ? basename(directory) : name,
+        model: join(directory, 'model.onnx'),
+        dataSets: dataSets(
+          directory,
+          entries.map((entry) => entry.name),
+        ),
+      },
+    ];
   }
   if (depth === MAX_DEPTH) return [];
   return entries.filter((entry) => entry.isDirectory()).flatMap((entry) => find(join(directory, entry.name), name === '' ? entry.name : `${name}/${entry.name}`, depth + 1));
@@ -52,7 +61,11 @@ function dataSets(directory: string, names: readonly string[]): DataSet[] {
     .sort(byNumber)
     .map((name) => {
       const files = read(join(directory, name)).map((entry) => entry.name);
-      const numbered = (kind: string): string[] => files.filter((file) => file.startsWith(`${kind}_`) && file.endsWith('.pb')).sort(byNumber).map((file) => join(directory, name, file));
+      const numbered = (kind: string): string[] =>
+        files
+          .filter((file) => file.startsWith(`${kind}_`) && file.endsWith('.pb'))
+          .sort(byNumber)
+          .map((file) => join(directory, name, file));
       return { inputs: numbered('input'), outputs: numbered('output') };
     });
 }
@@ -60,4 +73,10 @@ function dataSets(directory: string, names: readonly string[]): DataSet[] {
 const numberIn = (name: string): number => Number(/\d+/.exec(name.slice(name.lastIndexOf('_')))?.[0] ?? 0);
 const byNumber = (a: string, b: string): number => numberIn(a) - numberIn(b);
 
-const globPattern = (glob: string): RegExp => new RegExp(`^${glob.replaceAll(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+const globPattern = (glob: string): RegExp =>
+  new RegExp(
+    `^${glob
+      .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+  );

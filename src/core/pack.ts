@@ -69,7 +69,8 @@ type Marked = { readonly [key: string]: unknown };
 type Reader = (record: Marked, read: (json: unknown) => unknown, bytes: Uint8Array, seen: readonly unknown[]) => unknown;
 
 const textOf = (record: Marked): string => (typeof record['text'] === 'string' ? record['text'] : damaged('a number without text'));
-const pairsOf = (pairs: unknown): (readonly [unknown, unknown])[] => (Array.isArray(pairs) ? pairs.map((pair) => (Array.isArray(pair) ? [pair[0], pair[1]] : damaged('an entry'))) : damaged('entries'));
+const pairsOf = (pairs: unknown): (readonly [unknown, unknown])[] =>
+  Array.isArray(pairs) ? pairs.map((pair) => (Array.isArray(pair) ? [pair[0], pair[1]] : damaged('an entry'))) : damaged('entries');
 
 /** By mark. */
 const readers: Readonly<Record<string, Reader>> = {

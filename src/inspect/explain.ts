@@ -58,7 +58,14 @@ type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
 export function explain(graph: Graph, target: Target, bindings: readonly InputBinding[]): Explanation {
   const parts = specializeFor(graph, target, bindings);
   const programs = deviceParts(parts.steps).map((part) => explainProgram(part, target));
-  return { device: target.name, model: graph.name, nodes: graph.nodes.length, inputs: graph.inputs.map((value) => value.name), programs, placement: placementOf(graph, parts.steps) };
+  return {
+    device: target.name,
+    model: graph.name,
+    nodes: graph.nodes.length,
+    inputs: graph.inputs.map((value) => value.name),
+    programs,
+    placement: placementOf(graph, parts.steps),
+  };
 }
 
 /** The rendered source of the first kernel called `name`. */

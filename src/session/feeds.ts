@@ -56,7 +56,11 @@ function tensorTypeOf(value: Value): TensorType {
 function randomTensor(value: Value, type: TensorType, sizeOf: (dim: Dim, where: string) => number, random: () => number): HostValue {
   const shape = (type.shape ?? []).map((dim, axis) => sizeOf(dim, `${value.name}[${axis}]`));
   const count = elementCount(shape);
-  if (type.dtype === 'string') return stringTensor(shape, Array.from({ length: count }, (_, i) => `text ${i}`));
+  if (type.dtype === 'string')
+    return stringTensor(
+      shape,
+      Array.from({ length: count }, (_, i) => `text ${i}`),
+    );
   const tensor = createTensor(type.dtype, shape);
   const write = elementWriter(tensor);
   const scale = scales[dtypes[type.dtype].class](type.dtype);

@@ -25,9 +25,7 @@ const ortNames: { readonly [D in DType]?: OrtTensor.Type } = {
   bool: 'bool',
   string: 'string',
 };
-const numericDTypes: ReadonlyMap<string, NumericDType> = new Map(
-  Object.keys(ortNames).flatMap((dtype) => (isNumericDType(dtype) ? [[ortNames[dtype]!, dtype] as const] : [])),
-);
+const numericDTypes: ReadonlyMap<string, NumericDType> = new Map(Object.keys(ortNames).flatMap((dtype) => (isNumericDType(dtype) ? [[ortNames[dtype]!, dtype] as const] : [])));
 function isNumericDType(name: string): name is NumericDType {
   return name in dtypes && name !== 'string';
 }
@@ -69,7 +67,5 @@ export function toOrt(value: Tensor, name: string): OrtTensor {
     });
   }
   const { data, shape } = value;
-  return data instanceof BigInt64Array || data instanceof BigUint64Array || ArrayBuffer.isView(data)
-    ? new OrtTensor(type, data, shape)
-    : new OrtTensor('string', [...data], shape);
+  return data instanceof BigInt64Array || data instanceof BigUint64Array || ArrayBuffer.isView(data) ? new OrtTensor(type, data, shape) : new OrtTensor('string', [...data], shape);
 }

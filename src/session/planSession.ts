@@ -57,7 +57,9 @@ export class PlanSession {
       const wanted = plan.bindings[i]!;
       const given = bindingOf(value, wanted.value !== undefined);
       if (bindingKey([given]) !== bindingKey([wanted])) {
-        throw new AnychipError('bad-argument', `input '${name}' is ${bindingKey([given])}, the plan was compiled for ${bindingKey([wanted])}`, { hint: 'Compile a plan for these inputs.' });
+        throw new AnychipError('bad-argument', `input '${name}' is ${bindingKey([given])}, the plan was compiled for ${bindingKey([wanted])}`, {
+          hint: 'Compile a plan for these inputs.',
+        });
       }
       return value;
     });

@@ -1,0 +1,105 @@
+// The whole test run: format, lint, types, build, vitest, then ONNX's own suite on every device. Says what it leaves out and why.
+// The last line reads `N passed, N failed, N skipped`. With ANYCHIP_TEST_ALL=1 leaving something out is a failure.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const leftOut = [];
+const bin = (name) => join('node_modules', '.bin', name);
+
+function step(name, command, args, options = {}) {
+  const start = performance.now();
+  process.stdout.write(`\n── ${name}\n`);
+  const done = spawnSync(command, args, { stdio: 'inherit', ...options });
+  process.stdout.write(`── ${name}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+  return done;
+}
+
+function check(name, command, args) {
+  const ok = step(name, command, args).status === 0;
+  total[ok ? 'passed' : 'failed']++;
+  if (!ok) process.stdout.write(`FAILED ${name}\n`);
+  return ok;
+}
+
+function unitTests() {
+  const file = join(tmpdir(), `anychip-vitest-${process.pid}.json`);
+  step('unit tests', bin('vitest'), ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]);
+  if (!existsSync(file)) {
+    total.failed++;
+    return;
+  }
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  rmSync(file);
+  total.passed += report.numPassedTests;
+  total.failed += report.numFailedTests + report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
+  total.skipped += report.numPendingTests + report.numTodoTests;
+}
+
+const suites = ['/usr/share/libonnx-testdata/data', '/usr/local/share/libonnx-testdata/data'];
+
+/** Folder of ONNX's suite; installs Debian's package where that is possible. */
+function findSuite() {
+  const found = () => suites.find((folder) => existsSync(folder));
+  if (found() === undefined && process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0) {
+    step('install libonnx-testdata', 'sh', ['-c', 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libonnx-testdata']);
+  }
+  return found();
+}
+
+/** Cases that are known not to pass, with the reason, by device ('*': every one). */
+const known = JSON.parse(readFileSync(new URL('../test/conformance/known.json', import.meta.url), 'utf8'));
+
+function conformance(suite, device) {
+  const { stdout } = step(`conformance of ${device}`, process.execPath, ['dist/cli/main.js', 'conformance', suite, '--device', device, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  const report = parse(stdout);
+  if (report === undefined) {
+    total.failed++;
+    return process.stdout.write(`FAILED conformance of ${device}: no report\n`);
+  }
+  const expected = { ...known['*'], ...known[device] };
+  const unexpected = report.failures.filter(({ name }) => !(name in expected));
+  const mended = Object.keys(expected).filter((name) => !report.failures.some((failure) => failure.name === name));
+  for (const { name, code, message } of unexpected) process.stdout.write(`FAILED ${device} ${name} [${code}] ${message}\n`);
+  for (const name of mended) process.stdout.write(`FAILED ${device} ${name} passes now: strike it from test/conformance/known.json\n`);
+  process.stdout.write(
+    `${device}: ${report.passed} of ${report.total}, ${report.onDevice} wholly on the device, ${report.failures.length - unexpected.length} known not to pass\n`,
+  );
+  total.passed += report.passed - mended.length;
+  total.failed += unexpected.length + mended.length;
+  total.skipped += report.skipped + report.failures.length - unexpected.length;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+check('format', bin('oxfmt'), ['--check']);
+check('lint', bin('oxlint'), []);
+check('types', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
+if (check('build', bin('tsc'), ['-p', 'tsconfig.build.json'])) {
+  unitTests();
+  const suite = findSuite();
+  const devices = parse(spawnSync(process.execPath, ['dist/cli/main.js', 'devices', '--json'], { encoding: 'utf8' }).stdout)?.devices ?? [];
+  if (suite === undefined) leftOut.push("ONNX's suite: the Debian package libonnx-testdata is not installed");
+  for (const { name, availability } of devices) {
+    if (!availability.ok) leftOut.push(`device ${name}: ${availability.reason}`);
+    else if (suite !== undefined) conformance(suite, name);
+  }
+}
+
+for (const reason of leftOut) process.stdout.write(`LEFT OUT ${reason}\n`);
+if (process.env.ANYCHIP_TEST_ALL === '1') total.failed += leftOut.length;
+else total.skipped += leftOut.length;
+process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+process.exitCode = total.failed > 0 ? 1 : 0;

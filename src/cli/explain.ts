@@ -1,0 +1,87 @@
+// `anychip explain`: what a compilation made of a model.
+import { Command } from 'commander';
+import { AnychipError } from '../core/error.ts';
+import { explain, kernelSource } from '../inspect/explain.ts';
+import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
+import { bindingsFor } from '../session/bindings.ts';
+import { loadModel } from '../session/create.ts';
+import { chooseDevice } from '../session/devices.ts';
+import { seededFeeds } from '../session/feeds.ts';
+import { options } from './options.ts';
+import { readInputs } from './inputs.ts';
+import type { InputOptions } from './inputs.ts';
+import { formatBytes, note, percent, print, printJson, table } from './print.ts';
+
+interface Given extends InputOptions {
+  readonly device: string;
+  readonly bind?: Readonly<Record<string, number>>;
+  readonly seed: number;
+  readonly source?: string;
+  readonly json?: boolean;
+}
+
+export const explainModel = new Command('explain')
+  .description('show how a model compiles: kernels, bytes, memory, placement')
+  .argument('<model>', 'ONNX file')
+  .addOption(options.device)
+  .addOption(options.source)
+  .addOption(options.bind)
+  .addOption(options.input)
+  .addOption(options.inputs)
+  .addOption(options.mean)
+  .addOption(options.std)
+  .addOption(options.seed)
+  .addOption(options.json)
+  .action(async (path: string, given: Given) => {
+    const model = loadModel(path);
+    const { target } = await chooseDevice([given.device]);
+    if (target === undefined)
+      throw new AnychipError('bad-argument', 'the reference compiles nothing, so there is nothing to explain', { hint: 'Take another device: anychip devices.' });
+    const { values, assumed } = seededFeeds(model.graph, readInputs(model.graph, given), given.bind ?? {}, given.seed);
+    const bindings = bindingsFor(model.graph, values);
+    if (given.source !== undefined) {
+      const source = kernelSource(model.graph, target, bindings, given.source);
+      return given.json === true ? printJson({ kernel: given.source, source }) : print(source);
+    }
+    const explanation = explain(model.graph, target, bindings);
+    if (given.json === true) return printJson({ ...explanation, assumed });
+    if (assumed.length > 0) note(`assumed ${assumed.join(', ')}; fix with --bind`);
+    printExplanation(explanation);
+  });
+
+function printExplanation(explanation: Explanation): void {
+  const { device, model, nodes, programs, placement } = explanation;
+  print(`${model === '' ? 'model' : model} on ${device}: ${nodes} nodes, ${programs.length} device program${programs.length === 1 ? '' : 's'}\n`);
+  programs.forEach((program, i) => printProgram(program, programs.length > 1 ? `program ${i + 1}\n` : ''));
+  const count = (where: string): number => placement.filter((p) => p.where === where).length;
+  print(
+    `placement: ${count('device')} on ${device}, ${count('folded')} folded while compiling, ${count('host')} on the host, ${count('later')} placed when their shapes are known`,
+  );
+  const apart = placement.filter((p) => p.where === 'host' || p.where === 'later');
+  if (apart.length > 0)
+    print(
+      `\n${table(
+        ['node', 'name', 'where', 'why'],
+        apart.map((p) => [p.op, p.name, p.where, p.reason]),
+      )}`,
+    );
+}
+
+function printProgram(program: ExplainedProgram, title: string): void {
+  const { memory } = program;
+  const rows = program.calls.map((call, i) => [
+    String(i),
+    call.kernel,
+    formatBytes(call.readBytes),
+    formatBytes(call.writeBytes),
+    call.flops === 0 ? '' : `${(call.flops / 1e6).toFixed(2)}`,
+    call.nodes.join(', '),
+  ]);
+  print(`${title}${table(['#', 'kernel', 'reads', 'writes', 'MFLOP', 'nodes'], rows, ['#', 'reads', 'writes', 'MFLOP'])}\n`);
+  print(`kernels: ${program.kernelsBefore} before fusion, ${program.kernelsAfter} after (${program.distinctKernels} different)`);
+  print(`bytes moved: ${formatBytes(program.bytesBefore)} before fusion, ${formatBytes(program.bytesAfter)} after (${percent(program.bytesAfter, program.bytesBefore)})`);
+  print(
+    `arena: ${formatBytes(memory.arenaBytes)}; all intermediates ${formatBytes(memory.intermediateBytes)}; lower bound (largest live set) ${formatBytes(memory.lowerBoundBytes)}`,
+  );
+  print(`weights: ${formatBytes(memory.weightsBytes)}; scratch ${formatBytes(memory.scratchBytes)} a thread\n`);
+}

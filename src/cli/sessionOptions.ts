@@ -1,0 +1,22 @@
+// From the options of a command to those of a session.
+import type { SessionOptions } from '../session/inferenceSession.ts';
+
+export interface GivenSession {
+  readonly device: string;
+  readonly threads?: number;
+  readonly bind?: Readonly<Record<string, number>>;
+  readonly seed: number;
+  readonly maxMemory?: number;
+  readonly strict?: boolean;
+}
+
+export function sessionOptions(given: GivenSession): SessionOptions {
+  return {
+    executionProviders: [given.device],
+    seed: given.seed,
+    strict: given.strict ?? false,
+    ...(given.threads === undefined ? {} : { intraOpNumThreads: given.threads }),
+    ...(given.bind === undefined ? {} : { freeDimensionOverrides: given.bind }),
+    ...(given.maxMemory === undefined ? {} : { maxMemoryBytes: given.maxMemory }),
+  };
+}
