@@ -35,8 +35,7 @@ const byDType: ReadonlyMap<DType, number> = new Map([...byCode].map(([code, dtyp
 /** The dtype of an ONNX element type number; throws for complex numbers and unknown ones. */
 export function dtypeOfCode(code: number): DType {
   const dtype = byCode.get(code);
-  if (dtype === undefined)
-    throw new AnychipError('unsupported', `element type ${code} of ONNX`, { hint: 'Complex numbers have no tensors here; other numbers are not ONNX.' });
+  if (dtype === undefined) throw new AnychipError('unsupported', `element type ${code} of ONNX`, { hint: 'Complex numbers have no tensors here; other numbers are not ONNX.' });
   return dtype;
 }
 

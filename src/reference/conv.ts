@@ -13,7 +13,12 @@ import { poolEvaluations } from './pool.ts';
 import { forEachWindow } from './windows.ts';
 
 /** The output of a convolution, filled with the bias of its channel. */
-function biased(dtype: NumericTensor['dtype'], shape: Shape, bias: NumericTensor | undefined, context: EvaluateContext): { readonly y: NumericTensor; readonly sums: Float64Array } {
+function biased(
+  dtype: NumericTensor['dtype'],
+  shape: Shape,
+  bias: NumericTensor | undefined,
+  context: EvaluateContext,
+): { readonly y: NumericTensor; readonly sums: Float64Array } {
   if (bias !== undefined && elementCount(bias.shape) !== shape[1]) {
     throw new AnychipError('shape', `a bias of shape ${formatShape(bias.shape)} for ${shape[1]} channels`);
   }
@@ -70,7 +75,10 @@ export const convEvaluations: Evaluations<keyof typeof convOps> = {
     const spatial = spatialOf(x.shape);
     const [batch, channels, perGroup] = [x.shape[0]!, x.shape[1]!, w.shape[1]!];
     if (w.shape.length !== x.shape.length || w.shape[0] !== channels || channels % group !== 0) {
-      throw new AnychipError('shape', `an input of shape ${formatShape(x.shape)} and a weight of shape ${formatShape(w.shape)} do not make a transposed convolution of ${group} groups`);
+      throw new AnychipError(
+        'shape',
+        `an input of shape ${formatShape(x.shape)} and a weight of shape ${formatShape(w.shape)} do not make a transposed convolution of ${group} groups`,
+      );
     }
     const g = resolveTranspose(spatial, attrs, w.shape.slice(2));
     const { y, sums } = biased(x.dtype, [batch, perGroup * group, ...g.out], optionalAt(inputs, 2), context);

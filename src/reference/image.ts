@@ -97,8 +97,7 @@ function decodeBmp(bytes: Uint8Array, reserve: Reserve): Pixels {
   ];
   const height = Math.abs(signedHeight);
   const plain = compression === 0 || (compression === 3 && bits === 32);
-  if (width <= 0 || height === 0 || !plain || ![8, 24, 32].includes(bits))
-    return bad(`BMP with ${bits} bits a pixel, compression ${compression} and size ${width}×${height}`);
+  if (width <= 0 || height === 0 || !plain || ![8, 24, 32].includes(bits)) return bad(`BMP with ${bits} bits a pixel, compression ${compression} and size ${width}×${height}`);
   const stride = Math.ceil((width * bits) / 32) * 4;
   const palette = 14 + headerSize;
   if (start + stride * height > bytes.length || (bits === 8 && palette + 4 > bytes.length)) return bad('the BMP is shorter than its header says');

@@ -51,9 +51,7 @@ export const regionEvaluations: Evaluations<'RoiAlign' | 'MaxRoiPool'> = {
       const samples = rows.flatMap((row) => columns.map((column) => row.flatMap(([i, wi]) => column.map(([j, wj]) => read(plane + i * width + j) * wi * wj))));
       // In max mode the specification takes the largest weighted pixel, not the largest interpolated value.
       const value =
-        attrs.mode === 'max'
-          ? samples.flat().reduce((most, v) => Math.max(most, v), -Infinity)
-          : samples.flat().reduce((sum, v) => sum + v, 0) / Math.max(samples.length, 1);
+        attrs.mode === 'max' ? samples.flat().reduce((most, v) => Math.max(most, v), -Infinity) : samples.flat().reduce((sum, v) => sum + v, 0) / Math.max(samples.length, 1);
       write(flat, samples.length === 0 ? 0 : value);
     });
     return [y];

@@ -46,12 +46,7 @@ export const resize: Evaluate<'Resize'> = ({ attrs }, inputs, context) => {
   }
   const y = createTensor(x.dtype, shape);
   if (attrs.mode === 'nearest' && !isFloat(x.dtype)) {
-    forEachOutput(
-      x,
-      axes,
-      tables,
-      (output, [input], _, outside) => void (outside ? elementWriter(y)(output, attrs.extrapolation_value) : (y.data[output] = x.data[input!]!)),
-    );
+    forEachOutput(x, axes, tables, (output, [input], _, outside) => void (outside ? elementWriter(y)(output, attrs.extrapolation_value) : (y.data[output] = x.data[input!]!)));
     return [y];
   }
   const [read, write] = [numberReader(x), elementWriter(y)];

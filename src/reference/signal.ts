@@ -35,14 +35,10 @@ function scalarAt(inputs: readonly HostValue[], i: number): number {
   if (tensor.data.length !== 1) throw new AnychipError('shape', `input ${i} must be a scalar`);
   return toNumbers(tensor)[0]!;
 }
-const optionalScalarAt = (inputs: readonly HostValue[], i: number): number | undefined =>
-  optionalAt(inputs, i) === undefined ? undefined : scalarAt(inputs, i);
+const optionalScalarAt = (inputs: readonly HostValue[], i: number): number | undefined => (optionalAt(inputs, i) === undefined ? undefined : scalarAt(inputs, i));
 
 /** The vectors of a tensor along an axis: number of vectors before and after it. */
-const around = (shape: Shape, axis: number): readonly [outer: number, inner: number] => [
-  elementCount(shape.slice(0, axis)),
-  elementCount(shape.slice(axis + 1, -1)),
-];
+const around = (shape: Shape, axis: number): readonly [outer: number, inner: number] => [elementCount(shape.slice(0, axis)), elementCount(shape.slice(axis + 1, -1))];
 
 const dft: Evaluate<'DFT'> = ({ attrs }, inputs, context) => {
   const x = numericAt(inputs, 0);

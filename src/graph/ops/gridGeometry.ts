@@ -19,8 +19,7 @@ export function gridSampleShape(x: Shape, grid: Shape, attrs: { readonly mode: s
   const rank = x.length - 2;
   if (rank < 1 || grid.length !== x.length || grid.at(-1) !== rank || grid[0] !== x[0])
     fail(`a grid of shape ${formatShape(grid)} does not sample an input of shape ${formatShape(x)}`);
-  for (const name of ['mode', 'padding_mode'] as const)
-    if (!gridModes[name].some((known) => known === attrs[name])) fail(`${name} '${attrs[name]}' is unknown`);
+  for (const name of ['mode', 'padding_mode'] as const) if (!gridModes[name].some((known) => known === attrs[name])) fail(`${name} '${attrs[name]}' is unknown`);
   return [x[0]!, x[1]!, ...grid.slice(1, -1)];
 }
 
@@ -40,8 +39,7 @@ export function affineSpatial(theta: Shape, size: Shape): number[] {
 export function checkRegions(x: Shape, rois: Shape, columns: number, batchIndices?: Shape): void {
   if (x.length !== 4) fail(`an input of shape ${formatShape(x)}: [N, C, H, W] is needed`);
   if (rois.length !== 2 || rois[1] !== columns) fail(`regions of shape ${formatShape(rois)}: [regions, ${columns}] is needed`);
-  if (batchIndices !== undefined && (batchIndices.length !== 1 || batchIndices[0] !== rois[0]))
-    fail(`batch_indices of shape ${formatShape(batchIndices)} for ${rois[0]} regions`);
+  if (batchIndices !== undefined && (batchIndices.length !== 1 || batchIndices[0] !== rois[0])) fail(`batch_indices of shape ${formatShape(batchIndices)} for ${rois[0]} regions`);
 }
 
 /** Coefficient of the cubic convolution filter in GridSample. */

@@ -84,8 +84,7 @@ function sizeTargets(shape: Shape, axes: readonly number[], sizes: readonly numb
       width: sizes[i]!,
     }));
   const ratios = axes.map((axis, i) => sizes[i]! / shape[axis]!);
-  const scale =
-    policy === 'not_larger' ? Math.min(...ratios) : policy === 'not_smaller' ? Math.max(...ratios) : fail(`keep_aspect_ratio_policy '${policy}' is unknown`);
+  const scale = policy === 'not_larger' ? Math.min(...ratios) : policy === 'not_smaller' ? Math.max(...ratios) : fail(`keep_aspect_ratio_policy '${policy}' is unknown`);
   return axes.map((axis) => ({
     out: Math.floor(scale * shape[axis]! + 0.5),
     scale,
@@ -101,8 +100,7 @@ const coordinates: Readonly<Record<string, Coordinate>> = {
   pytorch_half_pixel: (x, a) => (a.out > 1 ? (x + 0.5) / a.scale - 0.5 : 0),
   align_corners: (x, a) => (a.width === 1 || a.out === 1 ? 0 : (x * (a.size - 1)) / (a.width - 1)),
   asymmetric: (x, a) => x / a.scale,
-  tf_crop_and_resize: (x, a) =>
-    a.out > 1 ? a.start * (a.size - 1) + (x * (a.end - a.start) * (a.size - 1)) / (a.width - 1) : 0.5 * (a.start + a.end) * (a.size - 1),
+  tf_crop_and_resize: (x, a) => (a.out > 1 ? a.start * (a.size - 1) + (x * (a.end - a.start) * (a.size - 1)) / (a.width - 1) : 0.5 * (a.start + a.end) * (a.size - 1)),
   tf_half_pixel_for_nn: (x, a) => (x + 0.5) / a.scale,
 };
 
@@ -124,8 +122,7 @@ const cubicFilter = (a: number): Filter => ({
   at: (d) => (d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a),
 });
 
-const pick = <T>(table: Readonly<Record<string, T>>, name: string, what: string): T =>
-  Object.hasOwn(table, name) ? table[name]! : fail(`${what} '${name}' is unknown`);
+const pick = <T>(table: Readonly<Record<string, T>>, name: string, what: string): T => (Object.hasOwn(table, name) ? table[name]! : fail(`${what} '${name}' is unknown`));
 const clamp = (i: number, size: number): number => Math.min(Math.max(i, 0), size - 1);
 
 /** The table of one axis: an entry per output position. */

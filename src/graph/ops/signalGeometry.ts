@@ -25,12 +25,7 @@ export interface DftPlan {
 export const binsOf = (length: number, onesided: boolean): number => (onesided ? Math.floor(length / 2) + 1 : length);
 
 /** Resolves DFT. A one-sided inverse takes half a spectrum and gives a real signal of twice its length less two, unless dft_length says otherwise. */
-export function resolveDft(
-  x: Shape,
-  dftLength: number | undefined,
-  axisInput: number | undefined,
-  attrs: { readonly inverse: number; readonly onesided: number },
-): DftPlan {
+export function resolveDft(x: Shape, dftLength: number | undefined, axisInput: number | undefined, attrs: { readonly inverse: number; readonly onesided: number }): DftPlan {
   const parts = x.at(-1);
   if (x.length < 2 || (parts !== 1 && parts !== 2)) fail(`a signal of shape ${formatShape(x)}: the last axis must hold 1 (real) or 2 (complex) parts`);
   const axis = normalizeAxis(axisInput ?? -2, x.length);
@@ -52,16 +47,9 @@ export interface StftPlan {
   readonly shape: Shape;
 }
 
-export function resolveStft(
-  signal: Shape,
-  step: number,
-  window: Shape | undefined,
-  frameLength: number | undefined,
-  attrs: { readonly onesided: number },
-): StftPlan {
+export function resolveStft(signal: Shape, step: number, window: Shape | undefined, frameLength: number | undefined, attrs: { readonly onesided: number }): StftPlan {
   // The parts of a real signal may be left out.
-  if (signal.length !== 2 && !(signal.length === 3 && (signal[2] === 1 || signal[2] === 2)))
-    fail(`a signal of shape ${formatShape(signal)}: [batch, samples, 1 or 2] is needed`);
+  if (signal.length !== 2 && !(signal.length === 3 && (signal[2] === 1 || signal[2] === 2))) fail(`a signal of shape ${formatShape(signal)}: [batch, samples, 1 or 2] is needed`);
   const length = frameLength ?? window?.[0] ?? signal[1]!;
   if (window !== undefined && (window.length !== 1 || window[0] !== length)) fail(`a window of shape ${formatShape(window)} for frames of ${length}`);
   if (!(step >= 1) || !(length >= 1) || length > signal[1]!) fail(`frames of ${length} every ${step} samples do not fit into ${signal[1]} samples`);
@@ -85,21 +73,13 @@ export function windowValues(terms: readonly number[], size: number, periodic: b
 }
 
 /** MelWeightMatrix, row-major [bins of the spectrum, mel bins]: overlapping triangles, evenly spaced in mel. */
-export function melWeights(
-  melBins: number,
-  dftLength: number,
-  sampleRate: number,
-  lower: number,
-  upper: number,
-): { readonly shape: Shape; readonly values: readonly number[] } {
+export function melWeights(melBins: number, dftLength: number, sampleRate: number, lower: number, upper: number): { readonly shape: Shape; readonly values: readonly number[] } {
   const bins = binsOf(dftLength, true);
   if (!(melBins >= 1 && dftLength >= 1 && sampleRate > 0)) fail(`${melBins} mel bins over a transform of ${dftLength} at ${sampleRate} Hz`);
   const mel = (hertz: number): number => 2595 * Math.log10(1 + hertz / 700);
   const step = (mel(upper) - mel(lower)) / (melBins + 2);
   // The spectrum bin under each corner of the triangles.
-  const corners = Array.from({ length: melBins + 2 }, (_, i) =>
-    Math.floor(((dftLength + 1) * (700 * (10 ** ((i * step + mel(lower)) / 2595) - 1))) / sampleRate),
-  );
+  const corners = Array.from({ length: melBins + 2 }, (_, i) => Math.floor(((dftLength + 1) * (700 * (10 ** ((i * step + mel(lower)) / 2595) - 1))) / sampleRate));
   const values = Array.from({ length: bins * melBins }, () => 0);
   const put = (bin: number, m: number, weight: number): void => {
     if (bin >= 0 && bin < bins) values[bin * melBins + m] = weight;

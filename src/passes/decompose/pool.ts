@@ -19,7 +19,10 @@ type PoolOp = Exclude<keyof typeof convOps, 'Conv' | 'ConvTranspose' | 'DeformCo
 function windowed(b: Builder, x: Operand, g: WindowGeometry, value: number | bigint): Operand {
   const spatial = spatialOf(x.shape);
   const padded = b.pad(x, [0, 0, ...g.low], [0, 0, ...fittedHigh(spatial, g)], b.scalar(x.dtype, value));
-  return b.window(padded, spatial.map((_, i) => ({ axis: i + 2, size: g.kernel[i]!, stride: g.strides[i]!, dilation: g.dilations[i]! })));
+  return b.window(
+    padded,
+    spatial.map((_, i) => ({ axis: i + 2, size: g.kernel[i]!, stride: g.strides[i]!, dilation: g.dilations[i]! })),
+  );
 }
 
 /** The window axes that `windowed` appended. */
@@ -27,8 +30,18 @@ const windowAxes = (g: WindowGeometry): number[] => g.out.map((_, i) => 2 + g.ou
 
 /** Σ over windows, or over whole planes: what the average and the norms share. */
 type Sum = (x: Operand) => Operand;
-const windowSum = (b: Builder, g: WindowGeometry): Sum => (x) => dropAxes(b, b.reduce('sum', windowed(b, x, g, 0), windowAxes(g)), windowAxes(g));
-const planeSum = (b: Builder): Sum => (x) => b.reduce('sum', x, spatialOf(x.shape).map((_, i) => i + 2));
+const windowSum =
+  (b: Builder, g: WindowGeometry): Sum =>
+  (x) =>
+    dropAxes(b, b.reduce('sum', windowed(b, x, g, 0), windowAxes(g)), windowAxes(g));
+const planeSum =
+  (b: Builder): Sum =>
+  (x) =>
+    b.reduce(
+      'sum',
+      x,
+      spatialOf(x.shape).map((_, i) => i + 2),
+    );
 
 function lpNorm(b: Builder, x: Operand, p: number, sum: Sum): Operand {
   const wide = b.cast(x, accumulatorOf(x.dtype));
@@ -103,7 +116,13 @@ export const poolLowerings: Lowerings<PoolOp> = {
   },
   GlobalMaxPool(b, _, inputs) {
     const x = inputAt(inputs, 0);
-    return [b.reduce('max', x, spatialOf(x.shape).map((_, i) => i + 2))];
+    return [
+      b.reduce(
+        'max',
+        x,
+        spatialOf(x.shape).map((_, i) => i + 2),
+      ),
+    ];
   },
   GlobalLpPool: (b, { attrs }, inputs) => [lpNorm(b, inputAt(inputs, 0), attrs.p, planeSum(b))],
 
@@ -119,7 +138,14 @@ export const poolLowerings: Lowerings<PoolOp> = {
     const count = elementCount(x.shape);
     const empty = b.full(x.dtype, [elementCount(inferred)], 0);
     const flat = b.scatter('replace', empty, b.reshape(x, [count]), [{ index: 0 }], [b.reshape(indices, [count])]);
-    return [b.pad(b.reshape(flat, inferred), shape.map(() => 0), shape.map((d, i) => d - inferred[i]!), b.scalar(x.dtype, 0))];
+    return [
+      b.pad(
+        b.reshape(flat, inferred),
+        shape.map(() => 0),
+        shape.map((d, i) => d - inferred[i]!),
+        b.scalar(x.dtype, 0),
+      ),
+    ];
   },
 
   // Adds into the padded image, so that every tap of every column has a place, then takes the padding off.

@@ -83,8 +83,7 @@ function resampleWide(b: Builder, x: Operand, axis: number, entries: readonly Re
   );
 }
 
-const isIdentity = ({ size, out, entries }: Table): boolean =>
-  out === size && entries.every((e, i) => e.indices.length === 1 && e.indices[0] === i && e.weights[0] === 1);
+const isIdentity = ({ size, out, entries }: Table): boolean => out === size && entries.every((e, i) => e.indices.length === 1 && e.indices[0] === i && e.weights[0] === 1);
 
 /** Output positions that lie outside the region of interest become `value`. */
 function extrapolate(b: Builder, y: Operand, tables: readonly Table[], value: number): Operand {

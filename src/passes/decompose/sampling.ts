@@ -31,8 +31,7 @@ export function zeroOutside(b: Builder, at: Operand, size: number): Required<Pic
 }
 
 /** An integral float coordinate as an i32 index, moved to the nearest element in range. */
-export const clampedIndex = (b: Builder, at: Operand, size: number): Operand =>
-  b.cast(b.min(b.max(at, b.scalar(at.dtype, 0)), b.scalar(at.dtype, size - 1)), 'i32');
+export const clampedIndex = (b: Builder, at: Operand, size: number): Operand => b.cast(b.min(b.max(at, b.scalar(at.dtype, 0)), b.scalar(at.dtype, size - 1)), 'i32');
 
 /** How one axis of the data is met: by the iteration axis of this number, or by taps. */
 export type Sampled = number | readonly Tap[];
@@ -65,8 +64,7 @@ export function tapTerms(b: Builder, data: Operand, axes: readonly Sampled[], sh
 }
 
 /** Σ of `tapTerms`. */
-export const sumTaps = (b: Builder, data: Operand, axes: readonly Sampled[], shape: Shape): Operand =>
-  tapTerms(b, data, axes, shape).reduce((sum, term) => b.add(sum, term));
+export const sumTaps = (b: Builder, data: Operand, axes: readonly Sampled[], shape: Shape): Operand => tapTerms(b, data, axes, shape).reduce((sum, term) => b.add(sum, term));
 
 const combined = (parts: readonly (Operand | undefined)[], combine: (a: Operand, b: Operand) => Operand): Operand | undefined =>
   parts.filter((part) => part !== undefined).reduce<Operand | undefined>((all, part) => (all === undefined ? part : combine(all, part)), undefined);

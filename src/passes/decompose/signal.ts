@@ -17,8 +17,7 @@ function scalarAt(b: Builder, inputs: readonly (Operand | null)[], i: number): n
   if (values.length !== 1) throw new AnychipError('shape', `input ${i} must be a scalar`);
   return values[0]!;
 }
-const optionalScalarAt = (b: Builder, inputs: readonly (Operand | null)[], i: number): number | undefined =>
-  (inputs[i] ?? null) === null ? undefined : scalarAt(b, inputs, i);
+const optionalScalarAt = (b: Builder, inputs: readonly (Operand | null)[], i: number): number | undefined => ((inputs[i] ?? null) === null ? undefined : scalarAt(b, inputs, i));
 
 /** The axis of x cut or padded with zeros to `length`. */
 function fit(b: Builder, x: Operand, axis: number, length: number): Operand {
@@ -75,17 +74,11 @@ const stft: Lower<'STFT'> = (b, { attrs }, inputs) => {
   return [b.cast(b.reshape(transform(b, vectors, { length, bins, inverse: false }), shape), signal.dtype)];
 };
 
-const constant = (b: Builder, dtype: NumericDType, shape: readonly number[], values: readonly number[]): readonly Operand[] => [
-  b.constant(tensorFrom(dtype, shape, values)),
-];
+const constant = (b: Builder, dtype: NumericDType, shape: readonly number[], values: readonly number[]): readonly Operand[] => [b.constant(tensorFrom(dtype, shape, values))];
 
 const windowRule =
   (terms: readonly number[]) =>
-  (
-    b: Builder,
-    { attrs }: { readonly attrs: { readonly output_datatype: number; readonly periodic: number } },
-    inputs: readonly (Operand | null)[],
-  ): readonly Operand[] => {
+  (b: Builder, { attrs }: { readonly attrs: { readonly output_datatype: number; readonly periodic: number } }, inputs: readonly (Operand | null)[]): readonly Operand[] => {
     const size = scalarAt(b, inputs, 0);
     return constant(b, numericDTypeOfCode(attrs.output_datatype), [size], windowValues(terms, size, attrs.periodic === 1));
   };

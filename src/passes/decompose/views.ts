@@ -8,7 +8,16 @@ const replaced = (list: readonly number[], axis: number, value: number): number[
 /** x[start + i·step] along `axis`, `size` elements. */
 export function sliceAxis(b: Builder, x: Operand, axis: number, start: number, size: number, step = 1): Operand {
   const zeros = x.shape.map(() => 0);
-  return b.slice(x, replaced(zeros, axis, start), replaced(x.shape, axis, size), replaced(zeros.map(() => 1), axis, step));
+  return b.slice(
+    x,
+    replaced(zeros, axis, start),
+    replaced(x.shape, axis, size),
+    replaced(
+      zeros.map(() => 1),
+      axis,
+      step,
+    ),
+  );
 }
 
 /** x in the opposite order along `axis`. */
@@ -34,4 +43,8 @@ export const along = (b: Builder, vector: Operand, axis: number, rank: number): 
 const alongShape = (size: number, axis: number, rank: number): Shape => Array.from({ length: rank }, (_, i) => (i === axis ? size : 1));
 
 /** Reduced axes taken out of the shape. */
-export const dropAxes = (b: Builder, x: Operand, axes: readonly number[]): Operand => b.reshape(x, x.shape.filter((_, i) => !axes.includes(i)));
+export const dropAxes = (b: Builder, x: Operand, axes: readonly number[]): Operand =>
+  b.reshape(
+    x,
+    x.shape.filter((_, i) => !axes.includes(i)),
+  );
