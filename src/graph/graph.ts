@@ -22,7 +22,13 @@ export interface OptionalType {
   readonly kind: 'optional';
   readonly element: ValueType;
 }
-export type ValueType = TensorType | SequenceType | OptionalType;
+/** Maps of ai.onnx.ml: from integers or strings to one value each. */
+export interface MapType {
+  readonly kind: 'map';
+  readonly key: DType;
+  readonly value: ValueType;
+}
+export type ValueType = TensorType | SequenceType | OptionalType | MapType;
 
 /** Compared by identity. `name` is for people and for binding; it may hold anything and never reaches rendered source. */
 export interface Value {
@@ -60,7 +66,7 @@ export interface Graph {
   readonly constants: ReadonlyMap<Value, Constant>;
 }
 
-/** What a Value holds while a graph runs on the host: a tensor, a sequence, or an empty optional. */
+/** What a Value holds while a graph runs on the host: a tensor, a sequence, or an empty optional. A map is the sequence of its keys and its values, two vectors. */
 export type HostValue = Tensor | readonly HostValue[] | null;
 
 export const isTensor = (value: HostValue): value is Tensor => value !== null && !Array.isArray(value);

@@ -205,8 +205,8 @@ function concreteType(value: Value, overrides: Readonly<Record<string, number>>)
 function checkInput(value: Value, given: HostValue, bound: Map<string, number>): void {
   const { name, type } = value;
   if (type === undefined || given === null || type.kind === 'optional') return;
-  if (type.kind === 'sequence' || !isTensor(given)) {
-    if (type.kind !== 'sequence' || isTensor(given)) throw new AnychipError('bad-argument', `input '${name}' must be a ${type.kind}`);
+  if (type.kind !== 'tensor' || !isTensor(given)) {
+    if (type.kind === 'tensor' || isTensor(given)) throw new AnychipError('bad-argument', `input '${name}' must be a ${type.kind}`);
     return;
   }
   checkDType(name, type, given.dtype);
