@@ -79,19 +79,38 @@ function combine(parts: readonly { readonly x: IndexExpr; readonly by: number }[
     const quotient = floorDiv(atom.x, atom.by);
     const scale = coefficient * atom.by;
     if (!quotient.terms.every((t) => byAtom.get(t.atom.key)?.coefficient === t.coefficient * scale)) continue;
-    return combine([{ x: sumOf(terms, offset), by: 1 }, { x: quotient, by: -scale }, { x: atomExpr(atom), by: -coefficient }, { x: atom.x, by: coefficient }]);
+    return combine([
+      { x: sumOf(terms, offset), by: 1 },
+      { x: quotient, by: -scale },
+      { x: atomExpr(atom), by: -coefficient },
+      { x: atom.x, by: coefficient },
+    ]);
   }
   return sumOf(terms, offset);
 }
 
 export const addIndex = (a: IndexExpr, b: IndexExpr | number): IndexExpr =>
-  typeof b === 'number' ? (b === 0 ? a : sumOf(a.terms, a.constant + b)) : combine([{ x: a, by: 1 }, { x: b, by: 1 }]);
-export const subIndex = (a: IndexExpr, b: IndexExpr): IndexExpr => combine([{ x: a, by: 1 }, { x: b, by: -1 }]);
+  typeof b === 'number'
+    ? b === 0
+      ? a
+      : sumOf(a.terms, a.constant + b)
+    : combine([
+        { x: a, by: 1 },
+        { x: b, by: 1 },
+      ]);
+export const subIndex = (a: IndexExpr, b: IndexExpr): IndexExpr =>
+  combine([
+    { x: a, by: 1 },
+    { x: b, by: -1 },
+  ]);
 export const scaleIndex = (x: IndexExpr, by: number): IndexExpr => (by === 1 ? x : by === 0 ? ZERO : combine([{ x, by }]));
 
 /** Σ position[i] · strides[i] + offset. */
 export const linearIndex = (position: readonly IndexExpr[], strides: readonly number[], offset = 0): IndexExpr =>
-  combine(position.map((x, i) => ({ x, by: strides[i]! })), offset);
+  combine(
+    position.map((x, i) => ({ x, by: strides[i]! })),
+    offset,
+  );
 
 /** The row-major coordinates in `shape` of element `flat`. */
 export function delinearize(flat: IndexExpr, shape: Shape): IndexExpr[] {
@@ -146,7 +165,11 @@ export function modIndex(x: IndexExpr, by: number): IndexExpr {
   const low = Math.floor(rest.min / by);
   if (low === Math.floor(rest.max / by)) return addIndex(rest, -low * by);
   const factor = commonFactor(rest, by);
-  if (factor > 1) return combine([{ x: modIndex(floorDiv(rest, factor), by / factor), by: factor }, { x: modIndex(rest, factor), by: 1 }]);
+  if (factor > 1)
+    return combine([
+      { x: modIndex(floorDiv(rest, factor), by / factor), by: factor },
+      { x: modIndex(rest, factor), by: 1 },
+    ]);
   const only = rest.terms[0]!;
   if (rest.terms.length === 1 && only.coefficient === 1 && rest.constant === 0 && only.atom.kind === 'mod' && only.atom.by % by === 0) {
     return modIndex(only.atom.x, by);

@@ -1,7 +1,21 @@
 // The index algebra: whatever it simplifies must have the same value at every point.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addIndex, coefficientOf, constantIndex, delinearize, evaluateIndex, floorDiv, indexSymbol, isConstant, linearIndex, modIndex, scaleIndex, substituteIndex, symbolsIn } from '../../src/core/indexExpr.ts';
+import {
+  addIndex,
+  coefficientOf,
+  constantIndex,
+  delinearize,
+  evaluateIndex,
+  floorDiv,
+  indexSymbol,
+  isConstant,
+  linearIndex,
+  modIndex,
+  scaleIndex,
+  substituteIndex,
+  symbolsIn,
+} from '../../src/core/indexExpr.ts';
 import type { IndexExpr } from '../../src/core/indexExpr.ts';
 import { stridesOf } from '../../src/core/shape.ts';
 
@@ -14,7 +28,9 @@ const extents = { i: 4, j: 6, k: 5 } as const;
 const mod = (a: number, b: number): number => a - Math.floor(a / b) * b;
 
 const leaf: fc.Arbitrary<Pair> = fc.oneof(
-  fc.constantFrom('i' as const, 'j' as const, 'k' as const).map((name) => ({ expr: indexSymbol(name, 0, extents[name] - 1), plain: (env: ReadonlyMap<string, number>) => env.get(name)! })),
+  fc
+    .constantFrom('i' as const, 'j' as const, 'k' as const)
+    .map((name) => ({ expr: indexSymbol(name, 0, extents[name] - 1), plain: (env: ReadonlyMap<string, number>) => env.get(name)! })),
   fc.integer({ min: -5, max: 12 }).map((n) => ({ expr: constantIndex(n), plain: () => n })),
 );
 const pairs: fc.Arbitrary<Pair> = fc.letrec<{ pair: Pair }>((tie) => ({
@@ -23,13 +39,24 @@ const pairs: fc.Arbitrary<Pair> = fc.letrec<{ pair: Pair }>((tie) => ({
     leaf,
     fc.tuple(tie('pair'), tie('pair')).map(([a, b]) => ({ expr: addIndex(a.expr, b.expr), plain: (env: ReadonlyMap<string, number>) => a.plain(env) + b.plain(env) })),
     fc.tuple(tie('pair'), fc.integer({ min: -3, max: 12 })).map(([a, n]) => ({ expr: scaleIndex(a.expr, n), plain: (env: ReadonlyMap<string, number>) => a.plain(env) * n })),
-    fc.tuple(tie('pair'), fc.constantFrom(1, 2, 3, 4, 6, 12)).map(([a, n]) => ({ expr: floorDiv(a.expr, n), plain: (env: ReadonlyMap<string, number>) => Math.floor(a.plain(env) / n) })),
+    fc
+      .tuple(tie('pair'), fc.constantFrom(1, 2, 3, 4, 6, 12))
+      .map(([a, n]) => ({ expr: floorDiv(a.expr, n), plain: (env: ReadonlyMap<string, number>) => Math.floor(a.plain(env) / n) })),
     fc.tuple(tie('pair'), fc.constantFrom(1, 2, 3, 4, 6, 12)).map(([a, n]) => ({ expr: modIndex(a.expr, n), plain: (env: ReadonlyMap<string, number>) => mod(a.plain(env), n) })),
   ),
 })).pair;
 
 function forEachPoint(visit: (env: ReadonlyMap<string, number>) => void): void {
-  for (let i = 0; i < extents.i; i++) for (let j = 0; j < extents.j; j++) for (let k = 0; k < extents.k; k++) visit(new Map([['i', i], ['j', j], ['k', k]]));
+  for (let i = 0; i < extents.i; i++)
+    for (let j = 0; j < extents.j; j++)
+      for (let k = 0; k < extents.k; k++)
+        visit(
+          new Map([
+            ['i', i],
+            ['j', j],
+            ['k', k],
+          ]),
+        );
 }
 
 describe('index algebra', () => {

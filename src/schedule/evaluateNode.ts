@@ -1,0 +1,102 @@
+// The value of each primitive at one point, given the values of its inputs: the total table behind the evaluator. Views only move the
+// position; what lies outside a padded or joined operand is guarded, never read.
+import { dtypes } from '../core/dtype.ts';
+import type { NumericDType } from '../core/dtype.ts';
+import { AnychipError } from '../core/error.ts';
+import type { PrimName } from '../graph/prims.ts';
+import type { Evaluator } from './evaluate.ts';
+import { applyPoint, guardPoint, indexPoint, loadPoint } from './point.ts';
+import type { Condition, ElementwiseNode, PointExpr } from './point.ts';
+import { inputPositions } from './positions.ts';
+import type { Position, PrimNodes } from './positions.ts';
+
+type ValueRule<P extends PrimName> = (node: PrimNodes[P], at: Position, evaluator: Evaluator) => PointExpr;
+
+const elementwise = (node: ElementwiseNode, at: Position, evaluator: Evaluator): PointExpr => applyPoint(node, node.outputs[0]!.dtype, evaluator.inputs(node, at));
+
+const view = (node: PrimNodes['reshape' | 'transpose' | 'expand' | 'slice' | 'window' | 'gather'], at: Position, evaluator: Evaluator): PointExpr =>
+  evaluator.value(node.inputs[0]!, inputPositions(node.op, node, at, evaluator)[0]!);
+
+const notPointwise = (node: PrimNodes['scan' | 'scatter' | 'topK']): PointExpr => {
+  throw new AnychipError('internal', `${node.op} has no value point by point`);
+};
+
+/** Whether a position lies in a tensor: only axes that may leave it need a test. */
+const inside = (shape: readonly number[], at: Position): Condition[] => at.map((value, i) => ({ value, low: 0, high: shape[i]! }));
+
+const converted = (value: PointExpr, to: NumericDType): PointExpr => (value.dtype === to ? value : applyPoint({ op: 'cast', attrs: { to, saturate: false } }, to, [value]));
+const product = (a: PointExpr, b: PointExpr, dtype: NumericDType): PointExpr =>
+  applyPoint({ op: 'binary', attrs: { fn: 'mul' } }, dtype, [converted(a, dtype), converted(b, dtype)]);
+
+/** Σ over the contracted axes of a·b in the accumulator's dtype, as a stage. */
+function contraction(node: PrimNodes['matmul' | 'conv'], at: Position, evaluator: Evaluator): PointExpr {
+  const [a, b] = [node.inputs[0]!, node.inputs[1]!];
+  const { dtype } = node.outputs[0]!;
+  const { result, axes } = evaluator.reducing(() => {
+    const [atA, atB] = inputPositions(node.op, node, at, evaluator);
+    const factor = product(evaluator.value(a, atA!), evaluator.value(b, atB!), dtype);
+    // Only the spatial axes of a convolution can leave the operand.
+    return node.op === 'conv' ? guardPoint(inside(a.shape, atA!), factor, zero(dtype)) : factor;
+  });
+  return evaluator.addStage((local) => ({ kind: 'reduce', fn: 'sum', dtype, local, axes, value: result }), dtype);
+}
+
+const zero = (dtype: NumericDType): PointExpr => ({ kind: 'literal', dtype, value: dtypes[dtype].held === 'bigint' ? 0n : 0, symbols: new Set() });
+
+const rules: { readonly [P in PrimName]: ValueRule<P> } = {
+  unary: elementwise,
+  binary: elementwise,
+  compare: elementwise,
+  where: elementwise,
+  cast: elementwise,
+  bitcast: (node, at, evaluator) => {
+    const [value] = evaluator.inputs(node, at);
+    const { to } = node.attrs;
+    // Narrow floats are held widened: their bits are seen only by loading them as the other dtype.
+    const narrowFloat = [value!.dtype, node.outputs[0]!.dtype].some((d) => dtypes[d].class === 'float' && dtypes[d].bits < 32);
+    if (!narrowFloat) return applyPoint({ op: 'bitcast', attrs: { to } }, node.outputs[0]!.dtype, [value!]);
+    if (value!.kind !== 'load') throw new AnychipError('internal', `bitcast of ${value!.dtype} needs its operand in memory`);
+    return loadPoint(value!.slot, value!.offset, node.outputs[0]!.dtype);
+  },
+  iota: (node, at) => indexPoint(node.outputs[0]!.dtype, at[node.attrs.axis]!),
+  reshape: view,
+  transpose: view,
+  expand: view,
+  slice: view,
+  window: view,
+  gather: view,
+  pad: (node, at, evaluator) => {
+    const [x, value] = node.inputs;
+    const [from, where] = inputPositions('pad', node, at, evaluator);
+    return guardPoint(inside(x!.shape, from!), evaluator.value(x!, from!), evaluator.value(value!, where!));
+  },
+  concat: (node, at, evaluator) => {
+    const { axis } = node.attrs;
+    const parts = inputPositions('concat', node, at, evaluator).map((from, i) => ({ x: node.inputs[i]!, from: from! }));
+    return parts.reduceRight<PointExpr | undefined>((rest, { x, from }) => {
+      const value = (): PointExpr => evaluator.value(x, from);
+      const range = { value: from[axis]!, low: -Infinity, high: x.shape[axis]! };
+      if (rest === undefined) return value();
+      return from[axis]!.min >= range.high ? rest : guardPoint([range], value(), rest);
+    }, undefined)!;
+  },
+  reduce: (node, at, evaluator) => {
+    const { dtype } = node.outputs[0]!;
+    const { result, axes } = evaluator.reducing(() => evaluator.inputs(node, at)[0]!);
+    return evaluator.addStage((local) => ({ kind: 'reduce', fn: node.attrs.fn, dtype, local, axes, value: result }), dtype);
+  },
+  argReduce: (node, at, evaluator) => {
+    const { result, axes } = evaluator.reducing(() => evaluator.inputs(node, at)[0]!);
+    const { fn, last } = node.attrs;
+    return evaluator.addStage((local) => ({ kind: 'argReduce', fn, last, local, axes, value: result }), 'i64');
+  },
+  matmul: contraction,
+  conv: contraction,
+  scan: notPointwise,
+  scatter: notPointwise,
+  topK: notPointwise,
+};
+
+export function evaluateNode<P extends PrimName>(op: P, node: PrimNodes[P], at: Position, evaluator: Evaluator): PointExpr {
+  return rules[op](node, at, evaluator);
+}

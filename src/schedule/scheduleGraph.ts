@@ -1,0 +1,185 @@
+// A primitive graph as a schedule for the simd family: what is fused, the kernels, where every byte lies, and what it costs.
+import { byteWidth } from '../core/dtype.ts';
+import { invariant } from '../core/error.ts';
+import { elementCount } from '../core/shape.ts';
+import { bigintReader, numberReader, tensorBytes } from '../core/tensor.ts';
+import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
+import { scratchBytes } from '../kernel/ir.ts';
+import type { Kernel, KernelCall } from '../kernel/ir.ts';
+import type { Capabilities } from '../runtime/device.ts';
+import { Evaluator } from './evaluate.ts';
+import type { Values } from './evaluate.ts';
+import { fuse } from './fuse.ts';
+import type { Fusion } from './fuse.ts';
+import { lowerCopy, lowerRoot } from './lowerRoot.ts';
+import type { RootContext } from './lowerRoot.ts';
+import { placeSlots } from './place.ts';
+import type { CallReport, Schedule } from './schedule.ts';
+import type { LoweredKernel } from './simd/emitter.ts';
+import { contiguous, createSlot } from './storage.ts';
+import type { MemorySlot, Storage } from './storage.ts';
+
+interface Call {
+  readonly kernel: LoweredKernel;
+  readonly nodes: readonly PrimNode[];
+}
+
+/** Hands out the storage of operands and the values of small constants, as the fusion decided. */
+class Storages implements Values {
+  readonly #graph: PrimGraph;
+  readonly #fusion: Fusion;
+  readonly #known = new Map<Operand, Storage>();
+  readonly #literals = new Map<Operand, number | bigint | undefined>();
+
+  constructor(graph: PrimGraph, fusion: Fusion) {
+    this.#graph = graph;
+    this.#fusion = fusion;
+    graph.inputs.forEach((x, port) => this.#known.set(x, contiguous(createSlot('input', x, { port }), x.shape)));
+    graph.outputs.forEach((x, port) => {
+      if (fusion.producers.has(x) && !this.#known.has(x)) this.#known.set(x, contiguous(createSlot('output', x, { port }), x.shape));
+    });
+  }
+
+  producerOf(x: Operand): PrimNode | undefined {
+    return this.#fusion.producers.get(x);
+  }
+
+  storageOf(x: Operand): Storage | undefined {
+    let storage = this.#known.get(x);
+    if (storage !== undefined) return storage;
+    const view = this.#fusion.views.get(x);
+    if (this.#fusion.stored.has(x)) {
+      const slot = this.#graph.constants.has(x) ? createSlot('constant', x, { constant: x }) : createSlot('value', x);
+      storage = contiguous(slot, x.shape);
+    } else if (view !== undefined) {
+      const base = this.storageOf(view.base);
+      if (base !== undefined) storage = { slot: base.slot, offset: base.offset + view.offset, strides: view.strides };
+    }
+    if (storage !== undefined) this.#known.set(x, storage);
+    return storage;
+  }
+
+  literalOf(x: Operand): number | bigint | undefined {
+    if (this.#literals.has(x)) return this.#literals.get(x);
+    const constant = elementCount(x.shape) === 1 ? this.#graph.constants.get(x) : undefined;
+    const tensor = constant?.read();
+    const isNumeric = tensor !== undefined && tensor.dtype !== 'string';
+    const wide = x.dtype === 'i64' || x.dtype === 'u64';
+    const value = isNumeric ? (wide ? bigintReader(tensor)(0) : numberReader(tensor)(0)) : undefined;
+    this.#literals.set(x, value);
+    return value;
+  }
+}
+
+/** Kernels of one program, in the order in which they will run. */
+class Program implements RootContext {
+  readonly capabilities: Capabilities;
+  readonly init: Call[] = [];
+  readonly run: Call[] = [];
+  readonly #values: Storages;
+  readonly #loadTime = new Set<MemorySlot>();
+  readonly #packed = new Map<MemorySlot, Map<string, MemorySlot>>();
+
+  constructor(values: Storages, capabilities: Capabilities) {
+    this.#values = values;
+    this.capabilities = capabilities;
+  }
+
+  createEvaluator(): Evaluator {
+    return new Evaluator(this.#values);
+  }
+  storageOf(x: Operand): Storage {
+    const storage = this.#values.storageOf(x);
+    invariant(storage !== undefined, 'an operand that should lie in memory does not');
+    return storage;
+  }
+  isLoadTime(slot: MemorySlot): boolean {
+    return slot.kind === 'constant' || this.#loadTime.has(slot);
+  }
+  addPacking(key: string, source: MemorySlot, make: () => { readonly kernel: LoweredKernel; readonly slot: MemorySlot }): MemorySlot {
+    let byKey = this.#packed.get(source);
+    if (byKey === undefined) this.#packed.set(source, (byKey = new Map()));
+    let slot = byKey.get(key);
+    if (slot === undefined) {
+      const made = make();
+      this.init.push({ kernel: made.kernel, nodes: [] });
+      this.#loadTime.add(made.slot);
+      byKey.set(key, (slot = made.slot));
+    }
+    return slot;
+  }
+
+  lowerRoots(fusion: Fusion): void {
+    for (const root of fusion.roots) {
+      const shape = root.source?.shape ?? root.node.outputs[0]!.shape;
+      if (root.atLoad) for (const x of root.node.outputs) this.#loadTime.add(this.storageOf(x).slot);
+      if (elementCount(shape) === 0) continue;
+      const { kernels, nodes } = lowerRoot(this, root);
+      for (const kernel of kernels) (root.atLoad ? this.init : this.run).push({ kernel, nodes });
+    }
+  }
+
+  /** Outputs that no kernel makes: inputs, constants, and results asked for twice. */
+  copyOutputs(graph: PrimGraph): void {
+    graph.outputs.forEach((x, port) => {
+      const { slot } = this.storageOf(x);
+      if ((slot.kind === 'output' && slot.port === port) || elementCount(x.shape) === 0) return;
+      this.run.push({ kernel: lowerCopy(this, x, contiguous(createSlot('output', x, { port }), x.shape)), nodes: [] });
+    });
+  }
+}
+
+/** Equal kernels are kept once; only their buffers differ. */
+class KernelTable {
+  readonly kernels: Kernel[] = [];
+  readonly #known = new Map<string, number>();
+
+  indexOf(kernel: Kernel): number {
+    const { params, scratch, grid, body } = kernel;
+    const key = JSON.stringify([params, scratch, grid, body], (_, v: unknown) =>
+      typeof v === 'bigint' ? `${v}n` : typeof v === 'number' && !Number.isFinite(v) ? `${v}f` : Object.is(v, -0) ? '-0' : v,
+    );
+    let index = this.#known.get(key);
+    if (index === undefined) {
+      index = this.kernels.length;
+      this.#known.set(key, index);
+      this.kernels.push({ ...kernel, name: `${kernel.name}_${index}` });
+    }
+    return index;
+  }
+}
+
+function reportOf({ kernel, nodes }: Call, name: string): CallReport {
+  const bytes = (access: 'read' | 'write'): number =>
+    kernel.kernel.params.reduce((sum, p) => sum + (p.access === access || p.access === 'readwrite' ? p.elements * byteWidth(p.dtype) : 0), 0);
+  return { kernel: name, nodes: nodes.map((n) => n.name), readBytes: bytes('read'), writeBytes: bytes('write'), flops: kernel.kernel.cost.flops };
+}
+
+/** Schedules `graph` for a machine of the simd family. */
+export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities): Schedule {
+  const fusion = fuse(graph);
+  const program = new Program(new Storages(graph, fusion), capabilities);
+  program.lowerRoots(fusion);
+  program.copyOutputs(graph);
+  const placement = placeSlots(
+    program.init.map((c) => c.kernel),
+    program.run.map((c) => c.kernel),
+    graph.inputs.length,
+    new Map(),
+  );
+  const table = new KernelTable();
+  const calls = (list: readonly Call[], args: readonly KernelCall['args'][]): KernelCall[] =>
+    list.map((call, i) => ({ kernel: table.indexOf(call.kernel.kernel), args: args[i]! }));
+  const init = calls(program.init, placement.initArgs);
+  const run = calls(program.run, placement.runArgs);
+  const scratch = table.kernels.reduce((most, kernel) => Math.max(most, scratchBytes(kernel, byteWidth)), 0);
+  const { arenaBytes, weightsBytes, intermediateBytes, lowerBoundBytes, loads, staged } = placement;
+  return {
+    module: { kernels: table.kernels, init, run },
+    memory: { arenaBytes, weightsBytes, scratchBytes: scratch, intermediateBytes, lowerBoundBytes },
+    loads,
+    staged,
+    report: program.run.map((call, i) => reportOf(call, table.kernels[run[i]!.kernel]!.name)),
+    unfusedBytes: graph.nodes.reduce((sum, node) => sum + [...node.inputs, ...node.outputs].reduce((bytes, x) => bytes + tensorBytes(x.dtype, x.shape), 0), 0),
+  };
+}

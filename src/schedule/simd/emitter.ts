@@ -1,0 +1,453 @@
+// Writes one kernel: a stack of open blocks (loops, branches), the names in them, and the lowering of index and point expressions into
+// the outermost block where all they need is known, so that nothing is computed in an inner loop that does not depend on it.
+// A lane symbol stands for the lanes of a vector: what depends on it is a vector expression, all else is scalar.
+import { invariant } from '../../core/error.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import { coefficientOf, constantIndex, indexSymbol, symbolsIn } from '../../core/indexExpr.ts';
+import type { IndexAtom, IndexExpr } from '../../core/indexExpr.ts';
+import { add, binary, cast, compare, constant, declare, index, load, mul, pack, splat, store, variable } from '../../kernel/build.ts';
+import type { BufferParam, ComputeDType, Expr, Kernel, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
+import { Substitution } from '../point.ts';
+import type { Condition, DynamicSymbols, PointExpr } from '../point.ts';
+import { rangeOf } from '../range.ts';
+import type { MemorySlot } from '../storage.ts';
+import { computeType, hasLanes, like, typed } from './compute.ts';
+import { lowerElementwise, vectorizes } from './elementwise.ts';
+import type { LetScope } from './elementwise.ts';
+
+/** A kernel and the memory each parameter stands for. */
+export interface LoweredKernel {
+  readonly kernel: Kernel;
+  readonly args: readonly { readonly slot: MemorySlot; readonly offset: number }[];
+}
+
+interface Block {
+  readonly body: Stmt[];
+  readonly points: Map<PointExpr, Expr>;
+  readonly indices: Map<string, Expr>;
+  /** Symbols and locals that end with the block. */
+  readonly names: string[];
+  /** Entered only sometimes: what is in it must not move out. */
+  readonly conditional: boolean;
+}
+const createBlock = (conditional: boolean): Block => ({ body: [], points: new Map(), indices: new Map(), names: [], conditional });
+/** A value with a name, and the block from which it is known. */
+interface Named {
+  readonly expr: Expr;
+  readonly level: number;
+}
+interface Lane {
+  readonly name: string;
+  readonly lanes: number;
+  /** One for each lane, made when first needed. */
+  readonly substitutions: Substitution[];
+}
+interface Param {
+  readonly slot: MemorySlot;
+  readonly offset: number;
+  readonly dtype: NumericDType;
+  readonly name: string;
+  read: boolean;
+  write: boolean;
+}
+
+/** How a point expression becomes a vector: at once, or lane by lane. */
+export type LaneForm = 'uniform' | 'vector' | 'lanes';
+
+export class Emitter {
+  readonly dynamic: DynamicSymbols;
+  readonly #blocks: Block[] = [createBlock(false)];
+  /** Loop variables and locals; their names never meet. */
+  readonly #names = new Map<string, Named>();
+  readonly #params: Param[] = [];
+  readonly #scratch: { readonly slot: MemorySlot; readonly name: string }[] = [];
+  readonly #uses = new Map<PointExpr, number>();
+  readonly #counters = new Map<string, number>();
+  #lane: Lane | undefined;
+
+  constructor(dynamic: DynamicSymbols = new Map()) {
+    this.dynamic = dynamic;
+  }
+
+  /** A name not used in this kernel yet. */
+  fresh(prefix: string): string {
+    const n = this.#counters.get(prefix) ?? 0;
+    this.#counters.set(prefix, n + 1);
+    return `${prefix}${n}`;
+  }
+
+  get level(): number {
+    return this.#blocks.length - 1;
+  }
+  #top(): Block {
+    return this.#blocks.at(-1)!;
+  }
+
+  // ── statements ──
+
+  push(statement: Stmt): void {
+    this.#top().body.push(statement);
+  }
+
+  /** Runs `write` with a new innermost block and returns the statements it wrote. */
+  block(write: () => void, conditional = false): Stmt[] {
+    const block = createBlock(conditional);
+    this.#blocks.push(block);
+    write();
+    this.#blocks.pop();
+    for (const name of block.names) this.#names.delete(name);
+    return block.body;
+  }
+
+  /** Writes into the current block, but what is defined meanwhile is forgotten after. */
+  scoped(write: () => void): void {
+    const body = this.block(write);
+    this.#top().body.push(...body);
+  }
+
+  /** Runs `write` as if the blocks inside the one at `level` were not open yet. */
+  #outside<T>(level: number, write: () => T): T {
+    const inner = this.#blocks.splice(level + 1);
+    const result = write();
+    this.#blocks.push(...inner);
+    return result;
+  }
+
+  /** for (name = from; name < to; name += step), with `symbol` standing for the variable. A loop of one step becomes its body. */
+  loop(symbol: string, from: Expr, to: Expr, step: number, write: () => void): void {
+    const steps = from.kind === 'const' && to.kind === 'const' ? Math.ceil((Number(to.value) - Number(from.value)) / step) : Infinity;
+    if (steps <= 0) return;
+    const name = steps === 1 ? '' : this.fresh('i');
+    const body = this.block(() => {
+      this.define(symbol, steps === 1 ? from : variable(name));
+      write();
+    });
+    if (steps === 1) this.#top().body.push(...body);
+    else if (body.length > 0) this.push({ kind: 'for', var: name, from, to, step, body });
+  }
+
+  /** Gives an index symbol, or a local of point expressions, its value, to the end of the innermost block. */
+  define(name: string, value: Expr): void {
+    this.#names.set(name, { expr: value, level: this.level });
+    this.#top().names.push(name);
+  }
+
+  /** Runs `write` with `symbol` standing for the lanes of vectors. */
+  withLanes(symbol: string, lanes: number, write: () => void): void {
+    const before = this.#lane;
+    this.#lane = { name: symbol, lanes, substitutions: [] };
+    write();
+    this.#lane = before;
+  }
+
+  /** A name for the value, in the block at `level`; variables and constants are their own names. */
+  bind(value: Expr, level = this.level): Expr {
+    if (value.kind === 'var' || value.kind === 'const' || (value.kind === 'splat' && value.x.kind === 'const')) return value;
+    const name = this.fresh('t');
+    this.#blocks[level]!.body.push(declare(name, value));
+    return variable(name, value.type.dtype, value.type.lanes);
+  }
+
+  // ── memory ──
+
+  buffer(slot: MemorySlot, access: 'read' | 'write', dtype: NumericDType = slot.dtype, offset = 0): string {
+    if (slot.kind === 'scratch') return this.#scratchName(slot);
+    let param = this.#params.find((p) => p.slot === slot && p.dtype === dtype && p.offset === offset);
+    if (param === undefined) this.#params.push((param = { slot, offset, dtype, name: this.fresh('b'), read: false, write: false }));
+    param[access] = true;
+    return param.name;
+  }
+
+  #scratchName(slot: MemorySlot): string {
+    let entry = this.#scratch.find((s) => s.slot === slot);
+    if (entry === undefined) this.#scratch.push((entry = { slot, name: this.fresh('s') }));
+    return entry.name;
+  }
+
+  /** Stores a scalar, or the lanes of a vector to consecutive elements (one by one where `offset` does not step by 1). */
+  store(slot: MemorySlot, offset: IndexExpr, value: Expr, base = 0): void {
+    const buffer = this.buffer(slot, 'write', slot.dtype, base);
+    const lane = this.#lane;
+    if (lane === undefined || value.type.lanes === 1) return this.push(store(buffer, this.index(offset), value));
+    if (coefficientOf(offset, lane.name) === 1) return this.push(store(buffer, this.index(this.#atLane(offset, 0)), value));
+    const bound = this.bind(value);
+    for (let i = 0; i < lane.lanes; i++) {
+      const item: Expr = { kind: 'extract', type: { dtype: bound.type.dtype, lanes: 1 }, x: bound, lane: i };
+      this.push(store(buffer, this.index(this.#atLane(offset, i)), item));
+    }
+  }
+
+  /** What `slot` holds at this very point of the program: never moved, never shared. */
+  reload(slot: MemorySlot, offset: IndexExpr, lanes: number): Expr {
+    const buffer = this.buffer(slot, 'read');
+    const type = computeType(slot.dtype);
+    if (lanes === 1) return load(buffer, this.index(offset), type);
+    if (coefficientOf(offset, this.#lane!.name) === 1) return load(buffer, this.index(this.#atLane(offset, 0)), type, lanes);
+    return pack(Array.from({ length: lanes }, (_, i) => load(buffer, this.index(this.#atLane(offset, i)), type)));
+  }
+
+  // ── indices ──
+
+  #atLane(x: IndexExpr, lane: number): IndexExpr {
+    return this.#laneSubstitution(lane).index(x);
+  }
+
+  #laneSubstitution(lane: number): Substitution {
+    const { name, substitutions } = this.#lane!;
+    return (substitutions[lane] ??= new Substitution(new Map([[name, constantIndex(lane)]]), this.dynamic, (definition) => this.dynamicSymbol(definition)));
+  }
+
+  /** A new index symbol whose value is `definition`, an integer in range. */
+  dynamicSymbol(definition: PointExpr): IndexExpr {
+    const range = rangeOf(definition);
+    const name = `d${this.dynamic.size}`;
+    this.dynamic.set(name, definition);
+    return indexSymbol(name, Math.max(range.min, 0), range.max);
+  }
+
+  #levelOfSymbol(name: string): number {
+    const definition = this.dynamic.get(name);
+    if (definition !== undefined) return this.#levelOf(definition.symbols);
+    if (name === this.#lane?.name) return 0;
+    return this.#named(name).level;
+  }
+
+  #named(name: string): Named {
+    const named = this.#names.get(name);
+    invariant(named !== undefined, `${name} has no value here`);
+    return named;
+  }
+
+  #levelOf(symbols: Iterable<string>): number {
+    let level = 0;
+    for (const name of symbols) level = Math.max(level, this.#levelOfSymbol(name));
+    return level;
+  }
+
+  /** The outermost block that what depends on `symbols` may be written to. */
+  #home(level: number): number {
+    for (let i = this.level; i > level; i--) if (this.#blocks[i]!.conditional) return i;
+    return level;
+  }
+
+  /** The value of a scalar index expression. */
+  index(x: IndexExpr): Expr {
+    const byLevel = new Map<number, Expr>();
+    for (const { atom, coefficient } of x.terms) {
+      const level = this.#levelOf(atom.kind === 'symbol' ? [atom.name] : symbolsIn(atom.x));
+      const term = mul(this.#atom(atom), index(coefficient));
+      const sum = byLevel.get(level);
+      byLevel.set(level, sum === undefined ? term : add(sum, term));
+    }
+    let sum: Expr | undefined;
+    let key = '';
+    for (const level of [...byLevel.keys()].sort((a, b) => a - b)) {
+      sum = sum === undefined ? byLevel.get(level)! : add(sum, byLevel.get(level)!);
+      key = `${key}|${level}:${partKey(x, (atom) => this.#levelOf(atom.kind === 'symbol' ? [atom.name] : symbolsIn(atom.x)) === level)}`;
+      const home = this.#home(level);
+      if (home < this.level) sum = this.#shared(key, sum, home);
+    }
+    if (sum === undefined) return index(x.constant);
+    return x.constant === 0 ? sum : add(sum, index(x.constant));
+  }
+
+  /** One name for equal index values in a block that stays open. */
+  #shared(key: string, value: Expr, level: number): Expr {
+    for (let i = level; i >= 0; i--) {
+      const known = this.#blocks[i]!.indices.get(key);
+      if (known !== undefined) return known;
+    }
+    const bound = this.bind(value, level);
+    this.#blocks[level]!.indices.set(key, bound);
+    return bound;
+  }
+
+  #atom(atom: IndexAtom): Expr {
+    if (atom.kind === 'symbol') {
+      const definition = this.dynamic.get(atom.name);
+      if (definition !== undefined) return cast('index', this.point(definition));
+      return this.#named(atom.name).expr;
+    }
+    // Division truncates in the IR: a multiple of the divisor makes the dividend non-negative first.
+    const lift = atom.x.min < 0 ? Math.ceil(-atom.x.min / atom.by) : 0;
+    const x = add(this.index(atom.x), index(lift * atom.by));
+    const quotient = binary(atom.kind === 'div' ? 'div' : 'rem', x, index(atom.by));
+    return atom.kind === 'div' ? add(quotient, index(-lift)) : quotient;
+  }
+
+  /** Whether all conditions hold; they must not vary across lanes. */
+  holds(conditions: readonly Condition[]): Expr {
+    const tests = conditions.flatMap(({ value, low, high }) => {
+      // Without its constant, so that the comparison needs no negative numbers where there are none.
+      const sum = this.index({ ...value, constant: 0 });
+      const atLeast = value.min < low ? [compare('ge', sum, index(low - value.constant))] : [];
+      return value.max >= high ? [...atLeast, compare('lt', sum, index(high - value.constant))] : atLeast;
+    });
+    return tests.reduce((all, test) => binary('and', all, test));
+  }
+
+  // ── point expressions ──
+
+  /** Counts the uses in `e`, so that values used twice get a name. Call it once for each expression before `point`. */
+  countUses(e: PointExpr): void {
+    const seen = this.#uses.get(e) ?? 0;
+    this.#uses.set(e, seen + 1);
+    if (seen > 0) return;
+    if (e.kind === 'apply') e.args.forEach((a) => this.countUses(a));
+    else if (e.kind === 'guard') [e.inside, e.outside].forEach((a) => this.countUses(a));
+    for (const name of e.symbols) {
+      const definition = this.dynamic.get(name);
+      if (definition !== undefined) this.countUses(definition);
+    }
+  }
+
+  /** Whether the value differs from lane to lane. */
+  varies(symbols: ReadonlySet<string>): boolean {
+    const lane = this.#lane?.name;
+    if (lane === undefined) return false;
+    for (const name of symbols) {
+      if (name === lane) return true;
+      const definition = this.dynamic.get(name);
+      if (definition !== undefined ? this.varies(definition.symbols) : (this.#names.get(name)?.expr.type.lanes ?? 1) > 1) return true;
+    }
+    return false;
+  }
+
+  /** The value of `e`: a vector where it depends on the lane symbol, else a scalar. */
+  point(e: PointExpr): Expr {
+    if (e.kind === 'literal') return constant(computeType(e.dtype), typed(computeType(e.dtype), e.value));
+    const vector = this.varies(e.symbols);
+    const home = this.#home(this.#levelOf(e.symbols));
+    for (let i = this.level; i >= 0; i--) {
+      const known = this.#blocks[i]!.points.get(e);
+      if (known !== undefined) return known;
+    }
+    const value = this.#outside(home, () => (vector ? this.#vector(e) : this.#scalar(e)));
+    // Expressions made for one lane are not counted; a load may be written twice, anything else may hide a whole tree.
+    const once = (this.#uses.get(e) ?? (e.kind === 'load' ? 1 : 2)) < 2;
+    if (e.kind === 'local' || (home === this.level && once)) return value;
+    const bound = this.bind(value, home);
+    this.#blocks[home]!.points.set(e, bound);
+    return bound;
+  }
+
+  #scalar(e: PointExpr): Expr {
+    switch (e.kind) {
+      case 'literal':
+        return this.point(e);
+      case 'local':
+        return this.#named(e.name).expr;
+      case 'load':
+        return load(this.buffer(e.slot, 'read', e.dtype), this.index(e.offset), computeType(e.dtype));
+      case 'index':
+        return cast(computeType(e.dtype), this.index(e.value));
+      case 'apply':
+        return this.#apply(e);
+      case 'guard':
+        return this.#guard(e, 1);
+    }
+  }
+
+  #vector(e: PointExpr): Expr {
+    const lane = this.#lane!;
+    switch (this.laneForm(e)) {
+      case 'uniform':
+        return this.#scalar(e);
+      case 'lanes':
+        return pack(Array.from({ length: lane.lanes }, (_, i) => this.point(this.#laneSubstitution(i).point(e))));
+      case 'vector':
+        break;
+    }
+    if (e.kind === 'load') return load(this.buffer(e.slot, 'read', e.dtype), this.index(this.#atLane(e.offset, 0)), computeType(e.dtype), lane.lanes);
+    if (e.kind === 'apply') return this.#apply(e);
+    if (e.kind === 'guard') return this.#guard(e, lane.lanes);
+    if (e.kind === 'index') return this.#ramp(computeType(e.dtype), e.value);
+    return this.#scalar(e);
+  }
+
+  /** first, first + step, … across the lanes. */
+  #ramp(type: ComputeDType, value: IndexExpr): Expr {
+    const lane = this.#lane!;
+    const step = coefficientOf(value, lane.name)!;
+    const first = splat(cast(type, this.index(this.#atLane(value, 0))), lane.lanes);
+    return add(first, pack(Array.from({ length: lane.lanes }, (_, i) => constant(type, i * step))));
+  }
+
+  /** How `e`, which varies across lanes, can be computed. */
+  laneForm(e: PointExpr): LaneForm {
+    const lane = this.#lane;
+    if (lane === undefined || !this.varies(e.symbols)) return 'uniform';
+    switch (e.kind) {
+      case 'load':
+        return hasLanes(e.dtype) && this.#step(e.offset) === 1 ? 'vector' : 'lanes';
+      case 'index':
+        return hasLanes(e.dtype) && this.#step(e.value) !== undefined ? 'vector' : 'lanes';
+      case 'apply':
+        return vectorizes(
+          e.op,
+          e.args.map((a) => a.dtype),
+          e.dtype,
+        )
+          ? 'vector'
+          : 'lanes';
+      case 'guard':
+        return hasLanes(e.dtype) && e.conditions.every((c) => !this.varies(symbolsIn(c.value))) ? 'vector' : 'lanes';
+      case 'local':
+        return 'vector';
+      case 'literal':
+        return 'uniform';
+    }
+  }
+
+  #step(x: IndexExpr): number | undefined {
+    for (const name of symbolsIn(x)) {
+      const definition = this.dynamic.get(name);
+      if (definition !== undefined && this.varies(definition.symbols)) return undefined;
+    }
+    return coefficientOf(x, this.#lane!.name);
+  }
+
+  #apply(e: Extract<PointExpr, { kind: 'apply' }>): Expr {
+    const args = e.args.map((a) => this.point(a));
+    const scope: LetScope = { bind: (x) => this.bind(x), rangeOf: (i) => rangeOf(e.args[i]!) };
+    return lowerElementwise(
+      e.op,
+      args,
+      e.args.map((a) => a.dtype),
+      e.dtype,
+      scope,
+    );
+  }
+
+  #guard(e: Extract<PointExpr, { kind: 'guard' }>, lanes: number): Expr {
+    const type = computeType(e.dtype);
+    const name = this.fresh('t');
+    const start = like(variable(name, type, lanes), e.outside.kind === 'literal' ? e.outside.value : 0);
+    const condition = this.holds(e.conditions);
+    this.push(declare(name, start));
+    const branch = (value: PointExpr): Stmt[] => this.block(() => this.push({ kind: 'assign', name, value: splat(this.point(value), lanes) }), true);
+    const then = branch(e.inside);
+    this.push({ kind: 'if', condition, then, else: e.outside.kind === 'literal' ? [] : branch(e.outside) });
+    return variable(name, type, lanes);
+  }
+
+  // ── the whole ──
+
+  /** The kernel written so far, as a function of grid variable `grid.var`. */
+  finish(name: string, grid: Kernel['grid'], cost: Kernel['cost']): LoweredKernel {
+    const params = this.#params.map((p): BufferParam => ({
+      name: p.name,
+      dtype: p.dtype,
+      access: p.read && p.write ? 'readwrite' : p.write ? 'write' : 'read',
+      elements: p.slot.elements - p.offset,
+    }));
+    const scratch = this.#scratch.map(({ slot, name: at }): ScratchBuffer => ({ name: at, dtype: slot.dtype, elements: slot.elements }));
+    return { kernel: { name, params, scratch, grid, body: this.#blocks[0]!.body, cost }, args: this.#params.map(({ slot, offset }) => ({ slot, offset })) };
+  }
+}
+
+const partKey = (x: IndexExpr, take: (atom: IndexAtom) => boolean): string =>
+  x.terms
+    .filter((t) => take(t.atom))
+    .map((t) => `${t.coefficient}${t.atom.key}`)
+    .join('+');

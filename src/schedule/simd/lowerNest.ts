@@ -1,0 +1,164 @@
+// A nest as one kernel of the simd family: which axis the vectors run along, how the outer points are dealt out to grid steps, and the
+// loops around the stages.
+import { constantIndex, delinearize, indexSymbol } from '../../core/indexExpr.ts';
+import type { IndexExpr } from '../../core/indexExpr.ts';
+import { byteWidth } from '../../core/dtype.ts';
+import { add, binary, index, mul, variable } from '../../kernel/build.ts';
+import type { Expr } from '../../kernel/ir.ts';
+import { refineAxes } from '../nest.ts';
+import type { Axis, Nest, Stage } from '../nest.ts';
+import { Substitution, visitPoints } from '../point.ts';
+import type { MemorySlot } from '../storage.ts';
+import { Emitter } from './emitter.ts';
+import type { LoweredKernel } from './emitter.ts';
+import { scalarCost, vectorRatio } from './lanes.ts';
+import { writeStage } from './stages.ts';
+import { writeStrips } from './strips.ts';
+
+/** Additions that one grid step should hold: enough to pay for handing it to a thread. */
+const STEP_WORK = 1 << 15;
+const MAX_STEPS = 512;
+
+export const GRID_VAR = 'g';
+
+const product = (axes: readonly Axis[]): number => axes.reduce((n, a) => n * a.extent, 1);
+
+/** Additions of one outer point. */
+const pointWork = (stages: readonly Stage[]): number => stages.reduce((sum, s) => sum + product(s.axes) * (scalarCost([s.value]) + 1), 0);
+
+/** How `total` units of `work` additions each are dealt out: units of one grid step, a multiple of `multiple`. */
+export function chunkOf(total: number, work: number, multiple = 1): { readonly size: number; readonly steps: number } {
+  const steps = Math.min(Math.max(Math.floor((total * work) / STEP_WORK), 1), MAX_STEPS, Math.max(total, 1));
+  const size = Math.ceil(Math.ceil(total / steps) / multiple) * multiple;
+  return { size: Math.max(size, 1), steps: Math.max(Math.ceil(total / Math.max(size, 1)), total === 0 ? 0 : 1) };
+}
+
+/** Whether vectors should run along the last outer axis rather than within the stages. */
+function prefersOuter(nest: Nest, lanes: number): boolean {
+  const axis = nest.outer.at(-1);
+  if (axis === undefined || axis.extent < lanes || lanes === 1) return false;
+  if (nest.stages.some((s) => s.kind === 'argReduce')) return false;
+  const locals = nest.stages.flatMap((s) => ('local' in s ? [s.local] : []));
+  const question = (stage: Stage, along: string, known: readonly string[]) =>
+    vectorRatio({ values: [stage.value], offsets: 'offset' in stage ? [stage.offset] : [], dynamic: nest.dynamic, axis: along, lanes, locals: known });
+  let [outer, inner] = [0, 0];
+  for (const stage of nest.stages) {
+    const work = product(stage.axes) * (scalarCost([stage.value]) + 1);
+    outer += work * question(stage, axis.name, locals);
+    const last = stage.axes.at(-1);
+    inner += work * (last === undefined || last.extent < lanes || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last.name, []), 1));
+  }
+  return outer < inner * 0.9;
+}
+
+/** Loops from `from` to `to` over the points of `axes` in row-major order, as one loop. */
+export function loopFlat(emitter: Emitter, axes: readonly Axis[], from: Expr, to: Expr, write: (bindings: Map<string, IndexExpr>) => void): void {
+  const flat = emitter.fresh('p');
+  const total = product(axes);
+  emitter.loop(flat, from, to, 1, () => {
+    const position = delinearize(
+      indexSymbol(flat, 0, total - 1),
+      axes.map((a) => a.extent),
+    );
+    write(new Map(axes.map((a, i) => [a.name, position[i]!])));
+  });
+}
+
+/** Bounds of the grid step at hand. */
+export function stepBounds(emitter: Emitter, total: number, size: number, steps: number): { readonly from: Expr; readonly to: Expr } {
+  if (steps <= 1) return { from: index(0), to: index(total) };
+  const from = emitter.bind(mul(variable(GRID_VAR), index(size)));
+  const end = add(from, index(size));
+  return { from, to: total % size === 0 ? end : emitter.bind(binary('min', end, index(total))) };
+}
+
+export interface SimdShape {
+  readonly vectorLanes: number;
+}
+
+/** Lowers `nest`; `flops` is what the graph says it computes, for reports. */
+export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: number): LoweredKernel {
+  let count = 0;
+  const nest = refineAxes(raw, () => `y${count++}`);
+  const emitter = new Emitter(nest.dynamic);
+  const lanes = machine.vectorLanes;
+  const outerLanes = prefersOuter(nest, lanes) ? lanes : 1;
+  const work = pointWork(nest.stages);
+  const last = nest.outer.at(-1);
+  const vectorAxis = outerLanes > 1 ? last : undefined;
+  const others = vectorAxis === undefined ? nest.outer : nest.outer.slice(0, -1);
+  const values = nest.stages.map((s) => s.value);
+  const writeStages = (substitution: Substitution, laneCount: number): void => {
+    for (const stage of nest.stages) writeStage({ emitter, lanes, outerLanes: laneCount, substitution }, stage);
+  };
+  const along = (axis: Axis, bindings: ReadonlyMap<string, IndexExpr>, range?: { readonly from: Expr; readonly to: Expr }): void =>
+    writeStrips(emitter, {
+      axis,
+      lanes: outerLanes,
+      values,
+      ...(range === undefined ? {} : { range }),
+      write: (inner, isVector) => writeStages(chain(emitter, bindings, axis, inner), isVector ? outerLanes : 1),
+    });
+  const identity = new Substitution(new Map(), nest.dynamic, (d) => emitter.dynamicSymbol(d));
+
+  let steps = 1;
+  if (others.length === 0 && vectorAxis !== undefined) {
+    const chunk = chunkOf(vectorAxis.extent, work / lanes, lanes);
+    steps = chunk.steps;
+    if (steps <= 1) along(vectorAxis, new Map());
+    else along(vectorAxis, new Map(), stepBounds(emitter, vectorAxis.extent, chunk.size, steps));
+  } else if (others.length === 0) {
+    writeStages(identity, 1);
+  } else {
+    const inner = (vectorAxis?.extent ?? 1) * (vectorAxis === undefined ? 1 : 1 / lanes) * work;
+    const parallel = parallelPrefix(others, inner);
+    const rest = others.slice(parallel.length);
+    const total = product(parallel);
+    const chunk = chunkOf(total, inner * product(rest));
+    steps = chunk.steps;
+    const { from, to } = stepBounds(emitter, total, chunk.size, steps);
+    loopFlat(emitter, parallel, from, to, (bindings) =>
+      loopAxes(emitter, rest, () => {
+        if (vectorAxis !== undefined) along(vectorAxis, bindings);
+        else writeStages(new Substitution(bindings, nest.dynamic, (d) => emitter.dynamicSymbol(d)), 1);
+      }),
+    );
+  }
+  const points = product(nest.outer);
+  const grid = { var: GRID_VAR, extent: points === 0 ? 0 : steps };
+  return emitter.finish(name, grid, { flops: flops ?? Math.round(points * work), bytes: trafficOf(nest) });
+}
+
+/** As few leading axes as give enough points for all grid steps. */
+function parallelPrefix(axes: readonly Axis[], innerWork: number): readonly Axis[] {
+  const wanted = Math.min(Math.floor((product(axes) * innerWork) / STEP_WORK), MAX_STEPS);
+  let length = 1;
+  while (length < axes.length && product(axes.slice(0, length)) < wanted) length++;
+  return axes.slice(0, length);
+}
+
+function loopAxes(emitter: Emitter, axes: readonly Axis[], write: () => void): void {
+  const [first, ...rest] = axes;
+  if (first === undefined) return write();
+  emitter.loop(first.name, index(0), index(first.extent), 1, () => loopAxes(emitter, rest, write));
+}
+
+/** The outer bindings together with that of the vector axis. */
+function chain(emitter: Emitter, bindings: ReadonlyMap<string, IndexExpr>, axis: Axis, inner: Substitution): Substitution {
+  const own = inner.index(indexSymbol(axis.name, 0, Math.max(axis.extent - 1, 0)));
+  return new Substitution(new Map([...bindings, [axis.name, axis.extent === 1 ? constantIndex(0) : own]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+}
+
+/** Bytes moved if every slot is read or written once. */
+function trafficOf(nest: Nest): number {
+  const slots = new Set<MemorySlot>();
+  visitPoints(
+    nest.stages.map((s) => s.value),
+    nest.dynamic,
+    (e) => {
+      if (e.kind === 'load') slots.add(e.slot);
+    },
+  );
+  for (const stage of nest.stages) if ('slot' in stage) slots.add(stage.slot);
+  return [...slots].reduce((sum, slot) => sum + slot.elements * byteWidth(slot.dtype), 0);
+}

@@ -1,0 +1,223 @@
+// The stages of a nest as loops: stores, reductions with several accumulators, extremes with their positions, running sums.
+import { constantIndex, indexSymbol } from '../../core/indexExpr.ts';
+import { dtypes, isFloat } from '../../core/dtype.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import { assign, binary, compare, constant, fma, index, splat, unary, variable } from '../../kernel/build.ts';
+import type { Expr, Stmt } from '../../kernel/ir.ts';
+import type { ReduceFn, ScatterFn } from '../../graph/prims.ts';
+import { Substitution } from '../point.ts';
+import type { PointExpr } from '../point.ts';
+import type { Axis, Stage } from '../nest.ts';
+import { computeType, narrowTo, typed } from './compute.ts';
+import { combineReduced, identityOf } from './elementwise.ts';
+import type { LetScope } from './elementwise.ts';
+import type { Emitter } from './emitter.ts';
+import { WORTHWHILE, vectorRatio } from './lanes.ts';
+import { writeStrips } from './strips.ts';
+
+type StageOf<K extends Stage['kind']> = Extract<Stage, { readonly kind: K }>;
+
+/** Where a stage is written: with `outerLanes`, values along the outer vector axis are already vectors. */
+export interface StageContext {
+  readonly emitter: Emitter;
+  /** Lanes of the machine's vectors. */
+  readonly lanes: number;
+  /** Lanes of the outer axis: 1 if it is walked one by one. */
+  readonly outerLanes: number;
+  /** Replaces the outer vector axis. */
+  readonly substitution: Substitution;
+}
+
+const ACCUMULATORS = 4;
+
+export const letScope = (emitter: Emitter): LetScope => ({ bind: (x) => emitter.bind(x), rangeOf: () => ({ min: -Infinity, max: Infinity }) });
+
+/** Loops over all axes, outermost first. */
+function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): void {
+  const [first, ...rest] = axes;
+  if (first === undefined) return write();
+  emitter.loop(first.name, index(0), index(first.extent), 1, () => loopAll(emitter, rest, write));
+}
+
+/** Lanes for the innermost axis of a stage: more than 1 where vectors pay and the outer axis has none. */
+function innerLanes(context: StageContext, axis: Axis | undefined, values: readonly PointExpr[], stage: Stage): number {
+  if (axis === undefined || context.outerLanes > 1 || axis.extent < context.lanes) return 1;
+  const offsets = stage.kind === 'store' ? [context.substitution.index(stage.offset)] : [];
+  return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis: axis.name, lanes: context.lanes, locals: [] }) < WORTHWHILE ? context.lanes : 1;
+}
+
+function writeStore(context: StageContext, stage: StageOf<'store'>): void {
+  const { emitter, substitution } = context;
+  const value = substitution.point(stage.value);
+  const put = (inner: Substitution | undefined, lanes: number): void => {
+    const e = inner === undefined ? value : inner.point(value);
+    const offset = substitution.index(stage.offset);
+    emitter.countUses(e);
+    emitter.store(stage.slot, inner === undefined ? offset : inner.index(offset), splat(emitter.point(e), lanes));
+  };
+  const last = stage.axes.at(-1);
+  if (last === undefined) return put(undefined, context.outerLanes);
+  const lanes = innerLanes(context, last, [value], stage);
+  loopAll(emitter, stage.axes.slice(0, -1), () =>
+    writeStrips(emitter, { axis: last, lanes, values: [value], write: (inner, isVector) => put(inner, isVector ? lanes : context.outerLanes) }),
+  );
+}
+
+const identity = (fn: ReduceFn, dtype: NumericDType, lanes: number): Expr => {
+  const type = computeType(dtype);
+  return splat(constant(type, typed(type, identityOf(fn, dtype))), lanes);
+};
+
+/** acc ∘ value, as one fused multiply-add where the value is a product that is summed. */
+function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr, e: PointExpr): void {
+  const scope = letScope(emitter);
+  const { lanes } = acc.type;
+  const isProduct = stage.fn === 'sum' && e.kind === 'apply' && e.op.op === 'binary' && e.op.attrs.fn === 'mul' && isFloat(e.dtype) && dtypes[e.dtype].bits >= 32;
+  let next: Expr;
+  if (isProduct) {
+    e.args.forEach((a) => emitter.countUses(a));
+    next = fma(splat(emitter.point(e.args[0]!), lanes), splat(emitter.point(e.args[1]!), lanes), acc);
+  } else {
+    emitter.countUses(e);
+    const value = splat(emitter.point(e), lanes);
+    // Minimum and maximum look at the value twice.
+    next = combineReduced(stage.fn, stage.dtype, acc, value, scope);
+  }
+  emitter.push(assign(acc.kind === 'var' ? acc.name : '', next));
+}
+
+function declareAccumulator(emitter: Emitter, value: Expr): Expr {
+  const name = emitter.fresh('a');
+  emitter.push({ kind: 'let', name, value });
+  return variable(name, value.type.dtype, value.type.lanes);
+}
+
+function writeReduce(context: StageContext, stage: StageOf<'reduce'>): void {
+  const { emitter, substitution, outerLanes } = context;
+  const value = substitution.point(stage.value);
+  const last = stage.axes.at(-1);
+  const lanes = innerLanes(context, last, [value], stage);
+  const unroll = last !== undefined && lanes > 1 && last.extent >= 2 * ACCUMULATORS * lanes ? ACCUMULATORS : 1;
+  const vectors = lanes > 1 ? Array.from({ length: unroll }, () => declareAccumulator(emitter, identity(stage.fn, stage.dtype, lanes))) : [];
+  const single = declareAccumulator(emitter, identity(stage.fn, stage.dtype, outerLanes));
+  if (last === undefined) accumulate(emitter, stage, single, value);
+  else {
+    loopAll(emitter, stage.axes.slice(0, -1), () =>
+      writeStrips(emitter, {
+        axis: last,
+        lanes,
+        unroll,
+        values: [value],
+        write: (inner, isVector, copy) => accumulate(emitter, stage, isVector ? vectors[copy]! : single, inner.point(value)),
+      }),
+    );
+  }
+  emitter.define(stage.local, emitter.bind(narrowTo(stage.dtype, joinAccumulators(emitter, stage, vectors, single))));
+}
+
+/** All accumulators in one; a balanced tree keeps sums accurate. */
+function joinAccumulators(emitter: Emitter, stage: StageOf<'reduce'>, vectors: readonly Expr[], single: Expr): Expr {
+  if (vectors.length === 0) return single;
+  const scope = letScope(emitter);
+  const join = (a: Expr, b: Expr): Expr => combineReduced(stage.fn, stage.dtype, a, b, scope);
+  let items = [...vectors];
+  while (items.length > 1)
+    items = Array.from({ length: Math.ceil(items.length / 2) }, (_, i) => (items[2 * i + 1] === undefined ? items[2 * i]! : join(items[2 * i]!, items[2 * i + 1]!)));
+  return join(single, acrossLanes(emitter, stage, items[0]!, join));
+}
+
+function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr, join: (a: Expr, b: Expr) => Expr): Expr {
+  const type = { dtype: x.type.dtype, lanes: 1 };
+  if (x.type.dtype === 'bool') return { kind: 'across', type, fn: stage.fn === 'max' || stage.fn === 'sum' ? 'or' : 'and', x };
+  if (stage.fn === 'sum') return { kind: 'across', type, fn: 'add', x };
+  if (stage.fn === 'prod') return { kind: 'across', type, fn: 'mul', x };
+  if (!isFloat(stage.dtype)) return { kind: 'across', type, fn: stage.fn, x };
+  // `across` makes no promise about NaN.
+  const bound = emitter.bind(x);
+  let items = Array.from({ length: x.type.lanes }, (_, lane): Expr => ({ kind: 'extract', type, x: bound, lane }));
+  while (items.length > 1) items = Array.from({ length: items.length / 2 }, (_, i) => emitter.bind(join(items[2 * i]!, items[2 * i + 1]!)));
+  return items[0]!;
+}
+
+/** Walks the axis in order and keeps the first extreme (the last where asked); NaN beats everything but an earlier (later) NaN. */
+function writeArgReduce(context: StageContext, stage: StageOf<'argReduce'>): void {
+  const { emitter, substitution } = context;
+  const value = substitution.point(stage.value);
+  const axis = stage.axes[0];
+  const position = declareAccumulator(emitter, constant('i64', 0n));
+  if (axis !== undefined) {
+    const at = (i: number): PointExpr => new Substitution(new Map([[axis.name, constantIndex(i)]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d)).point(value);
+    const best = declareAccumulator(emitter, emitter.point(at(0)));
+    emitter.loop(axis.name, index(1), index(axis.extent), 1, () => {
+      emitter.countUses(value);
+      const x = emitter.bind(emitter.point(value));
+      const wins = beats(stage, x, best, isFloat(value.dtype));
+      const body: Stmt[] = [assign(nameOf(best), x), assign(nameOf(position), { kind: 'cast', type: position.type, x: emitter.index(indexSymbol(axis.name, 0, axis.extent - 1)) })];
+      emitter.push({ kind: 'if', condition: wins, then: body, else: [] });
+    });
+  }
+  emitter.define(stage.local, position);
+}
+
+const nameOf = (x: Expr): string => (x.kind === 'var' ? x.name : '');
+
+function beats({ fn, last }: StageOf<'argReduce'>, x: Expr, best: Expr, float: boolean): Expr {
+  const [a, b] = [x, best].map((v) => (v.type.dtype === 'bool' ? ({ kind: 'cast', type: { dtype: 'i32', lanes: 1 }, x: v } satisfies Expr) : v));
+  const better = compare(last ? (fn === 'max' ? 'ge' : 'le') : fn === 'max' ? 'gt' : 'lt', a!, b!);
+  if (!float) return better;
+  const isNaN = compare('ne', a!, a!);
+  const held = compare('ne', b!, b!);
+  return last ? binary('or', isNaN, better) : binary('or', binary('and', isNaN, unary('not', held)), better);
+}
+
+function writeScan(context: StageContext, stage: StageOf<'scan'>): void {
+  const { emitter, substitution, outerLanes } = context;
+  const value = substitution.point(stage.value);
+  const offset = substitution.index(stage.offset);
+  const acc = declareAccumulator(emitter, identity(stage.fn, value.dtype, outerLanes));
+  loopAll(emitter, stage.axes, () => {
+    emitter.countUses(value);
+    const x = splat(emitter.point(value), outerLanes);
+    const next = narrowTo(value.dtype, combineReduced(stage.fn, value.dtype, acc, x, letScope(emitter)));
+    if (stage.exclusive) {
+      const bound = emitter.bind(next);
+      emitter.store(stage.slot, offset, acc);
+      emitter.push(assign(nameOf(acc), bound));
+    } else {
+      emitter.push(assign(nameOf(acc), next));
+      emitter.store(stage.slot, offset, acc);
+    }
+  });
+}
+
+const UPDATES = { add: 'sum', mul: 'prod', min: 'min', max: 'max' } as const satisfies Record<Exclude<ScatterFn, 'replace'>, ReduceFn>;
+
+/** What is stored is read anew at each point: an earlier point may have written it. */
+function writeUpdate(context: StageContext, stage: StageOf<'update'>): void {
+  const { emitter, substitution, outerLanes } = context;
+  const value = substitution.point(stage.value);
+  const offset = substitution.index(stage.offset);
+  loopAll(emitter, stage.axes, () => {
+    emitter.countUses(value);
+    const x = splat(emitter.point(value), outerLanes);
+    if (stage.fn === 'replace') return emitter.store(stage.slot, offset, x);
+    const before = emitter.bind(emitter.reload(stage.slot, offset, outerLanes));
+    const next = combineReduced(UPDATES[stage.fn], value.dtype, before, emitter.bind(x), letScope(emitter));
+    emitter.store(stage.slot, offset, narrowTo(value.dtype, next));
+  });
+}
+
+export function writeStage(context: StageContext, stage: Stage): void {
+  switch (stage.kind) {
+    case 'store':
+      return writeStore(context, stage);
+    case 'reduce':
+      return writeReduce(context, stage);
+    case 'argReduce':
+      return writeArgReduce(context, stage);
+    case 'scan':
+      return writeScan(context, stage);
+    case 'update':
+      return writeUpdate(context, stage);
+  }
+}

@@ -1,0 +1,123 @@
+// How contractions become kernels: a table of templates tried in order. A template knows one fast way (a blocked matrix product, a
+// direct convolution) for the sites it fits; what is fused behind the contraction is given to it as a function that stores.
+import type { NumericDType } from '../../core/dtype.ts';
+import { linearIndex } from '../../core/indexExpr.ts';
+import type { Shape } from '../../core/shape.ts';
+import { splat } from '../../kernel/build.ts';
+import type { Expr, Kernel } from '../../kernel/ir.ts';
+import type { Capabilities } from '../../runtime/device.ts';
+import type { Evaluator } from '../evaluate.ts';
+import type { Root } from '../fuse.ts';
+import { Substitution, localPoint } from '../point.ts';
+import type { PointExpr } from '../point.ts';
+import type { Position, PrimNodes } from '../positions.ts';
+import { contiguous, createSlot } from '../storage.ts';
+import type { MemorySlot, Storage } from '../storage.ts';
+import { Emitter } from './emitter.ts';
+import type { LoweredKernel } from './emitter.ts';
+import { lowerNest } from './lowerNest.ts';
+
+export type ContractionNode = PrimNodes['matmul' | 'conv'];
+
+/** Writes a kernel that fills `target` (row-major) from `source`, once, at load. */
+export type WritePacking = (emitter: Emitter, source: Storage, target: MemorySlot) => Kernel['grid'];
+
+/** One contraction in a graph, with all that is fused to it. */
+export interface ContractionSite {
+  readonly node: ContractionNode;
+  /** Where the operands lie: a and b of a matmul, x and w of a conv. Strided, not always row-major. */
+  readonly operands: readonly [Storage, Storage];
+  readonly capabilities: Capabilities;
+  /** Elements of the result, as the contraction has it (what is fused behind it may store them in another order). */
+  readonly shape: Shape;
+  /** Additions that the fused work on one element of the result costs. */
+  readonly epilogueCost: number;
+  /** Whether the operand is known at load, so that it can be packed. */
+  isConstant(operand: 0 | 1): boolean;
+  /**
+   * The operand in a layout of the template's choosing, made once at load. `layout` names it: equal names for the same operand share
+   * the packed copy, and the operand itself is not kept if nothing else reads it.
+   */
+  pack(operand: 0 | 1, layout: string, dtype: NumericDType, elements: number, write: WritePacking): Storage;
+  /** An emitter for a kernel of this site. */
+  createEmitter(): Emitter;
+  /**
+   * Writes what stores one element, or with `emitter.withLanes` the lanes of a vector: `value` is the sum at position `at` of the
+   * contraction's result, in its dtype's compute type. Must be called exactly once for every element.
+   */
+  store(emitter: Emitter, at: Position, value: Expr): void;
+  /** Closes a kernel. */
+  finish(emitter: Emitter, name: string, grid: Kernel['grid']): LoweredKernel;
+}
+
+export interface ContractionTemplate {
+  readonly name: string;
+  /** How this template would lower the site, or undefined where it does not fit. */
+  plan(site: ContractionSite): (() => readonly LoweredKernel[]) | undefined;
+}
+
+/** What a site needs of the schedule around it. */
+export interface SiteContext {
+  readonly capabilities: Capabilities;
+  createEvaluator(): Evaluator;
+  storageOf(x: PrimNodes['matmul']['inputs'][number]): Storage;
+  isLoadTime(slot: MemorySlot): boolean;
+  /** Adds a kernel that runs once at load. */
+  addPacking(key: string, source: MemorySlot, make: () => { readonly kernel: LoweredKernel; readonly slot: MemorySlot }): MemorySlot;
+}
+
+const ACCUMULATOR = 'acc';
+
+export function createSite(context: SiteContext, root: Root, target: Storage, flops: number, epilogueCost: number): ContractionSite {
+  const node = root.contraction;
+  if (node?.op !== 'matmul' && node?.op !== 'conv') throw new TypeError('a site without a contraction');
+  const result = node.outputs[0]!;
+  const evaluator = context.createEvaluator();
+  evaluator.give(result, () => localPoint(ACCUMULATOR, result.dtype));
+  const value: PointExpr =
+    root.node === node ? localPoint(ACCUMULATOR, result.dtype) : root.source === undefined ? evaluator.nodeValue(root.node, root.at) : evaluator.value(root.source, root.at);
+  const offset = linearIndex(root.at, target.strides, target.offset);
+  const operands = [context.storageOf(node.inputs[0]!), context.storageOf(node.inputs[1]!)] as const;
+  return {
+    node,
+    operands,
+    capabilities: context.capabilities,
+    shape: result.shape,
+    epilogueCost,
+    isConstant: (operand) => context.isLoadTime(operands[operand].slot),
+    pack: (operand, layout, dtype, elements, write) => {
+      const source = operands[operand];
+      const key = `${layout}|${dtype}|${elements}|${source.offset}|${source.strides.join()}`;
+      const slot = context.addPacking(key, source.slot, () => {
+        const packed = createSlot('value', { dtype, shape: [elements] });
+        const emitter = new Emitter();
+        const grid = write(emitter, source, packed);
+        return { slot: packed, kernel: emitter.finish('pack', grid, { flops: 0, bytes: 0 }) };
+      });
+      return contiguous(slot, [elements]);
+    },
+    createEmitter: () => new Emitter(evaluator.dynamicSymbols),
+    store: (emitter, at, sum) =>
+      emitter.scoped(() => {
+        emitter.define(ACCUMULATOR, emitter.bind(sum));
+        const bindings = new Map(root.axes.map((axis, i) => [axis.name, at[i]!]));
+        const substitution = new Substitution(bindings, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
+        const e = substitution.point(value);
+        emitter.countUses(e);
+        emitter.store(target.slot, substitution.index(offset), splat(emitter.point(e), sum.type.lanes));
+      }),
+    finish: (emitter, name, grid) => emitter.finish(name, grid, { flops, bytes: 0 }),
+  };
+}
+
+/** Tried in order; where none fits, the contraction is a plain loop nest. */
+export const contractionTemplates: readonly ContractionTemplate[] = [];
+
+/** The contraction as a nest: a sum at every point of the result, vectors along the axis that suits the operands. */
+export function lowerPlain(context: SiteContext, root: Root, target: Storage, flops: number): LoweredKernel {
+  const evaluator = context.createEvaluator();
+  const value = root.source === undefined ? evaluator.nodeValue(root.node, root.at) : evaluator.value(root.source, root.at);
+  const offset = linearIndex(root.at, target.strides, target.offset);
+  const nest = { outer: root.axes, stages: [...evaluator.stages, { kind: 'store' as const, axes: [], slot: target.slot, offset, value }], dynamic: evaluator.dynamicSymbols };
+  return lowerNest(root.contraction?.op ?? 'nest', nest, context.capabilities.simd, flops);
+}
