@@ -1,0 +1,59 @@
+// External tensor data on disk. It may not leave the model's folder: no absolute paths, no '..', no links of either kind; offsets and
+// lengths are checked against the file before anything is allocated. Files are opened when read and closed again.
+import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { AnychipError } from '../../core/error.ts';
+import type { ExternalEntry, ExternalReader } from './tensorProto.ts';
+
+const refuse = (location: string, reason: string): never => {
+  throw new AnychipError('bad-file', `external data '${location}' ${reason}`, { hint: 'External data must be a plain file inside the folder of the model.' });
+};
+
+/** Reads external data of the model at `modelPath`. */
+export function externalFiles(modelPath: string): ExternalReader {
+  const folder = realpathSync(dirname(modelPath));
+  const checked = new Map<string, { readonly path: string; readonly size: number }>();
+  return (entry, bytes) => {
+    let file = checked.get(entry.location);
+    if (file === undefined) checked.set(entry.location, (file = checkFile(folder, entry.location)));
+    const { path, size } = file;
+    if (entry.offset + bytes > size) refuse(entry.location, `has ${size} bytes, the tensor needs ${bytes} at ${entry.offset}`);
+    return { read: () => readRange(path, entry, bytes) };
+  };
+}
+
+function checkFile(folder: string, location: string): { readonly path: string; readonly size: number } {
+  const parts = location.split(/[/\\]/);
+  if (location === '' || isAbsolute(location) || /^[a-zA-Z]:/.test(location) || location.includes('\0')) refuse(location, 'is not a relative path');
+  if (parts.includes('..')) refuse(location, 'leaves the folder of the model');
+  const path = join(folder, ...parts);
+  const stat = statOf(path, location);
+  if (!stat.isFile()) refuse(location, stat.isSymbolicLink() ? 'is a symbolic link' : 'is not a plain file');
+  if (stat.nlink > 1) refuse(location, 'has more than one hard link');
+  const inside = relative(folder, realpathSync(path));
+  if (inside !== join(...parts) || inside.startsWith(`..${sep}`)) refuse(location, 'is reached through a link');
+  return { path, size: stat.size };
+}
+
+function statOf(path: string, location: string) {
+  try {
+    return lstatSync(path);
+  } catch {
+    return refuse(location, 'is missing');
+  }
+}
+
+function readRange(path: string, entry: ExternalEntry, bytes: number): Uint8Array {
+  const data = new Uint8Array(bytes);
+  const file = openSync(path, 'r');
+  try {
+    for (let at = 0; at < bytes;) {
+      const count = readSync(file, data, at, Math.min(bytes - at, 1 << 30), entry.offset + at);
+      if (count === 0) refuse(entry.location, 'has become shorter');
+      at += count;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return data;
+}
