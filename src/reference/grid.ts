@@ -2,7 +2,7 @@
 import { elementCount, forEachIndex, stridesOf } from '../core/shape.ts';
 import { createTensor, elementWriter, numberReader, tensorBytes, toNumbers } from '../core/tensor.ts';
 import { isFloat } from '../core/dtype.ts';
-import { affineSpatial, cubicWeights, gridLine, gridSampleShape } from '../graph/ops/gridGeometry.ts';
+import { affineSpatial, cubicWeights, gridLine, gridSampleShape, roundAway, roundsAway } from '../graph/ops/gridGeometry.ts';
 import { numericAt } from './evaluate.ts';
 import type { Evaluations } from './evaluate.ts';
 import { roundEven } from '../core/float.ts';
@@ -53,7 +53,8 @@ function cornersOf(coordinates: readonly number[], axes: readonly Axis[], mode: 
   const strides = stridesOf(axes.map((a) => a.size));
   return coordinates.reduce<readonly Tap[]>(
     (corners, at, i) => {
-      const start = padded(mode === 'nearest' ? roundEven(at) : at, axes[i]!);
+      const nearest = roundsAway(axes.length) ? roundAway : roundEven;
+      const start = padded(mode === 'nearest' ? nearest(at) : at, axes[i]!);
       const taps = tapsAt[mode]!(start).flatMap(([p, weight]) => {
         const index = pixel(p, axes[i]!);
         return index === undefined ? [] : [[index * strides[i]!, weight] as const];
@@ -79,10 +80,11 @@ export const gridEvaluations: Evaluations<'GridSample' | 'AffineGrid'> = {
       padding: attrs.padding_mode,
     }));
     const [read, at, write] = [numberReader(x), numberReader(grid), elementWriter(y)];
+    const round = grid.dtype === 'f64' ? (v: number): number => v : Math.fround;
     const [planeSize, outSize, rank] = [elementCount(spatial), elementCount(shape.slice(2)), spatial.length];
     forEachIndex([shape[0]!, outSize], ([n, o], place) => {
       // The last coordinate of the grid belongs to the first spatial axis.
-      const coordinates = spatial.map((size, i) => denormalize(at(place * rank + rank - 1 - i), size, aligned));
+      const coordinates = spatial.map((size, i) => denormalize(at(place * rank + rank - 1 - i), size, aligned, round));
       const corners = cornersOf(coordinates, axes, attrs.mode);
       for (let c = 0; c < shape[1]!; c++) {
         const plane = n! * shape[1]! + c;
@@ -114,5 +116,8 @@ export const gridEvaluations: Evaluations<'GridSample' | 'AffineGrid'> = {
   },
 };
 
-/** −1…1 as a pixel coordinate. */
-const denormalize = (n: number, size: number, aligned: boolean): number => (aligned ? ((n + 1) / 2) * (size - 1) : ((n + 1) * size - 1) / 2);
+/** −1…1 as a pixel coordinate, in the precision of the grid: it decides ties. */
+function denormalize(n: number, size: number, aligned: boolean, round: (x: number) => number): number {
+  const grown = round(n + 1);
+  return aligned ? round((grown / 2) * (size - 1)) : round(round(grown * size) - 1) / 2;
+}
