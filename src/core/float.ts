@@ -87,7 +87,7 @@ export function encodeFloat(dtype: SmallFloat, x: number, saturate = false): num
   // log2 may be off by one at powers of two; the quantum decides, so correct it first.
   const fixed = magnitude === 0 ? 0 : magnitude >= 2 ** (exponent + 1) ? exponent + 1 : magnitude < 2 ** exponent && exponent > 1 - bias ? exponent - 1 : exponent;
   const quantum = 2 ** (fixed - mantissaBits);
-  const rounded = roundEven(magnitude / quantum) * quantum;
+  const rounded = magnitude === Infinity ? Infinity : roundEven(magnitude / quantum) * quantum;
   if (rounded > limit) {
     if (saturate || specials === 'finite') {
       if (magnitude === Infinity && specials === 'ieee' && !saturate) return sign | top;
