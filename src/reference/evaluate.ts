@@ -1,6 +1,6 @@
 // What a rule of the reference interpreter is. The reference is the definition of every operator: slow, obvious, straight from the
 // operator's specification, independent of the decompositions that chips run.
-import { numeric, toStrings } from '../core/tensor.ts';
+import { numeric, toNumbers, toStrings } from '../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
 import { AnychipError } from '../core/error.ts';
 import { isTensor } from '../graph/graph.ts';
@@ -41,3 +41,6 @@ export function sequenceAt(inputs: readonly HostValue[], i: number): readonly Ho
   const value = inputs[i] ?? null;
   return value !== null && !isTensor(value) ? value : missing(i, 'a sequence');
 }
+
+/** Integers as numbers; what lies beyond ±2^53 only ever means "to the end" and is clamped. */
+export const clampedInts = (tensor: NumericTensor): number[] => toNumbers(tensor).map((value) => Math.min(Math.max(value, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER));
