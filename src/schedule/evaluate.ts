@@ -30,10 +30,14 @@ export interface Row {
   readonly kept: ReadonlySet<Operand>;
 }
 
-/** Names for the symbols of one kernel. */
+/** Names for index symbols. Rooms that name symbols of one kernel use different prefixes. */
 export class Names {
+  readonly #prefix: string;
   #count = 0;
-  readonly next = (): string => `x${this.#count++}`;
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+  readonly next = (): string => `${this.#prefix}${this.#count++}`;
 }
 
 export class Evaluator implements PositionScope {
@@ -41,7 +45,7 @@ export class Evaluator implements PositionScope {
   readonly dynamicSymbols: DynamicSymbols = new Map();
   /** Primitives whose values were asked for, in the order they were met. */
   readonly nodes = new Set<PrimNode>();
-  readonly names: Names;
+  readonly names = new Names('x');
   readonly #values: Values;
   readonly #known = new Map<Operand, Map<string, PointExpr>>();
   readonly #given = new Map<Operand, (at: Position) => PointExpr>();
@@ -50,9 +54,8 @@ export class Evaluator implements PositionScope {
   readonly #coordinates = new Map<PointExpr, Map<number, IndexExpr>>();
   #reduced: Axis[] = [];
 
-  constructor(values: Values, names: Names = new Names()) {
+  constructor(values: Values) {
     this.#values = values;
-    this.names = names;
   }
 
   /** From now on `x` is what `value` says, wherever it is asked for: the accumulator of a template. */

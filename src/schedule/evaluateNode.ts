@@ -34,9 +34,10 @@ function contraction(node: PrimNodes['matmul' | 'conv'], at: Position, evaluator
   const { dtype } = node.outputs[0]!;
   const { result, axes } = evaluator.reducing(() => {
     const [atA, atB] = inputPositions(node.op, node, at, evaluator);
-    const factor = product(evaluator.value(a, atA!), evaluator.value(b, atB!), dtype);
+    const x = evaluator.value(a, atA!);
     // Only the spatial axes of a convolution can leave the operand.
-    return node.op === 'conv' ? guardPoint(inside(a.shape, atA!), factor, zero(dtype)) : factor;
+    const padded = node.op === 'conv' ? guardPoint(inside(a.shape, atA!), x, zero(a.dtype)) : x;
+    return product(padded, evaluator.value(b, atB!), dtype);
   });
   return evaluator.addStage((local) => ({ kind: 'reduce', fn: 'sum', dtype, local, axes, value: result }), dtype);
 }

@@ -71,7 +71,7 @@ const kindOf = (node: PrimNode): PrimFacts['kind'] => prims[node.op].kind;
 
 class Fuser {
   readonly #graph: PrimGraph;
-  readonly #names = new Names();
+  readonly #names = new Names('r');
   readonly #sites = new Map<Operand, Site[]>();
   readonly #outputs: ReadonlySet<Operand>;
   readonly #constant = new Set<Operand>();

@@ -1,5 +1,6 @@
 // The index algebra: whatever it simplifies must have the same value at every point.
-import fc from 'fast-check';
+import { assert, constantFrom, integer, letrec, oneof, property, tuple } from 'fast-check';
+import type { Arbitrary } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   addIndex,
@@ -27,22 +28,21 @@ interface Pair {
 const extents = { i: 4, j: 6, k: 5 } as const;
 const mod = (a: number, b: number): number => a - Math.floor(a / b) * b;
 
-const leaf: fc.Arbitrary<Pair> = fc.oneof(
-  fc
-    .constantFrom('i' as const, 'j' as const, 'k' as const)
-    .map((name) => ({ expr: indexSymbol(name, 0, extents[name] - 1), plain: (env: ReadonlyMap<string, number>) => env.get(name)! })),
-  fc.integer({ min: -5, max: 12 }).map((n) => ({ expr: constantIndex(n), plain: () => n })),
+const leaf: Arbitrary<Pair> = oneof(
+  constantFrom('i' as const, 'j' as const, 'k' as const).map((name) => ({
+    expr: indexSymbol(name, 0, extents[name] - 1),
+    plain: (env: ReadonlyMap<string, number>) => env.get(name)!,
+  })),
+  integer({ min: -5, max: 12 }).map((n) => ({ expr: constantIndex(n), plain: () => n })),
 );
-const pairs: fc.Arbitrary<Pair> = fc.letrec<{ pair: Pair }>((tie) => ({
-  pair: fc.oneof(
+const pairs: Arbitrary<Pair> = letrec<{ pair: Pair }>((tie) => ({
+  pair: oneof(
     { maxDepth: 5, depthSize: 'medium' },
     leaf,
-    fc.tuple(tie('pair'), tie('pair')).map(([a, b]) => ({ expr: addIndex(a.expr, b.expr), plain: (env: ReadonlyMap<string, number>) => a.plain(env) + b.plain(env) })),
-    fc.tuple(tie('pair'), fc.integer({ min: -3, max: 12 })).map(([a, n]) => ({ expr: scaleIndex(a.expr, n), plain: (env: ReadonlyMap<string, number>) => a.plain(env) * n })),
-    fc
-      .tuple(tie('pair'), fc.constantFrom(1, 2, 3, 4, 6, 12))
-      .map(([a, n]) => ({ expr: floorDiv(a.expr, n), plain: (env: ReadonlyMap<string, number>) => Math.floor(a.plain(env) / n) })),
-    fc.tuple(tie('pair'), fc.constantFrom(1, 2, 3, 4, 6, 12)).map(([a, n]) => ({ expr: modIndex(a.expr, n), plain: (env: ReadonlyMap<string, number>) => mod(a.plain(env), n) })),
+    tuple(tie('pair'), tie('pair')).map(([a, b]) => ({ expr: addIndex(a.expr, b.expr), plain: (env: ReadonlyMap<string, number>) => a.plain(env) + b.plain(env) })),
+    tuple(tie('pair'), integer({ min: -3, max: 12 })).map(([a, n]) => ({ expr: scaleIndex(a.expr, n), plain: (env: ReadonlyMap<string, number>) => a.plain(env) * n })),
+    tuple(tie('pair'), constantFrom(1, 2, 3, 4, 6, 12)).map(([a, n]) => ({ expr: floorDiv(a.expr, n), plain: (env: ReadonlyMap<string, number>) => Math.floor(a.plain(env) / n) })),
+    tuple(tie('pair'), constantFrom(1, 2, 3, 4, 6, 12)).map(([a, n]) => ({ expr: modIndex(a.expr, n), plain: (env: ReadonlyMap<string, number>) => mod(a.plain(env), n) })),
   ),
 })).pair;
 
@@ -61,8 +61,8 @@ function forEachPoint(visit: (env: ReadonlyMap<string, number>) => void): void {
 
 describe('index algebra', () => {
   it('keeps the value of every expression and stays within its range', () => {
-    fc.assert(
-      fc.property(pairs, ({ expr, plain }) => {
+    assert(
+      property(pairs, ({ expr, plain }) => {
         forEachPoint((env) => {
           const value = evaluateIndex(expr, (name) => env.get(name)!);
           expect(value).toBe(plain(env) + 0);
@@ -75,8 +75,8 @@ describe('index algebra', () => {
   });
 
   it('substitutes without changing values', () => {
-    fc.assert(
-      fc.property(pairs, ({ expr, plain }) => {
+    assert(
+      property(pairs, ({ expr, plain }) => {
         const replaced = substituteIndex(expr, new Map([['j', addIndex(scaleIndex(indexSymbol('hi', 0, 1), 3), indexSymbol('lo', 0, 2))]]));
         forEachPoint((env) => {
           const j = env.get('j')!;

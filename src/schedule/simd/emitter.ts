@@ -200,7 +200,7 @@ export class Emitter {
   /** A new index symbol whose value is `definition`, an integer in range. */
   dynamicSymbol(definition: PointExpr): IndexExpr {
     const range = rangeOf(definition);
-    const name = `d${this.dynamic.size}`;
+    const name = `d${this.dynamic.size}`; // never seen before: the map only grows
     this.dynamic.set(name, definition);
     return indexSymbol(name, Math.max(range.min, 0), range.max);
   }

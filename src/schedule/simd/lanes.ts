@@ -1,10 +1,11 @@
 // Whether computing a stage in vectors pays: counts its operations as scalars and as vectors along one axis.
-import type { ComputeDType } from '../../kernel/ir.ts';
-import { variable } from '../../kernel/build.ts';
-import { childrenOf } from '../point.ts';
-import type { DynamicSymbols, PointExpr } from '../point.ts';
+import { addIndex, coefficientOf, indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
-import { coefficientOf } from '../../core/indexExpr.ts';
+import { variable } from '../../kernel/build.ts';
+import type { Axis } from '../nest.ts';
+import { Substitution, childrenOf } from '../point.ts';
+import type { DynamicSymbols, PointExpr } from '../point.ts';
+import { findCuts, widestPart } from './cuts.ts';
 import { hasLanes } from './compute.ts';
 import { costOf } from './elementwise.ts';
 import { Emitter } from './emitter.ts';
@@ -32,17 +33,32 @@ export interface LaneQuestion {
   /** Where results are stored. */
   readonly offsets: readonly IndexExpr[];
   readonly dynamic: DynamicSymbols;
-  readonly axis: string;
+  readonly axis: Axis;
   readonly lanes: number;
   /** Locals that are vectors themselves. */
   readonly locals: readonly string[];
 }
 
-/** Cost of one vector of lanes as a part of what the same lanes cost as scalars; Infinity where there is no vector form. */
-export function vectorRatio({ values, offsets, dynamic, axis, lanes, locals }: LaneQuestion): number {
+/**
+ * Cost of the axis in vectors as a part of what it costs in scalars; Infinity where there is no vector form. Where guards cut the axis,
+ * only its longest part is in vectors.
+ */
+export function vectorRatio(question: LaneQuestion): number {
+  const { axis, values, offsets, dynamic, lanes } = question;
+  const ends = [0, ...findCuts(axis, values, dynamic), axis.extent];
+  const [from, to] = widestPart(ends);
+  if (to - from < lanes) return Infinity;
+  if (ends.length === 2) return ratioWithin(question);
+  const narrowed = new Map([[axis.name, addIndex(indexSymbol(axis.name, 0, to - from - 1), from)]]);
+  const substitution = new Substitution(narrowed, dynamic, (_definition, old) => indexSymbol(old, 0, Number.MAX_SAFE_INTEGER));
+  const inside = ratioWithin({ ...question, values: values.map((e) => substitution.point(e)), offsets: offsets.map((x) => substitution.index(x)) });
+  const part = (to - from) / axis.extent;
+  return part * inside + (1 - part);
+}
+
+function ratioWithin({ values, offsets, dynamic, axis: { name: axis }, lanes, locals }: LaneQuestion): number {
   const probe = new Emitter(dynamic);
-  const type: ComputeDType = 'f32';
-  for (const local of locals) probe.define(local, variable('_', type, lanes));
+  for (const local of locals) probe.define(local, variable('_', 'f32', lanes));
   let ratio = Infinity;
   probe.withLanes(axis, lanes, () => {
     if (!values.every((e) => hasLanes(e.dtype))) return;

@@ -39,14 +39,14 @@ function prefersOuter(nest: Nest, lanes: number): boolean {
   if (axis === undefined || axis.extent < lanes || lanes === 1) return false;
   if (nest.stages.some((s) => s.kind === 'argReduce')) return false;
   const locals = nest.stages.flatMap((s) => ('local' in s ? [s.local] : []));
-  const question = (stage: Stage, along: string, known: readonly string[]) =>
+  const question = (stage: Stage, along: Axis, known: readonly string[]) =>
     vectorRatio({ values: [stage.value], offsets: 'offset' in stage ? [stage.offset] : [], dynamic: nest.dynamic, axis: along, lanes, locals: known });
   let [outer, inner] = [0, 0];
   for (const stage of nest.stages) {
     const work = product(stage.axes) * (scalarCost([stage.value]) + 1);
-    outer += work * question(stage, axis.name, locals);
+    outer += work * question(stage, axis, locals);
     const last = stage.axes.at(-1);
-    inner += work * (last === undefined || last.extent < lanes || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last.name, []), 1));
+    inner += work * (last === undefined || last.extent < lanes || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last, []), 1));
   }
   return outer < inner * 0.9;
 }

@@ -43,7 +43,7 @@ function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): vo
 function innerLanes(context: StageContext, axis: Axis | undefined, values: readonly PointExpr[], stage: Stage): number {
   if (axis === undefined || context.outerLanes > 1 || axis.extent < context.lanes) return 1;
   const offsets = stage.kind === 'store' ? [context.substitution.index(stage.offset)] : [];
-  return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis: axis.name, lanes: context.lanes, locals: [] }) < WORTHWHILE ? context.lanes : 1;
+  return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis, lanes: context.lanes, locals: [] }) < WORTHWHILE ? context.lanes : 1;
 }
 
 function writeStore(context: StageContext, stage: StageOf<'store'>): void {

@@ -1,46 +1,14 @@
 // The innermost loop of a stage: cut where a guard changes its answer, so that the long middle part has no guard, and each part run in
 // strips of vectors with the rest one by one.
-import { addIndex, coefficientOf, indexSymbol } from '../../core/indexExpr.ts';
+import { addIndex, indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, index, mul } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
-import { Substitution, visitPoints } from '../point.ts';
-import type { DynamicSymbols, PointExpr } from '../point.ts';
+import { Substitution } from '../point.ts';
+import type { PointExpr } from '../point.ts';
 import type { Axis } from '../nest.ts';
+import { findCuts } from './cuts.ts';
 import type { Emitter } from './emitter.ts';
-
-const MAX_PARTS = 5;
-
-/** Positions along `axis` in (0, extent) from which on a guard certainly holds or certainly fails. */
-export function findCuts(axis: Axis, values: readonly PointExpr[], dynamic: DynamicSymbols): number[] {
-  const cuts = new Set<number>();
-  visitPoints(values, dynamic, (e) => {
-    if (e.kind !== 'guard') return;
-    for (const { value, low, high } of e.conditions) {
-      const step = coefficientOf(value, axis.name);
-      if (step === undefined || step === 0) continue;
-      const reach = Math.abs(step) * (axis.extent - 1);
-      const [restMin, restMax] = step > 0 ? [value.min, value.max - reach] : [value.min + reach, value.max];
-      // step·v + rest crosses `bound` for the rest's least and greatest value.
-      for (const bound of [low, high]) {
-        for (const rest of [restMin, restMax]) {
-          const at = step > 0 ? Math.ceil((bound - rest) / step) : Math.floor((bound - rest) / step) + 1;
-          if (at > 0 && at < axis.extent) cuts.add(at);
-        }
-      }
-    }
-  });
-  const sorted = [...cuts].sort((a, b) => a - b);
-  return sorted.length < MAX_PARTS ? sorted : widest(sorted, axis.extent);
-}
-
-/** The two ends of the longest part. */
-function widest(cuts: readonly number[], extent: number): number[] {
-  const ends = [0, ...cuts, extent];
-  let best = 1;
-  for (let i = 1; i < ends.length; i++) if (ends[i]! - ends[i - 1]! > ends[best]! - ends[best - 1]!) best = i;
-  return [ends[best - 1]!, ends[best]!].filter((c) => c > 0 && c < extent);
-}
 
 export interface StripRange {
   readonly from: Expr;
@@ -76,12 +44,12 @@ export function writeStrips(emitter: Emitter, strips: Strips): void {
 /** from ≤ axis < to, all within [low, high). */
 function writePart(emitter: Emitter, { axis, lanes, unroll = 1, write }: Strips, from: Expr, to: Expr, low: number, high: number): void {
   const scalars = (start: Expr): void => {
-    const at = emitter.fresh(axis.name);
+    const at = emitter.fresh(`${axis.name}_`);
     emitter.loop(at, start, to, 1, () => write(substitute(emitter, axis.name, indexSymbol(at, low, high - 1)), false, 0));
   };
   if (lanes === 1) return scalars(from);
   const vectors = (start: Expr, end: Expr, copies: number): void => {
-    const [at, lane] = [emitter.fresh(axis.name), emitter.fresh('lane')];
+    const [at, lane] = [emitter.fresh(`${axis.name}_`), emitter.fresh('lane')];
     emitter.loop(at, start, end, lanes * copies, () =>
       emitter.withLanes(lane, lanes, () => {
         for (let copy = 0; copy < copies; copy++) {
