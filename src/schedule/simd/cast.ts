@@ -12,25 +12,29 @@ const BITS = { i32: 32, u32: 32, i64: 64, u64: 64 } as const satisfies Partial<R
 type IntegerCompute = keyof typeof BITS;
 const isIntegerCompute = (type: ComputeDType): type is IntegerCompute => type in BITS;
 
-/**
- * A float as an integer, wrapped modulo 2^bits; NaN and infinities give 0. Outside the range, |x| ≥ 2^(bits−1) is a multiple of a power
- * of two so large that taking off a multiple of 2^bits is exact.
- */
+/** |x| modulo 2^bits: beyond the range, x is a multiple of so large a power of two that taking off multiples of 2^bits is exact. */
+function wrapMagnitude(magnitude: Expr, bits: number): Expr {
+  const turns = unary('floor', binary('mul', magnitude, like(magnitude, 2 ** -bits)));
+  return binary('sub', magnitude, binary('mul', turns, like(magnitude, 2 ** bits)));
+}
+
+/** A float as an integer, truncated and wrapped modulo 2^bits; NaN and infinities give 0. */
 function wrapFloat(x: Expr, to: IntegerCompute, scope: LetScope): Expr {
   const bits = BITS[to];
-  const half = 2 ** (bits - 1);
   const whole = scope.bind(unary('trunc', x));
-  const turns = unary('floor', binary('mul', whole, like(whole, 2 ** -bits)));
-  const wrapped = scope.bind(binary('sub', whole, binary('mul', turns, like(whole, 2 * half))));
-  const signed = to === 'i32' || to === 'i64';
-  const centred = signed ? select(compare('ge', wrapped, like(whole, half)), binary('sub', wrapped, like(whole, 2 * half)), wrapped) : wrapped;
-  const low = signed ? -half : 0;
-  const high = signed ? half : 2 * half;
-  const inRange = binary('and', compare('ge', whole, like(whole, low)), compare('lt', whole, like(whole, high)));
-  const value = scope.bind(select(inRange, whole, centred));
+  const magnitude = scope.bind(wrapMagnitude(scope.bind(unary('abs', whole)), bits));
   // NaN fails every comparison.
-  const safe = select(compare('lt', unary('abs', value), like(value, 2 * half)), value, like(value, 0));
-  return cast(to, safe);
+  const safe = scope.bind(select(compare('lt', magnitude, like(magnitude, 2 ** bits)), magnitude, like(magnitude, 0)));
+  const isNegative = compare('lt', whole, like(whole, 0));
+  const half = 2 ** (bits - 1);
+  if (to === 'u32' || to === 'u64') {
+    const unsigned = scope.bind(cast(to, safe));
+    return select(isNegative, unary('neg', unsigned), unsigned);
+  }
+  // Into [−half, half): the upper half of the magnitudes wraps to the other sign; half itself is its own opposite.
+  const near = scope.bind(select(compare('ge', safe, like(safe, half)), binary('sub', safe, like(safe, 2 * half)), safe));
+  const signed = select(isNegative, unary('neg', near), near);
+  return cast(to, select(compare('ge', signed, like(signed, half)), like(signed, -half), signed));
 }
 
 const largest = (dtype: SmallFloat): number =>
@@ -53,12 +57,12 @@ export function castTo(from: NumericDType, to: NumericDType, saturate: boolean, 
   const target = computeType(to);
   if (!isIntegerCompute(target)) return cast(target, x);
   if (isInteger(from) || from === 'bool') return narrowTo(to, cast(target, x));
+  // Narrow unsigned results are wrapped anyway, and conversions to signed integers are cheaper.
+  if (dtypes[to].class === 'uint' && dtypes[to].bits < 32) return narrowTo(to, cast(target, castTo(from, 'i32', saturate, x, scope)));
   const range = scope.rangeOf(0);
   const signed = target === 'i32' || target === 'i64';
   const limit = 2 ** (BITS[target] - (signed ? 1 : 0));
   const fits = range.min >= (signed ? -limit : 0) && range.max < limit;
   if (!fits) return narrowTo(to, wrapFloat(scope.bind(x), target, scope));
-  const { bits } = dtypes[to];
-  const exact = bits < 32 && range.min >= (dtypes[to].class === 'int' ? -(2 ** (bits - 1)) : 0) && range.max < 2 ** (bits - (dtypes[to].class === 'int' ? 1 : 0));
-  return exact ? cast(target, x) : narrowTo(to, cast(target, x));
+  return narrowTo(to, cast(target, x));
 }

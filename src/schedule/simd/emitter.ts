@@ -169,7 +169,7 @@ export class Emitter {
     const buffer = this.buffer(slot, 'write', slot.dtype, base);
     const lane = this.#lane;
     if (lane === undefined || value.type.lanes === 1) return this.push(store(buffer, this.index(offset), value));
-    if (coefficientOf(offset, lane.name) === 1) return this.push(store(buffer, this.index(this.#atLane(offset, 0)), value));
+    if (this.stepOf(offset) === 1) return this.push(store(buffer, this.index(this.#atLane(offset, 0)), value));
     const bound = this.bind(value);
     for (let i = 0; i < lane.lanes; i++) {
       const item: Expr = { kind: 'extract', type: { dtype: bound.type.dtype, lanes: 1 }, x: bound, lane: i };
@@ -182,7 +182,7 @@ export class Emitter {
     const buffer = this.buffer(slot, 'read');
     const type = computeType(slot.dtype);
     if (lanes === 1) return load(buffer, this.index(offset), type);
-    if (coefficientOf(offset, this.#lane!.name) === 1) return load(buffer, this.index(this.#atLane(offset, 0)), type, lanes);
+    if (this.stepOf(offset) === 1) return load(buffer, this.index(this.#atLane(offset, 0)), type, lanes);
     return pack(Array.from({ length: lanes }, (_, i) => load(buffer, this.index(this.#atLane(offset, i)), type)));
   }
 
@@ -368,7 +368,7 @@ export class Emitter {
   /** first, first + step, … across the lanes. */
   #ramp(type: ComputeDType, value: IndexExpr): Expr {
     const lane = this.#lane!;
-    const step = coefficientOf(value, lane.name)!;
+    const step = this.stepOf(value)!;
     const first = splat(cast(type, this.index(this.#atLane(value, 0))), lane.lanes);
     return add(first, pack(Array.from({ length: lane.lanes }, (_, i) => constant(type, i * step))));
   }
@@ -379,9 +379,9 @@ export class Emitter {
     if (lane === undefined || !this.varies(e.symbols)) return 'uniform';
     switch (e.kind) {
       case 'load':
-        return hasLanes(e.dtype) && this.#step(e.offset) === 1 ? 'vector' : 'lanes';
+        return hasLanes(e.dtype) && this.stepOf(e.offset) === 1 ? 'vector' : 'lanes';
       case 'index':
-        return hasLanes(e.dtype) && this.#step(e.value) !== undefined ? 'vector' : 'lanes';
+        return hasLanes(e.dtype) && this.stepOf(e.value) !== undefined ? 'vector' : 'lanes';
       case 'apply':
         return vectorizes(
           e.op,
@@ -399,7 +399,8 @@ export class Emitter {
     }
   }
 
-  #step(x: IndexExpr): number | undefined {
+  /** How much `x` grows from lane to lane; undefined where that is not the same everywhere. */
+  stepOf(x: IndexExpr): number | undefined {
     for (const name of symbolsIn(x)) {
       const definition = this.dynamic.get(name);
       if (definition !== undefined && this.varies(definition.symbols)) return undefined;

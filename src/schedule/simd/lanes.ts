@@ -1,5 +1,5 @@
 // Whether computing a stage in vectors pays: counts its operations as scalars and as vectors along one axis.
-import { addIndex, coefficientOf, indexSymbol } from '../../core/indexExpr.ts';
+import { addIndex, indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { variable } from '../../kernel/build.ts';
 import type { Axis } from '../nest.ts';
@@ -75,7 +75,7 @@ function ratioWithin({ values, offsets, dynamic, axis: { name: axis }, lanes, lo
       spread += cost;
       return lanes * (cost + LANE_COST);
     };
-    const vector = values.reduce((sum, e) => sum + walk(e), 0) + offsets.reduce((sum, x) => sum + (coefficientOf(x, axis) === 1 ? 1 : lanes * (1 + LANE_COST)), 0);
+    const vector = values.reduce((sum, e) => sum + walk(e), 0) + offsets.reduce((sum, x) => sum + (probe.stepOf(x) === 1 ? 1 : lanes * (1 + LANE_COST)), 0);
     const scalar = scalarCost(values, (e) => probe.varies(e.symbols)) + offsets.length;
     if (spread <= MAX_LANE_OPERATIONS) ratio = vector / (lanes * scalar);
   });
