@@ -114,7 +114,7 @@ export function expectAgreement<O extends OnnxOpName>(call: Call<O>, tolerance?:
   const actual = decomposed(call);
   if (typeof actual === 'string') throw new Error(`${call.op} stays on the host: ${actual}`);
   const what = () =>
-    `${call.op} ${JSON.stringify(call.attrs ?? {})} of ${call.inputs.map((x) => (x !== null && isTensor(x) ? `${x.dtype}[${x.shape.join(',')}]` : 'nothing')).join(' ')}`;
+    `${call.op} ${JSON.stringify(call.attrs ?? {}, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))} of ${call.inputs.map((x) => (x !== null && isTensor(x) ? `${x.dtype}[${x.shape.join(',')}]` : 'nothing')).join(' ')}`;
   for (let i = 0; i < (call.outputs ?? 1); i++) {
     const [want, got] = [tensorOf(expected[i] ?? null), tensorOf(actual[i] ?? null)];
     expect({ dtype: got.dtype, shape: got.shape }, what()).toEqual({ dtype: want.dtype, shape: want.shape });
