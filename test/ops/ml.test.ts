@@ -131,7 +131,7 @@ describe('support vectors', () => {
     expectClose(numbers({ ...call, attrs: pair }, 1).values.slice(0, 4), [0.956958294, -0.956958294, 0.159782529, -0.159782529]);
   });
   it('estimate probabilities', () => {
-    const prob_a = [-3.8214362, 1.82177748, 1.82177748, 7.17655643, 7.17655643, 0.69314718];
+    const prob_a = [-3.8214362, 1.82177748, 1.82177748, 7.17655643, 7.17655643, Math.LN2];
     const prob_b = [-1.72839673, -1.1286303, -1.1286303, -6.48340925, -6.48340925, 2.39189538e-16];
     const call = { op: 'SVMClassifier', attrs: { ...machine, prob_a, prob_b }, inputs: [samples], outputs: 2 } as const;
     expectClose(numbers(call, 1).values.slice(0, 8), [0.13766955, 0.21030431, 0.32596754, 0.3260586, 0.45939931, 0.26975416, 0.13539588, 0.13545066]);
