@@ -1,0 +1,135 @@
+// The one seam to native code: libraries, their functions, addresses and memory, over koffi. Nothing else in the house imports koffi.
+// It is loaded when first asked for, so that a machine koffi has no build for still runs everything that needs no native code.
+// Addresses are bigints. It must not know what the libraries are for.
+import { AnychipError } from '../core/error.ts';
+
+export type NativeType = 'void' | 'i32' | 'i64' | 'pointer';
+export type NativeValue = number | bigint;
+
+export interface NativeFunction {
+  (...args: readonly NativeValue[]): NativeValue;
+  /** The same call on a thread of its own, so that the event loop goes on. */
+  inBackground(...args: readonly NativeValue[]): Promise<NativeValue>;
+}
+
+export interface NativeLibrary {
+  /** Throws if the library has no function of this name. */
+  find(name: string, result: NativeType, args: readonly NativeType[]): NativeFunction;
+  /** Functions found in it must not be called any more. */
+  close(): void;
+}
+
+export interface Native {
+  open(path: string): NativeLibrary;
+  /** Where `bytes` lie, for as long as they are alive; 0 for no bytes, undefined where it cannot be known. */
+  addressOf(bytes: Uint8Array): bigint | undefined;
+  /** Fresh zeroed pages, given out by the system when first written. */
+  allocate(bytes: number): bigint;
+  free(address: bigint, bytes: number): void;
+  copy(target: bigint, source: bigint, bytes: number): void;
+}
+
+const koffiTypes = { void: 'void', i32: 'int', i64: 'int64_t', pointer: 'uint64_t' } as const satisfies Record<NativeType, string>;
+
+type Koffi = (typeof import('koffi'))['default'];
+type LibraryHandle = import('koffi').LibraryHandle;
+
+const failure = (reason: string, cause: unknown): AnychipError =>
+  new AnychipError('device', `${reason}: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'Use another device, such as wasm.', cause });
+
+class KoffiLibrary implements NativeLibrary {
+  readonly #handle: LibraryHandle;
+  readonly #path: string;
+
+  constructor(handle: LibraryHandle, path: string) {
+    this.#handle = handle;
+    this.#path = path;
+  }
+
+  find(name: string, result: NativeType, args: readonly NativeType[]): NativeFunction {
+    try {
+      const call = this.#handle.func(
+        name,
+        koffiTypes[result],
+        args.map((type) => koffiTypes[type]),
+      );
+      const inBackground = (...values: readonly NativeValue[]): Promise<NativeValue> =>
+        new Promise((resolve, reject) => {
+          call.async(...values, (error: unknown, value: NativeValue) => (error === null || error === undefined ? resolve(value) : reject(failure(name, error))));
+        });
+      return Object.assign((...values: readonly NativeValue[]): NativeValue => call(...values), { inBackground });
+    } catch (error) {
+      throw failure(`${this.#path} has no ${name}`, error);
+    }
+  }
+
+  close(): void {
+    this.#handle.unload();
+  }
+}
+
+const PROTECTION_READ_WRITE = 3;
+const MAP_PRIVATE = 2;
+/** The one flag of mmap whose number differs between systems. */
+const MAP_ANONYMOUS = process.platform === 'darwin' ? 0x1000 : 0x20;
+const MAP_FAILED = 2n ** 64n - 1n;
+
+class KoffiNative implements Native {
+  readonly #koffi: Koffi;
+  readonly #map: NativeFunction;
+  readonly #unmap: NativeFunction;
+  readonly #copy: NativeFunction;
+
+  constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    const system = new KoffiLibrary(koffi.load(null), 'the C library');
+    this.#map = system.find('mmap', 'pointer', ['pointer', 'i64', 'i32', 'i32', 'i32', 'i64']);
+    this.#unmap = system.find('munmap', 'i32', ['pointer', 'i64']);
+    this.#copy = system.find('memcpy', 'pointer', ['pointer', 'pointer', 'i64']);
+  }
+
+  open(path: string): NativeLibrary {
+    try {
+      return new KoffiLibrary(this.#koffi.load(path), path);
+    } catch (error) {
+      throw failure(`cannot load ${path}`, error);
+    }
+  }
+
+  addressOf(bytes: Uint8Array): bigint | undefined {
+    if (bytes.byteLength === 0) return 0n;
+    try {
+      return this.#koffi.address(bytes);
+    } catch {
+      return undefined;
+    }
+  }
+
+  allocate(bytes: number): bigint {
+    if (bytes === 0) return 0n;
+    const address = BigInt(this.#map(0, bytes, PROTECTION_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (BigInt.asUintN(64, address) !== MAP_FAILED) return address;
+    throw new AnychipError('limit', `the system gives no ${bytes} bytes of memory`, { hint: 'Use a smaller model or batch, or a machine with more memory.', facts: { bytes } });
+  }
+
+  free(address: bigint, bytes: number): void {
+    if (address !== 0n) this.#unmap(address, bytes);
+  }
+
+  copy(target: bigint, source: bigint, bytes: number): void {
+    if (bytes > 0) this.#copy(target, source, bytes);
+  }
+}
+
+let native: Promise<Native> | undefined;
+
+/** Native code of this machine. Rejects with a 'device' error where there is no way to call it. */
+export function openNative(): Promise<Native> {
+  native ??= import('koffi').then(
+    (koffi) => new KoffiNative(koffi.default),
+    (error: unknown) => {
+      throw failure('koffi, the bridge to native code, does not load here', error);
+    },
+  );
+  return native;
+}

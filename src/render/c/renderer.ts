@@ -1,0 +1,123 @@
+// A kernel module as C: units of kernels that compile in parallel, and an entry unit with the tables of calls and the thread pool.
+// It must not know the machine: vectors have the lanes the schedule gave them, and compilers map them to what there is.
+import { dtypes } from '../../core/dtype.ts';
+import type { Kernel, KernelCall, KernelModule } from '../../kernel/ir.ts';
+import type { Renderer, Source } from '../../runtime/device.ts';
+import { kernelSymbol, kernelText } from './kernel.ts';
+import { POOL_DECLARATIONS, POOL_SOURCE } from './pool.ts';
+import { Prelude } from './prelude.ts';
+
+/** Characters of kernels that are worth a unit of their own, and the most units to make. */
+const UNIT_CHARACTERS = 20_000;
+const MAX_UNITS = 8;
+/** Work below this many nanoseconds is done by the calling thread: waking the others would take as long. */
+const WIDE_NANOS = 4_000;
+
+/** A kernel's symbol and text, equal kernels sharing one. */
+interface RenderedKernel {
+  readonly symbol: string;
+  readonly text: string;
+  readonly prelude: Prelude;
+}
+
+export class CRenderer implements Renderer {
+  render(module: KernelModule): Source {
+    const restrict = disjointParams(module);
+    const byText = new Map<string, RenderedKernel>();
+    const kernels = module.kernels.map((kernel, i): RenderedKernel => {
+      const prelude = new Prelude();
+      const key = kernelText(kernel, SHARED_SYMBOL, restrict[i]!, prelude);
+      const known = byText.get(key);
+      if (known !== undefined) return known;
+      const symbol = kernelSymbol(kernel, i);
+      const made = { symbol, text: key.replaceAll(SHARED_SYMBOL, symbol), prelude };
+      byText.set(key, made);
+      return made;
+    });
+    const units = distribute([...byText.values()]).map(unitText);
+    return { language: 'c', units: [...units, entryText(module, kernels)] };
+  }
+
+  renderKernel(module: KernelModule, kernel: number): string {
+    const prelude = new Prelude();
+    const source = module.kernels[kernel]!;
+    const text = kernelText(source, kernelSymbol(source, kernel), disjointParams(module)[kernel]!, prelude);
+    return `${prelude.text}${POOL_DECLARATIONS}\n${text}`;
+  }
+}
+
+/** Stands for a kernel's symbol while texts are compared. */
+const SHARED_SYMBOL = 'SHARED_KERNEL';
+
+/** For each kernel and parameter: whether in no call its memory overlaps that of another parameter while one of the two is written. */
+function disjointParams(module: KernelModule): boolean[][] {
+  const disjoint = module.kernels.map((kernel) => kernel.params.map(() => true));
+  for (const call of [...module.init, ...module.run]) {
+    const { params } = module.kernels[call.kernel]!;
+    for (let i = 0; i < params.length; i++) {
+      for (let j = 0; j < i; j++) {
+        if ((params[i]!.access === 'read' && params[j]!.access === 'read') || !overlaps(call, params, i, j)) continue;
+        disjoint[call.kernel]![i] = false;
+        disjoint[call.kernel]![j] = false;
+      }
+    }
+  }
+  return disjoint;
+}
+
+function overlaps(call: KernelCall, params: Kernel['params'], i: number, j: number): boolean {
+  const [a, b] = [call.args[i]!, call.args[j]!];
+  const end = (at: number): number => call.args[at]!.offsetBytes + params[at]!.elements * dtypes[params[at]!.dtype].bytes;
+  return a.base === b.base && a.offsetBytes < end(j) && b.offsetBytes < end(i);
+}
+
+/** Kernels in groups of about equal text, the longest first into the emptiest. */
+function distribute(kernels: readonly RenderedKernel[]): RenderedKernel[][] {
+  const total = kernels.reduce((sum, k) => sum + k.text.length, 0);
+  const count = Math.min(MAX_UNITS, Math.max(1, Math.ceil(total / UNIT_CHARACTERS)));
+  const groups = Array.from({ length: count }, (): { size: number; readonly kernels: RenderedKernel[] } => ({ size: 0, kernels: [] }));
+  for (const kernel of [...kernels].sort((a, b) => b.text.length - a.text.length)) {
+    const emptiest = groups.reduce((least, group) => (group.size < least.size ? group : least));
+    emptiest.kernels.push(kernel);
+    emptiest.size += kernel.text.length;
+  }
+  return groups.filter((group) => group.kernels.length > 0).map((group) => group.kernels);
+}
+
+function unitText(kernels: readonly RenderedKernel[]): string {
+  const prelude = new Prelude();
+  for (const kernel of kernels) prelude.include(kernel.prelude);
+  return `${prelude.text}${POOL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
+}
+
+/** Whether several threads would finish the call sooner; scalar code does about four operations a nanosecond, memory gives eight bytes. */
+const isWide = ({ grid, cost }: Kernel): boolean => grid.extent > 1 && Math.max(cost.flops / 4, cost.bytes / 8) > WIDE_NANOS;
+
+/** The tables of calls, the thread pool, and the function that runs them: entry −1 is `run`, others are `init` calls. */
+function entryText(module: KernelModule, kernels: readonly RenderedKernel[]): string {
+  const calls = [...module.init, ...module.run];
+  const used = new Set(calls.map((call) => kernels[call.kernel]!.symbol));
+  const places = calls.map((call, i) => `static const struct place a${i}[] = {${call.args.map((a) => `{${a.base}, ${a.offsetBytes}}`).join(', ')}};`);
+  const rows = calls.map((call, i) => {
+    const kernel = module.kernels[call.kernel]!;
+    return `  {${kernels[call.kernel]!.symbol}, a${i}, ${call.args.length}, ${kernel.grid.extent}, ${isWide(kernel) ? 1 : 0}},`;
+  });
+  const maxArgs = Math.max(1, ...module.kernels.map((kernel) => kernel.params.length));
+  const first = module.init.length;
+  return [
+    new Prelude().text + POOL_DECLARATIONS,
+    `#define MAX_ARGS ${maxArgs}`,
+    POOL_SOURCE,
+    ...[...used].map((symbol) => `steps ${symbol};`),
+    ...places,
+    'static const struct call calls[] = {',
+    ...rows,
+    '  {0, 0, 0, 0, 0},',
+    '};',
+    'void anychip_execute(struct pool *p, i64 entry, char *const *bases, char *scratch, i64 stride) {',
+    `  i64 first = entry < 0 ? ${first} : entry, last = entry < 0 ? ${calls.length} : entry + 1;`,
+    '  run_calls(p, calls + first, calls + last, bases, scratch, stride);',
+    '}',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,90 @@
+// What this machine's processor can do: vector registers, caches, cores, and a fingerprint of its instructions.
+// Features are looked up in tables; no chip is known by its name.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import type { SimdFacts } from '../../runtime/device.ts';
+
+interface VectorUnit {
+  /** The name of the feature as /proc/cpuinfo spells it; '' always matches. */
+  readonly feature: string;
+  readonly title: string;
+  readonly lanes: number;
+  readonly registers: number;
+}
+
+/** Best first. */
+const vectorUnits: Partial<Record<string, readonly VectorUnit[]>> = {
+  x64: [
+    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32 },
+    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16 },
+    { feature: 'avx', title: 'AVX', lanes: 8, registers: 16 },
+    { feature: '', title: 'SSE2', lanes: 4, registers: 16 },
+  ],
+  arm64: [{ feature: '', title: 'NEON', lanes: 4, registers: 32 }],
+};
+const UNKNOWN_UNIT: VectorUnit = { feature: '', title: 'vectors of 128 bits', lanes: 4, registers: 16 };
+
+export interface CpuFacts extends SimdFacts {
+  readonly vectorTitle: string;
+  readonly cores: number;
+  /** Differs between processors that cannot run each other's code. */
+  readonly fingerprint: string;
+}
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** '32K' → 32768; 0 if it is not a size. */
+function parseSize(text: string): number {
+  const match = /^(\d+)([KM]?)/.exec(text.trim());
+  if (match === null) return 0;
+  return Number(match[1]) * { '': 1, K: 1 << 10, M: 1 << 20 }[match[2] === 'K' ? 'K' : match[2] === 'M' ? 'M' : ''];
+}
+
+/** Bytes of the data cache of this level, of one core. */
+function cacheBytes(level: number, otherwise: number): number {
+  for (let i = 0; i < 8; i++) {
+    const folder = `/sys/devices/system/cpu/cpu0/cache/index${i}`;
+    if (Number(read(`${folder}/level`)) !== level || read(`${folder}/type`).trim() === 'Instruction') continue;
+    const bytes = parseSize(read(`${folder}/size`));
+    if (bytes > 0) return bytes;
+  }
+  return otherwise;
+}
+
+/** Cores this process may use: affinity, and the quota of its control group. */
+function usableCores(): number {
+  const [quota, period] = read('/sys/fs/cgroup/cpu.max').split(/\s+/).map(Number);
+  const limit = quota !== undefined && period !== undefined && quota > 0 && period > 0 ? Math.ceil(quota / period) : Infinity;
+  return Math.max(1, Math.min(availableParallelism(), limit));
+}
+
+function detect(): CpuFacts {
+  const features = /^(?:flags|Features)\s*:(.*)$/m.exec(read('/proc/cpuinfo'))?.[1]?.trim().split(/\s+/).sort() ?? [];
+  const units = vectorUnits[process.arch] ?? [UNKNOWN_UNIT];
+  const unit = units.find((u) => u.feature === '' || features.includes(u.feature)) ?? UNKNOWN_UNIT;
+  return {
+    vectorLanes: unit.lanes,
+    vectorRegisters: unit.registers,
+    vectorTitle: unit.title,
+    fma: process.arch === 'arm64' || features.includes('fma'),
+    l1Bytes: cacheBytes(1, 32 << 10),
+    l2Bytes: cacheBytes(2, 512 << 10),
+    pointerBytes: 8,
+    cores: usableCores(),
+    fingerprint: createHash('sha256')
+      .update([process.platform, process.arch, ...features].join(' '))
+      .digest('hex')
+      .slice(0, 12),
+  };
+}
+
+let facts: CpuFacts | undefined;
+
+export const cpuFacts = (): CpuFacts => (facts ??= detect());

@@ -1,0 +1,104 @@
+// Work in order on the processor. What is short runs at once on the calling thread; a long run goes to a thread of its own, so that the
+// event loop goes on, and all later work waits for it.
+import { AnychipError, invariant } from '../../core/error.ts';
+import type { Native } from '../../ffi/native.ts';
+import type { Buffer, Program, Queue } from '../../runtime/device.ts';
+import { CpuBuffer, CpuProgram } from './memory.ts';
+
+/** A run expected to take less than this blocks: handing it to another thread costs about 50 µs. */
+const SHORT_MILLIS = 0.5;
+
+export class CpuQueue implements Queue {
+  readonly #native: Native;
+  /** The end of all work handed in, while some of it is not done. */
+  #pending: Promise<void> | undefined;
+  #failure: unknown;
+  /** How long the last run of each program took. */
+  readonly #millis = new WeakMap<CpuProgram, number>();
+
+  constructor(native: Native) {
+    this.#native = native;
+  }
+
+  write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
+    const to = placeIn(target, offsetBytes, data.byteLength);
+    this.#enqueue(() => this.#native.copy(to, this.#hostAddress(data), data.byteLength));
+  }
+
+  read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
+    const from = placeIn(source, offsetBytes, into.byteLength);
+    this.#enqueue(() => this.#native.copy(this.#hostAddress(into), from, into.byteLength));
+  }
+
+  copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
+    const from = placeIn(source, sourceOffset, bytes);
+    const to = placeIn(target, targetOffset, bytes);
+    this.#enqueue(() => this.#native.copy(to, from, bytes));
+  }
+
+  dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
+    invariant(program instanceof CpuProgram, 'a program of another device');
+    const table = BigUint64Array.from(bases, (buffer) => placeIn(buffer, 0, 0));
+    const at = this.#hostAddress(new Uint8Array(table.buffer));
+    const args = [program.pool, entry === 'run' ? -1 : entry.init, at, program.scratch.address, program.strideBytes];
+    this.#enqueue(() => {
+      const start = performance.now();
+      const end = (): void => {
+        // The table and the buffers must live until here.
+        if (table.length === bases.length) this.#millis.set(program, performance.now() - start);
+      };
+      if ((this.#millis.get(program) ?? Infinity) > SHORT_MILLIS) return program.execute.inBackground(...args).then(end);
+      program.execute(...args);
+      return end();
+    });
+  }
+
+  async finish(): Promise<void> {
+    while (this.#pending !== undefined) await this.#pending;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Runs `work` after all before it; at once if nothing is pending. After a failure the rest is dropped until `finish` reports it. */
+  #enqueue(work: () => void | Promise<void>): void {
+    if (this.#pending === undefined) {
+      if (this.#failure === undefined) this.#track(this.#attempt(work));
+      return;
+    }
+    this.#track(this.#pending.then(() => (this.#failure === undefined ? this.#attempt(work) : undefined)));
+  }
+
+  #attempt(work: () => void | Promise<void>): void | Promise<void> {
+    const fail = (error: unknown): void => {
+      this.#failure ??= error;
+    };
+    try {
+      return work()?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #track(work: void | Promise<void>): void {
+    if (work === undefined) return;
+    const pending = work.then(() => {
+      if (this.#pending === pending) this.#pending = undefined;
+    });
+    this.#pending = pending;
+  }
+
+  #hostAddress(bytes: Uint8Array): bigint {
+    const address = this.#native.addressOf(bytes);
+    if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
+    return address;
+  }
+}
+
+/** The address of `bytes` bytes at an offset of a buffer of this device. */
+function placeIn(buffer: Buffer, offset: number, bytes: number): bigint {
+  invariant(buffer instanceof CpuBuffer, 'a buffer of another device');
+  invariant(buffer.alive, 'a buffer that was disposed');
+  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
+  return buffer.address + BigInt(offset);
+}

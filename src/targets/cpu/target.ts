@@ -1,0 +1,63 @@
+// The machine's own processor, through C and the system's compiler.
+import { dtypes } from '../../core/dtype.ts';
+import type { DType } from '../../core/dtype.ts';
+import { AnychipError } from '../../core/error.ts';
+import { openNative } from '../../ffi/native.ts';
+import { CRenderer } from '../../render/c/renderer.ts';
+import { CompileCache } from '../../runtime/compileCache.ts';
+import type { Availability, Device, OpenOptions, Target } from '../../runtime/device.ts';
+import { CpuCompiler } from './compiler.ts';
+import { CpuDevice, MAX_BUFFER_BYTES } from './device.ts';
+import { cpuFacts } from './facts.ts';
+import { compileUnits, findToolchain } from './toolchain.ts';
+import type { Toolchain } from './toolchain.ts';
+
+/** dtypes that are not kept in memory of kernels: strings, and the exponent-only float, whose rounding has no default. */
+const HOST_ONLY: ReadonlySet<string> = new Set(['string', 'f8e8m0']);
+const isDType = (name: string): name is DType => name in dtypes;
+const storage: readonly DType[] = Object.keys(dtypes)
+  .filter(isDType)
+  .filter((dtype) => !HOST_ONLY.has(dtype));
+
+const TRIAL_UNITS = [
+  'typedef float v __attribute__((vector_size(16)));\nfloat half(float x) { v a = {x, x, x, x}; return (a * 0.5f)[2]; }\n',
+  'float half(float);\nint anychip_trial(int x) { return (int)half((float)x); }\n',
+];
+
+/** Compiles two units, links and loads them, and calls what came out. */
+async function tryOut(toolchain: Toolchain, folder: string): Promise<void> {
+  const device = new CpuDevice(await openNative(), folder, 1);
+  const library = device.openLibrary(await compileUnits(toolchain, TRIAL_UNITS));
+  const answer = library.find('anychip_trial', 'i32', ['i32'])(84);
+  library.close();
+  if (answer !== 42) throw new AnychipError('device', `${toolchain.command.join(' ')} compiles wrongly: 84 / 2 gave ${answer}`);
+}
+
+async function probe(toolchain: () => Promise<Toolchain>): Promise<Availability> {
+  try {
+    if (process.platform === 'win32') throw new AnychipError('device', 'native kernels need a POSIX system', { hint: 'Use the wasm device, or run under WSL.' });
+    await openNative();
+    const { version } = await toolchain();
+    const { vectorTitle, cores } = cpuFacts();
+    return { ok: true, detail: `${version}, ${vectorTitle}, ${cores} ${cores === 1 ? 'core' : 'cores'}` };
+  } catch (error) {
+    if (error instanceof AnychipError) return { ok: false, reason: error.message, hint: error.hint ?? 'Use the wasm device.' };
+    return { ok: false, reason: error instanceof Error ? error.message : String(error), hint: 'Use the wasm device.' };
+  }
+}
+
+export function createCpuTarget(cache: CompileCache = new CompileCache()): Target {
+  let found: Promise<Toolchain> | undefined;
+  const toolchain = (): Promise<Toolchain> => (found ??= findToolchain(cache, (candidate) => tryOut(candidate, cache.folder)));
+  return {
+    name: 'cpu',
+    family: 'simd',
+    evidence: 'E4',
+    rank: 100,
+    probe: () => probe(toolchain),
+    capabilities: { storage, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
+    createRenderer: () => new CRenderer(),
+    createCompiler: () => new CpuCompiler(cache, toolchain),
+    openDevice: async (options: OpenOptions = {}): Promise<Device> => new CpuDevice(await openNative(), cache.folder, options.threads ?? cpuFacts().cores),
+  };
+}

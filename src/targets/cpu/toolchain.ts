@@ -1,0 +1,162 @@
+// The C compiler of this machine: finding one that works, and running it. What was found is remembered in the cache, by the file it is.
+import { execFile } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { AnychipError } from '../../core/error.ts';
+import type { CompileCache } from '../../runtime/compileCache.ts';
+import { contentKey } from '../../runtime/compileCache.ts';
+import { cpuFacts } from './facts.ts';
+
+/** A command that compiles C: a program and the arguments that come first, as in `zig cc`. */
+export interface Toolchain {
+  readonly command: readonly string[];
+  /** First line of what it says of itself. */
+  readonly version: string;
+  readonly flags: readonly string[];
+}
+
+/**
+ * Integers wrap, memory is reused under other types, and floating point keeps NaN, infinities, signed zeros and each rounding: products
+ * and sums are fused only where the kernel says so.
+ */
+const BASE_FLAGS = ['-O2', '-ftree-slp-vectorize', '-fPIC', '-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off', '-w'];
+/** Tried in order: the processor at hand, else what the compiler takes for granted. */
+const MACHINE_FLAGS: readonly (readonly string[])[] = [['-march=native'], ['-mcpu=native'], []];
+const LINK_FLAGS = ['-shared', '-fPIC'];
+const CANDIDATES = ['cc', 'gcc', 'clang'];
+const TIMEOUT_MILLIS = 120_000;
+
+interface Outcome {
+  readonly ok: boolean;
+  readonly output: string;
+}
+
+function execute(command: readonly string[], args: readonly string[], folder?: string): Promise<Outcome> {
+  const [program = '', ...first] = command;
+  return new Promise((resolve) => {
+    execFile(program, [...first, ...args], { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+      resolve({ ok: error === null, output: `${stdout}${stderr}`.trim() || (error?.message ?? '') }),
+    );
+  });
+}
+
+/** Where the shell would find the program; undefined if nowhere. */
+function locate(program: string): string | undefined {
+  const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
+  for (const folder of folders) {
+    const path = folder === '' ? program : join(folder, program);
+    try {
+      accessSync(path, constants.X_OK);
+      if (statSync(path).isFile()) return realpathSync(path);
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
+
+/** Compiles C units, side by side, into one shared library. Rejects with a 'device' error that quotes the compiler. */
+export async function compileUnits(toolchain: Pick<Toolchain, 'command' | 'flags'>, units: readonly string[]): Promise<Uint8Array> {
+  const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
+  const run = async (args: readonly string[]): Promise<void> => {
+    const { ok, output } = await execute(toolchain.command, args, folder);
+    if (ok) return;
+    throw new AnychipError('device', `${toolchain.command.join(' ')} failed: ${firstLines(output)}`, {
+      hint: 'Set CC to another C compiler, or use the wasm device.',
+      facts: { command: [...toolchain.command, ...args].join(' '), output },
+    });
+  };
+  try {
+    const objects = units.map((unit, i) => {
+      writeFileSync(join(folder, `unit${i}.c`), unit);
+      return `unit${i}.o`;
+    });
+    const waiting = objects.map((object, i) => ['-c', ...BASE_FLAGS, ...toolchain.flags, '-o', object, `unit${i}.c`]);
+    const worker = async (): Promise<void> => {
+      for (let args = waiting.shift(); args !== undefined; args = waiting.shift()) await run(args);
+    };
+    await Promise.all(Array.from({ length: Math.min(waiting.length, cpuFacts().cores) }, worker));
+    await run([...LINK_FLAGS, '-o', 'out.so', ...objects, '-lm']);
+    return readFileSync(join(folder, 'out.so'));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const firstLines = (text: string): string => text.split('\n').slice(0, 4).join(' ').slice(0, 600) || 'it said nothing';
+
+/** Compiles and checks a tiny program. Rejects with an error that says what went wrong. */
+export type TryOut = (toolchain: Toolchain) => Promise<void>;
+
+const TRIAL_ERRORS_SHOWN = 3;
+
+/** The commands to try: CC alone if it is set, else the usual names. */
+function candidates(): string[][] {
+  const own = process.env['CC']?.trim();
+  return own !== undefined && own !== '' ? [own.split(/\s+/)] : CANDIDATES.map((name) => [name]);
+}
+
+/** The first compiler that works. Rejects with a 'device' error that says why none does. */
+export async function findToolchain(cache: CompileCache, tryOut: TryOut): Promise<Toolchain> {
+  const problems: string[] = [];
+  for (const command of candidates()) {
+    const path = locate(command[0]!);
+    if (path === undefined) {
+      problems.push(`${command[0]} is not installed`);
+      continue;
+    }
+    const key = toolchainKey(path, command);
+    const remembered = parseToolchain(cache.get(key), command);
+    if (remembered !== undefined) return remembered;
+    const found = await tryFlags(command, tryOut, problems);
+    if (found === undefined) continue;
+    cache.put(key, new TextEncoder().encode(JSON.stringify({ version: found.version, flags: found.flags })));
+    return found;
+  }
+  throw new AnychipError('device', `no C compiler works here: ${problems.slice(0, TRIAL_ERRORS_SHOWN).join('; ')}`, {
+    hint: 'Install gcc or clang (on Debian: apt-get install gcc libc6-dev), or set CC; the wasm device needs none.',
+    facts: { problems },
+  });
+}
+
+function toolchainKey(path: string, command: readonly string[]): string {
+  const { size, mtimeMs } = statSync(path);
+  return contentKey(['toolchain 1', path, ...command, String(size), String(mtimeMs), cpuFacts().fingerprint, BASE_FLAGS.join(' ')]);
+}
+
+async function tryFlags(command: readonly string[], tryOut: TryOut, problems: string[]): Promise<Toolchain | undefined> {
+  const version = await execute(command, ['--version']);
+  let problem = `${command.join(' ')} does not start: ${firstLines(version.output)}`;
+  for (const flags of version.ok ? MACHINE_FLAGS : []) {
+    const toolchain = { command, version: version.output.split('\n')[0] ?? '', flags };
+    try {
+      await tryOut(toolchain);
+      return toolchain;
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+  }
+  problems.push(problem);
+  return undefined;
+}
+
+/** What the cache remembers, if it is what was written there. */
+function parseToolchain(bytes: Uint8Array | undefined, command: readonly string[]): Toolchain | undefined {
+  if (bytes === undefined) return undefined;
+  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (typeof value !== 'object' || value === null || !('version' in value) || !('flags' in value)) return undefined;
+  const { version, flags } = value;
+  if (typeof version !== 'string' || !Array.isArray(flags) || !flags.every((flag): flag is string => typeof flag === 'string')) return undefined;
+  return { command, version, flags };
+}
+
+/** Everything besides the source that decides what the compiler makes. */
+export const toolchainIdentity = (toolchain: Toolchain): string[] => [
+  ...toolchain.command,
+  toolchain.version,
+  ...BASE_FLAGS,
+  ...toolchain.flags,
+  ...LINK_FLAGS,
+  cpuFacts().fingerprint,
+];
