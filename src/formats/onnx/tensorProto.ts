@@ -92,7 +92,8 @@ function openExternal(proto: TensorProto, needed: number, external: ExternalRead
 function unpackBytes(dtype: NumericDType, shape: readonly number[], count: number, bytes: Uint8Array): NumericTensor {
   const { bits, bytes: width, viewArray, class: kind } = dtypes[dtype];
   if (bits >= 8) {
-    const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+    // A Buffer's own slice would not copy.
+    const aligned = bytes.byteOffset % width === 0 ? bytes : Uint8Array.from(bytes);
     return { dtype, shape, data: viewArray(aligned.buffer, aligned.byteOffset, count) };
   }
   const tensor = createTensor(dtype, shape);
