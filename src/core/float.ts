@@ -105,6 +105,23 @@ export function encodeFloat(dtype: SmallFloat, x: number, saturate = false): num
 /** E8M0: a power of two, 255 is NaN. */
 export const decodeE8M0 = (bits: number): number => (bits === 255 ? NaN : 2 ** (bits - 127));
 
+export type PowerRounding = 'up' | 'down' | 'nearest';
+
+/** The E8M0 bits of |x| as a power of two, rounded as asked; beyond the range the nearest end when it saturates, else NaN. */
+export function encodeE8M0(x: number, rounding: PowerRounding, saturate = true): number {
+  const magnitude = Math.abs(x);
+  if (Number.isNaN(x)) return 255;
+  if (magnitude === Infinity) return saturate ? 254 : 255;
+  if (magnitude === 0) return 0;
+  const floor = Math.floor(Math.log2(magnitude));
+  const low = 2 ** floor > magnitude ? floor - 1 : 2 ** (floor + 1) <= magnitude ? floor + 1 : floor;
+  const ratio = magnitude / 2 ** low;
+  const up = rounding === 'up' ? ratio > 1 : rounding === 'nearest' && ratio >= 1.5;
+  const power = low + (up ? 1 : 0);
+  if (power > 127) return saturate ? 254 : 255;
+  return Math.max(power + 127, 0);
+}
+
 /** `x` rounded to the precision of `dtype`, as a number. */
 export function roundToFloat(dtype: DType, x: number): number {
   if (dtype === 'f32') return Math.fround(x);

@@ -2,7 +2,7 @@
 import { dtypes } from './dtype.ts';
 import type { DType, NumericArray, NumericDType } from './dtype.ts';
 import { AnychipError, invariant } from './error.ts';
-import { decodeE8M0, decodeFloat, encodeFloat, isSmallFloat } from './float.ts';
+import { decodeE8M0, decodeFloat, encodeE8M0, encodeFloat, isSmallFloat } from './float.ts';
 import { elementCount, formatShape } from './shape.ts';
 import type { Shape } from './shape.ts';
 
@@ -76,6 +76,7 @@ export function elementWriter(tensor: NumericTensor): (i: number, value: number 
     };
   }
   if (isSmallFloat(dtype)) return (i, value) => void (data[i] = encodeFloat(dtype, Number(value)));
+  if (dtype === 'f8e8m0') return (i, value) => void (data[i] = encodeE8M0(Number(value), 'nearest'));
   if (dtype === 'bool') return (i, value) => void (data[i] = Number(value) === 0 ? 0 : 1);
   const bits = dtypes[dtype].bits;
   if (bits < 8) {

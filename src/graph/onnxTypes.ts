@@ -48,3 +48,20 @@ export function numericDTypeOfCode(code: number): NumericDType {
 
 /** ONNX's number of a dtype. */
 export const codeOfDType = (dtype: DType): number => byDType.get(dtype)!;
+
+/** Names that files of opset 1 to 5 use instead of numbers. */
+export const dtypeCodesByName: ReadonlyMap<string, number> = new Map([
+  ['FLOAT', 1],
+  ['UINT8', 2],
+  ['INT8', 3],
+  ['UINT16', 4],
+  ['INT16', 5],
+  ['INT32', 6],
+  ['INT64', 7],
+  ['STRING', 8],
+  ['BOOL', 9],
+  ['FLOAT16', 10],
+  ['DOUBLE', 11],
+  ['UINT32', 12],
+  ['UINT64', 13],
+]);

@@ -48,7 +48,6 @@ export function inputName(names: readonly string[], i: number): string {
 export function bindingKey(bindings: readonly InputBinding[]): string {
   return bindings.map(({ type, value }) => `${type === undefined ? 'host' : type.dtype + formatShape(type.shape)}${value === undefined ? '' : `=${valueKey(value)}`}`).join(';');
 }
-const valueKey = (value: HostValue): string =>
-  value === null ? 'null' : isTensor(value) ? tensorKey(value) : `(${value.map(valueKey).join(',')})`;
+const valueKey = (value: HostValue): string => (value === null ? 'null' : isTensor(value) ? tensorKey(value) : `(${value.map(valueKey).join(',')})`);
 const tensorKey = (tensor: Tensor): string => (tensor.dtype === 'string' ? JSON.stringify(tensor.data) : hex(tensor));
 const hex = (tensor: NumericTensor): string => Array.from(bytesOf(tensor), (b) => b.toString(16)).join('.');

@@ -64,24 +64,28 @@ function inlineLoop(walk: Walk, node: NodeOf<'Loop'>, inputs: readonly (Known | 
   if (count === undefined || first === undefined || (trips !== null && count > limit)) return false;
   const { body } = node.attrs;
   const states = inputs.length - 2;
-  return attempt(walk, () => {
-    let going: boolean | undefined = first;
-    let carried = inputs.slice(2).map((x) => x!);
-    const scans: Operand[][] = Array.from({ length: body.outputs.length - 1 - states }, () => []);
-    for (let i = 0; going && i < count; i++) {
-      if (i >= limit) return undefined;
-      const results = inlineBody(walk, body, [known(walk.b.constant(scalar('i64', i))), known(walk.b.constant(scalar('bool', 1))), ...carried]);
-      going = flag(walk, results[0]!);
-      if (going === undefined) return undefined;
-      carried = results.slice(1, 1 + states);
-      for (const [k, list] of scans.entries()) {
-        const result = results[1 + states + k]!;
-        if (result.kind !== 'operand') return undefined;
-        list.push(result.operand);
+  return attempt(
+    walk,
+    () => {
+      let going: boolean | undefined = first;
+      let carried = inputs.slice(2).map((x) => x!);
+      const scans: Operand[][] = Array.from({ length: body.outputs.length - 1 - states }, () => []);
+      for (let i = 0; going && i < count; i++) {
+        if (i >= limit) return undefined;
+        const results = inlineBody(walk, body, [known(walk.b.constant(scalar('i64', i))), known(walk.b.constant(scalar('bool', 1))), ...carried]);
+        going = flag(walk, results[0]!);
+        if (going === undefined) return undefined;
+        carried = results.slice(1, 1 + states);
+        for (const [k, list] of scans.entries()) {
+          const result = results[1 + states + k]!;
+          if (result.kind !== 'operand') return undefined;
+          list.push(result.operand);
+        }
       }
-    }
-    return joinScans(walk.b, carried, scans, () => 0);
-  }, node);
+      return joinScans(walk.b, carried, scans, () => 0);
+    },
+    node,
+  );
 }
 
 function joinScans(b: Builder, carried: readonly Known[], scans: readonly (readonly Operand[])[], axisOf: (k: number) => number): Known[] | undefined {
@@ -90,7 +94,14 @@ function joinScans(b: Builder, carried: readonly Known[], scans: readonly (reado
     const like = list[0];
     if (like === undefined) return undefined;
     const axis = axisOf(k) < 0 ? axisOf(k) + like.shape.length + 1 : axisOf(k);
-    joined.push(known(b.concat(list.map((x) => b.reshape(x, [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)])), axis)));
+    joined.push(
+      known(
+        b.concat(
+          list.map((x) => b.reshape(x, [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)])),
+          axis,
+        ),
+      ),
+    );
   }
   return [...carried, ...joined];
 }
@@ -103,27 +114,35 @@ function inlineScan(walk: Walk, node: NodeOf<'Scan'>, inputs: readonly (Known | 
   const axes = sequences.map((x, k) => positive(attrs.scan_input_axes?.[k] ?? 0, x.shape.length));
   const length = sequences[0]?.shape[axes[0]!] ?? 0;
   if (length === 0 || length > (walk.options.unrollLimit ?? DEFAULT_UNROLL_LIMIT)) return false;
-  return attempt(walk, () => {
-    let carried = inputs.slice(0, states).map((x) => x!);
-    const scans: Operand[][] = Array.from({ length: attrs.body.outputs.length - states }, () => []);
-    for (let i = 0; i < length; i++) {
-      const slices = sequences.map((x, k) => known(sliceAt(walk.b, x, axes[k]!, attrs.scan_input_directions?.[k] === 1 ? length - 1 - i : i)));
-      const results = inlineBody(walk, attrs.body, [...carried, ...slices]);
-      carried = results.slice(0, states);
-      for (const [k, list] of scans.entries()) {
-        const result = results[states + k]!;
-        if (result.kind !== 'operand') return undefined;
-        if (attrs.scan_output_directions?.[k] === 1) list.unshift(result.operand);
-        else list.push(result.operand);
+  return attempt(
+    walk,
+    () => {
+      let carried = inputs.slice(0, states).map((x) => x!);
+      const scans: Operand[][] = Array.from({ length: attrs.body.outputs.length - states }, () => []);
+      for (let i = 0; i < length; i++) {
+        const slices = sequences.map((x, k) => known(sliceAt(walk.b, x, axes[k]!, attrs.scan_input_directions?.[k] === 1 ? length - 1 - i : i)));
+        const results = inlineBody(walk, attrs.body, [...carried, ...slices]);
+        carried = results.slice(0, states);
+        for (const [k, list] of scans.entries()) {
+          const result = results[states + k]!;
+          if (result.kind !== 'operand') return undefined;
+          if (attrs.scan_output_directions?.[k] === 1) list.unshift(result.operand);
+          else list.push(result.operand);
+        }
       }
-    }
-    return joinScans(walk.b, carried, scans, (k) => attrs.scan_output_axes?.[k] ?? 0);
-  }, node);
+      return joinScans(walk.b, carried, scans, (k) => attrs.scan_output_axes?.[k] ?? 0);
+    },
+    node,
+  );
 }
 
 const positive = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 function sliceAt(b: Builder, x: Operand, axis: number, i: number): Operand {
-  const one = b.slice(x, x.shape.map((_, a) => (a === axis ? i : 0)), x.shape.map((d, a) => (a === axis ? 1 : d)));
+  const one = b.slice(
+    x,
+    x.shape.map((_, a) => (a === axis ? i : 0)),
+    x.shape.map((d, a) => (a === axis ? 1 : d)),
+  );
   return b.reshape(one, [...x.shape.slice(0, axis), ...x.shape.slice(axis + 1)]);
 }

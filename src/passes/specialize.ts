@@ -50,7 +50,12 @@ function walkNode(walk: Walk, node: Node): void {
   if (inputs.some((known) => known?.kind === 'later') || capturesLater(walk, node)) return defer(walk, node);
   if (inlineControl(walk, node, inputs)) return;
   const lowered = lower(walk, node, inputs);
-  if (lowered.kind === 'device') return setOutputs(walk, node, lowered.outputs.map((x) => (x === null ? null : { kind: 'operand', operand: x })));
+  if (lowered.kind === 'device')
+    return setOutputs(
+      walk,
+      node,
+      lowered.outputs.map((x) => (x === null ? null : { kind: 'operand', operand: x })),
+    );
   const folded = foldOnHost(walk, node, inputs);
   if (folded !== undefined) return setOutputs(walk, node, folded);
   runOnHost(walk, node, inputs, lowered.reason, lowered.types);

@@ -57,7 +57,10 @@ function sliceAlong(x: Tensor, axis: number, i: number): Tensor {
   const outer = elementCount(x.shape.slice(0, axis));
   const length = x.shape[axis]!;
   if (x.dtype === 'string') {
-    return stringTensor(shape, Array.from({ length: outer * inner }, (_, k) => x.data[(Math.floor(k / inner) * length + i) * inner + (k % inner)]!));
+    return stringTensor(
+      shape,
+      Array.from({ length: outer * inner }, (_, k) => x.data[(Math.floor(k / inner) * length + i) * inner + (k % inner)]!),
+    );
   }
   const out = createTensor(x.dtype, shape);
   for (let o = 0; o < outer; o++) for (let k = 0; k < inner; k++) out.data[o * inner + k] = x.data[(o * length + i) * inner + k]!;

@@ -35,7 +35,10 @@ function createState(options: InterpretOptions): State {
     random: createRandom(options.seed ?? 0),
     reserve: (bytes) => {
       if (bytes > limit) {
-        throw new AnychipError('limit', `a result of ${bytes} bytes is over the memory limit of ${limit}`, { hint: 'Raise --max-memory if the model is trusted.', facts: { bytes, limit } });
+        throw new AnychipError('limit', `a result of ${bytes} bytes is over the memory limit of ${limit}`, {
+          hint: 'Raise --max-memory if the model is trusted.',
+          facts: { bytes, limit },
+        });
       }
     },
   };

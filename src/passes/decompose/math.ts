@@ -1,5 +1,128 @@
-// Decompositions of the math family.
+// Decompositions of the math family: one or a few elementwise primitives each.
+import { isFloat, isInteger } from '../../core/dtype.ts';
+import type { Builder, Operand } from '../../graph/builder.ts';
+import { dtypeOfCode } from '../../graph/onnxTypes.ts';
 import type { mathOps } from '../../graph/ops/math.ts';
-import type { Lowerings } from '../lowering.ts';
+import type { BinaryFn, CompareFn, UnaryFn } from '../../graph/prims.ts';
+import { accumulatorOf, inputAt, onHost } from '../lowering.ts';
+import type { Lowerings, OnHost } from '../lowering.ts';
 
-export const mathLowerings: Lowerings<keyof typeof mathOps> = {};
+type Rule = (b: Builder, node: unknown, inputs: readonly (Operand | null)[]) => readonly Operand[];
+
+const unary =
+  (fn: UnaryFn): Rule =>
+  (b, _, inputs) => [b[fn](inputAt(inputs, 0))];
+const binary =
+  (fn: BinaryFn | CompareFn): Rule =>
+  (b, _, inputs) => [b[fn](inputAt(inputs, 0), inputAt(inputs, 1))];
+const variadic =
+  (fn: BinaryFn): Rule =>
+  (b, _, inputs) => [inputs.map((_value, i) => inputAt(inputs, i)).reduce((a, x) => b[fn](a, x))];
+
+/** Rounding leaves integers alone. */
+const rounding =
+  (fn: UnaryFn): Rule =>
+  (b, _, inputs) => {
+    const x = inputAt(inputs, 0);
+    return [isInteger(x.dtype) ? x : b[fn](x)];
+  };
+
+/** The exponent may have a dtype of its own; the result has the base's. */
+const pow: Rule = (b, _, inputs) => {
+  const [base, exponent] = [inputAt(inputs, 0), inputAt(inputs, 1)];
+  if (isFloat(base.dtype)) {
+    const value = b.valueOf(exponent);
+    const known = value?.data.length === 1 && isFloat(exponent.dtype) ? b.valueOf(b.cast(exponent, 'f32'))?.data[0] : undefined;
+    // x² is what normalisations and activations raise to: a product is exact and cheap.
+    if (known === 2 && exponent.shape.length <= base.shape.length) return [b.mul(base, base)];
+    return [b.pow(base, b.cast(exponent, base.dtype))];
+  }
+  if (!isFloat(exponent.dtype)) return [b.cast(b.pow(b.cast(base, 'i64'), b.cast(exponent, 'i64')), base.dtype)];
+  return [b.cast(b.pow(b.cast(base, 'f64'), b.cast(exponent, 'f64')), base.dtype)];
+};
+
+const mean: Rule = (b, _, inputs) => {
+  const xs = inputs.map((_value, i) => inputAt(inputs, i));
+  const { dtype } = xs[0]!;
+  const acc = accumulatorOf(dtype);
+  const sum = xs.map((x) => b.cast(x, acc)).reduce((a, x) => b.add(a, x));
+  return [b.cast(b.mul(sum, b.scalar(acc, 1 / xs.length)), dtype)];
+};
+
+const clip: Rule = (b, _, inputs) => {
+  const x = inputAt(inputs, 0);
+  const bound = (i: number): Operand | undefined => ((inputs[i] ?? null) === null ? undefined : b.reshape(inputAt(inputs, i), []));
+  const [low, high] = [bound(1), bound(2)];
+  const raised = low === undefined ? x : b.max(x, low);
+  return [high === undefined ? raised : b.min(raised, high)];
+};
+
+/** Kinds that only the host converts. */
+const cast = (b: Builder, x: Operand, to: Operand['dtype'] | 'string', saturate: boolean): readonly Operand[] | OnHost => {
+  if (to === 'string') return onHost('strings');
+  if (to === 'f8e8m0' || x.dtype === 'f8e8m0') return onHost('powers of two are converted on the host');
+  return [b.cast(x, to, saturate)];
+};
+
+export const mathLowerings: Lowerings<keyof typeof mathOps> = {
+  Abs: unary('abs'),
+  Neg: unary('neg'),
+  Sign: unary('sign'),
+  Floor: rounding('floor'),
+  Ceil: rounding('ceil'),
+  Round: rounding('round'),
+  Sqrt: unary('sqrt'),
+  Reciprocal: unary('reciprocal'),
+  Exp: unary('exp'),
+  Log: unary('log'),
+  Sin: unary('sin'),
+  Cos: unary('cos'),
+  Tan: unary('tan'),
+  Asin: unary('asin'),
+  Acos: unary('acos'),
+  Atan: unary('atan'),
+  Sinh: unary('sinh'),
+  Cosh: unary('cosh'),
+  Tanh: unary('tanh'),
+  Asinh: unary('asinh'),
+  Acosh: unary('acosh'),
+  Atanh: unary('atanh'),
+  Erf: unary('erf'),
+  Not: unary('not'),
+  BitwiseNot: unary('bitNot'),
+  IsNaN: unary('isNaN'),
+  IsInf(b, { attrs }, inputs) {
+    const x = inputAt(inputs, 0);
+    const zero = b.scalar(x.dtype, 0);
+    const infinite = b.isInf(x);
+    if (attrs.detect_positive !== 0 && attrs.detect_negative !== 0) return [infinite];
+    if (attrs.detect_positive === 0 && attrs.detect_negative === 0) return [b.full('bool', x.shape, 0)];
+    return [b.and(infinite, attrs.detect_positive !== 0 ? b.gt(x, zero) : b.lt(x, zero))];
+  },
+  Add: binary('add'),
+  Sub: binary('sub'),
+  Mul: binary('mul'),
+  Div: binary('div'),
+  Pow: pow,
+  Mod: (b, { attrs }, inputs) => [b[attrs.fmod !== 0 ? 'rem' : 'mod'](inputAt(inputs, 0), inputAt(inputs, 1))],
+  And: binary('and'),
+  Or: binary('or'),
+  Xor: binary('xor'),
+  BitwiseAnd: binary('and'),
+  BitwiseOr: binary('or'),
+  BitwiseXor: binary('xor'),
+  BitShift: (b, { attrs }, inputs) => [b[attrs.direction === 'LEFT' ? 'shl' : 'shr'](inputAt(inputs, 0), inputAt(inputs, 1))],
+  Equal: binary('eq'),
+  Less: binary('lt'),
+  LessOrEqual: binary('le'),
+  Greater: binary('gt'),
+  GreaterOrEqual: binary('ge'),
+  Min: variadic('min'),
+  Max: variadic('max'),
+  Sum: variadic('add'),
+  Mean: mean,
+  Clip: clip,
+  Where: (b, _, inputs) => [b.where(inputAt(inputs, 0), inputAt(inputs, 1), inputAt(inputs, 2))],
+  Cast: (b, { attrs }, inputs) => cast(b, inputAt(inputs, 0), dtypeOfCode(attrs.to), attrs.saturate !== 0),
+  CastLike: (b, { attrs }, inputs) => cast(b, inputAt(inputs, 0), inputAt(inputs, 1).dtype, attrs.saturate !== 0),
+};
