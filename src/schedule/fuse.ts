@@ -256,7 +256,7 @@ class Fuser {
 
   /** Expensive work that several stages of a row kernel need is done once and kept for the row. */
   #keepsRow(node: PrimNode, root: Root, cost: number): boolean {
-    if (cost <= CHEAP || root.outer === undefined) return false;
+    if (cost < CHEAP || root.outer === undefined) return false;
     const rows = root.axes.reduce((n, a) => (root.outer!.has(a.name) ? n * a.extent : n), 1);
     const out = node.outputs[0]!;
     if (elementCount(out.shape) / rows > MAX_KEPT) return false;

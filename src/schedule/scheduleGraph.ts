@@ -11,6 +11,7 @@ import { Evaluator } from './evaluate.ts';
 import type { Values } from './evaluate.ts';
 import { fuse } from './fuse.ts';
 import type { Fusion } from './fuse.ts';
+import { workInPlace } from './inPlace.ts';
 import { lowerCopy, lowerRoot } from './lowerRoot.ts';
 import type { RootContext } from './lowerRoot.ts';
 import { placeSlots } from './place.ts';
@@ -161,25 +162,25 @@ export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities): Sch
   const program = new Program(new Storages(graph, fusion), capabilities);
   program.lowerRoots(fusion);
   program.copyOutputs(graph);
-  const placement = placeSlots(
-    program.init.map((c) => c.kernel),
+  const init = program.init.map((c) => c.kernel);
+  const atLoad = new Set(init.flatMap((kernel) => kernel.args.map((a) => a.slot)));
+  const { calls: run, reuse } = workInPlace(
     program.run.map((c) => c.kernel),
-    graph.inputs.length,
-    new Map(),
+    (slot) => slot.kind !== 'value' || atLoad.has(slot),
   );
+  const placement = placeSlots(init, run, graph.inputs.length, reuse);
   const table = new KernelTable();
-  const calls = (list: readonly Call[], args: readonly KernelCall['args'][]): KernelCall[] =>
-    list.map((call, i) => ({ kernel: table.indexOf(call.kernel.kernel), args: args[i]! }));
-  const init = calls(program.init, placement.initArgs);
-  const run = calls(program.run, placement.runArgs);
+  const callsOf = (list: readonly LoweredKernel[], args: readonly KernelCall['args'][]): KernelCall[] => list.map((k, i) => ({ kernel: table.indexOf(k.kernel), args: args[i]! }));
+  const initCalls = callsOf(init, placement.initArgs);
+  const runCalls = callsOf(run, placement.runArgs);
   const scratch = table.kernels.reduce((most, kernel) => Math.max(most, scratchBytes(kernel, byteWidth)), 0);
   const { arenaBytes, weightsBytes, intermediateBytes, lowerBoundBytes, loads, staged } = placement;
   return {
-    module: { kernels: table.kernels, init, run },
+    module: { kernels: table.kernels, init: initCalls, run: runCalls },
     memory: { arenaBytes, weightsBytes, scratchBytes: scratch, intermediateBytes, lowerBoundBytes },
     loads,
     staged,
-    report: program.run.map((call, i) => reportOf(call, table.kernels[run[i]!.kernel]!.name)),
+    report: program.run.map((call, i) => reportOf(call, table.kernels[runCalls[i]!.kernel]!.name)),
     unfusedBytes: graph.nodes.reduce((sum, node) => sum + [...node.inputs, ...node.outputs].reduce((bytes, x) => bytes + tensorBytes(x.dtype, x.shape), 0), 0),
   };
 }

@@ -7,6 +7,7 @@ import { coefficientOf, constantIndex, indexSymbol, symbolsIn } from '../../core
 import type { IndexAtom, IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, cast, compare, constant, declare, index, load, mul, pack, splat, store, variable } from '../../kernel/build.ts';
 import type { BufferParam, ComputeDType, Expr, Kernel, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
+import type { InPlacePair } from '../inPlace.ts';
 import { Substitution } from '../point.ts';
 import type { Condition, DynamicSymbols, PointExpr } from '../point.ts';
 import { rangeOf } from '../range.ts';
@@ -19,6 +20,8 @@ import type { LetScope } from './elementwise.ts';
 export interface LoweredKernel {
   readonly kernel: Kernel;
   readonly args: readonly { readonly slot: MemorySlot; readonly offset: number }[];
+  /** Slots that may share their memory if what is read is not needed later. */
+  readonly inPlace?: readonly InPlacePair[];
 }
 
 interface Block {

@@ -5,6 +5,7 @@ import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
 import { add, binary, index, mul, variable } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
+import { findPairs } from '../inPlace.ts';
 import { refineAxes } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
 import { Substitution, visitPoints } from '../point.ts';
@@ -126,7 +127,7 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   }
   const points = product(nest.outer);
   const grid = { var: GRID_VAR, extent: points === 0 ? 0 : steps };
-  return emitter.finish(name, grid, { flops: flops ?? Math.round(points * work), bytes: trafficOf(nest) });
+  return { ...emitter.finish(name, grid, { flops: flops ?? Math.round(points * work), bytes: trafficOf(nest) }), inPlace: findPairs(raw) };
 }
 
 /** As few leading axes as give enough points for all grid steps. */

@@ -8,6 +8,8 @@ import type { Expr, Kernel } from '../../kernel/ir.ts';
 import type { Capabilities } from '../../runtime/device.ts';
 import type { Evaluator } from '../evaluate.ts';
 import type { Root } from '../fuse.ts';
+import { findPairs } from '../inPlace.ts';
+import type { Nest } from '../nest.ts';
 import { Substitution, localPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import type { Position, PrimNodes } from '../positions.ts';
@@ -77,6 +79,8 @@ export function createSite(context: SiteContext, root: Root, target: Storage, fl
   const value: PointExpr =
     root.node === node ? localPoint(ACCUMULATOR, result.dtype) : root.source === undefined ? evaluator.nodeValue(root.node, root.at) : evaluator.value(root.source, root.at);
   const offset = linearIndex(root.at, target.strides, target.offset);
+  const fused: Nest = { outer: root.axes, stages: [{ kind: 'store', axes: [], slot: target.slot, offset, value }], dynamic: evaluator.dynamicSymbols };
+  const inPlace = findPairs(fused).filter((pair) => node.inputs.every((x) => context.storageOf(x).slot !== pair.read));
   const operands = [context.storageOf(node.inputs[0]!), context.storageOf(node.inputs[1]!)] as const;
   return {
     node,
@@ -106,7 +110,7 @@ export function createSite(context: SiteContext, root: Root, target: Storage, fl
         emitter.countUses(e);
         emitter.store(target.slot, substitution.index(offset), splat(emitter.point(e), sum.type.lanes));
       }),
-    finish: (emitter, name, grid) => emitter.finish(name, grid, { flops, bytes: 0 }),
+    finish: (emitter, name, grid) => ({ ...emitter.finish(name, grid, { flops, bytes: 0 }), inPlace }),
   };
 }
 
