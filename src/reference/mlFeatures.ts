@@ -6,6 +6,7 @@ import { bigintReader, createTensor, numberReader, numeric, stringTensor, tensor
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
 import { badModel, rowsOf } from '../graph/ops/classes.ts';
 import { imputation, labelTable, scaling } from '../graph/ops/encoders.ts';
+import { checkedLength } from '../graph/ops/limits.ts';
 import type { mlOps } from '../graph/ops/ml.ts';
 import { numericAt, tensorAt } from './evaluate.ts';
 import type { Evaluations } from './evaluate.ts';
@@ -119,7 +120,7 @@ export const featureEvaluations: Evaluations<keyof Pick<typeof mlOps, FeatureOp>
     const columns = parts.map((part, i) => {
       const [count, features] = rowsOf(part.shape);
       if (count !== rows) throw new AnychipError('shape', `features of shape ${formatShape(part.shape)} beside others of ${rows} rows`);
-      const [read, width] = [numberReader(part), attrs.inputdimensions?.[i] ?? features];
+      const [read, width] = [numberReader(part), checkedLength('a feature', attrs.inputdimensions?.[i] ?? features)];
       // A declared size cuts the features, or fills them up with zeros.
       return (row: number): number[] => Array.from({ length: width }, (_, c) => (c < features ? read(row * features + c) : 0));
     });

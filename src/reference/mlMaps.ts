@@ -5,6 +5,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { isTensor } from '../graph/graph.ts';
 import type { HostValue } from '../graph/graph.ts';
 import { badModel, labelsOf, rowsOf } from '../graph/ops/classes.ts';
+import { checkedLength } from '../graph/ops/limits.ts';
 import type { mlOps } from '../graph/ops/ml.ts';
 import { numericAt, sequenceAt } from './evaluate.ts';
 import type { Evaluations } from './evaluate.ts';
@@ -90,7 +91,7 @@ export const mapEvaluations: Evaluations<keyof Pick<typeof mlOps, MapOp>> = {
     const entries = toNumbers(keys).map((key, i) => [key, list[i]!] as const);
     if (attrs.map_form === 'DENSE') return [cast(entries.toSorted(([a], [b]) => a - b).map(([, value]) => value))];
     if (attrs.map_form !== 'SPARSE') badModel(`map_form '${attrs.map_form}' is unknown`);
-    const sparse = Array.from<string | number | undefined>({ length: attrs.max_map });
+    const sparse = Array.from<string | number | undefined>({ length: checkedLength('a sparse map', attrs.max_map) });
     for (const [key, value] of entries) {
       if (key < 0 || key >= attrs.max_map) throw new AnychipError('run', `the key ${key} lies outside a sparse map of ${attrs.max_map}`);
       sparse[key] = value;

@@ -32,7 +32,7 @@ const batchAt = (value: number, batches: number): number => {
 export const regionEvaluations: Evaluations<'RoiAlign' | 'MaxRoiPool'> = {
   RoiAlign({ attrs }, inputs, context) {
     const [x, rois, batches] = [numericAt(inputs, 0), numericAt(inputs, 1), numericAt(inputs, 2)];
-    checkRegions(x.shape, rois.shape, 4, batches.shape);
+    checkRegions(x.shape, rois.shape, 4, [attrs.output_height, attrs.output_width], batches.shape);
     const [height, width] = [x.shape[2]!, x.shape[3]!];
     const shape = [rois.shape[0]!, x.shape[1]!, attrs.output_height, attrs.output_width];
     context.reserve(tensorBytes(x.dtype, shape));
@@ -59,7 +59,7 @@ export const regionEvaluations: Evaluations<'RoiAlign' | 'MaxRoiPool'> = {
 
   MaxRoiPool({ attrs }, inputs, context) {
     const [x, rois] = [numericAt(inputs, 0), numericAt(inputs, 1)];
-    checkRegions(x.shape, rois.shape, 5);
+    checkRegions(x.shape, rois.shape, 5, attrs.pooled_shape);
     const [height, width] = [x.shape[2]!, x.shape[3]!];
     const shape = [rois.shape[0]!, x.shape[1]!, attrs.pooled_shape[0]!, attrs.pooled_shape[1]!];
     context.reserve(tensorBytes(x.dtype, shape));

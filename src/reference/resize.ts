@@ -36,9 +36,9 @@ export const resize: Evaluate<'Resize'> = ({ attrs }, inputs, context) => {
   const x = tensorAt(inputs, 0);
   const [roi, scales, sizes] = [1, 2, 3].map((i) => optionalAt(inputs, i)).map((t) => (t === undefined ? undefined : toNumbers(t)));
   const axes = resolveResize(x.shape, attrs, { roi, scales, sizes });
-  const tables = axes.map((a) => resizeTable(a, attrs));
   const shape = resizedShape(x.shape, axes);
   context.reserve(tensorBytes(x.dtype, shape));
+  const tables = axes.map((a) => resizeTable(a, attrs));
   if (x.dtype === 'string') {
     const strings = Array.from({ length: elementCount(shape) }, () => '');
     forEachOutput(x, axes, tables, (output, [input]) => void (strings[output] = x.data[input!]!));

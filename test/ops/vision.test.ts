@@ -66,6 +66,8 @@ describe('Resize', () => {
   });
   it('refuses both scales and sizes, and what it does not know', () => {
     expect(() => reference({ op: 'Resize', inputs: [square, null, scales(1, 1, 2, 2), intTensor([1, 1, 8, 8])] })).toThrow(AnychipError);
+    expect(() => reference({ op: 'Resize', inputs: [square, null, scales(1, 1, 1e30, 1), null] })).toThrow(AnychipError);
+    expect(() => reference({ op: 'Resize', inputs: [square, null, null, intTensor([1, 1, -1, 2 ** 40])] })).toThrow(AnychipError);
     expect(() => reference({ op: 'Resize', attrs: { mode: 'round' }, inputs: [square, null, scales(1, 1, 2, 2), null] })).toThrow(/mode 'round'/);
   });
   it('is written in views where it repeats pixels', () => {
@@ -207,6 +209,7 @@ describe('regions', () => {
   it('leaves to the host what counts samples by the data', () => {
     expect(decomposed({ op: 'RoiAlign', inputs: [square, f32([1, 4], [0, 0, 2, 2]), intTensor([0])] })).toMatch(/samples/);
     expect(() => reference({ op: 'RoiAlign', inputs: [square, f32([1, 4], [0, 0, 2, 2]), intTensor([3])] })).toThrow(AnychipError);
+    expect(() => reference({ op: 'MaxRoiPool', attrs: { pooled_shape: [-1, 2] }, inputs: [square, f32([1, 5], [0, 0, 0, 2, 2])] })).toThrow(AnychipError);
   });
 });
 

@@ -2,6 +2,7 @@
 import { AnychipError } from '../../core/error.ts';
 import { formatShape } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
+import { checkedLength } from './limits.ts';
 
 const fail = (reason: string): never => {
   throw new AnychipError('shape', reason, {
@@ -35,11 +36,13 @@ export function gridLine(size: number, alignCorners: boolean): number[] {
 export function affineSpatial(theta: Shape, size: Shape): number[] {
   const rank = size.length - 2;
   const fits = (rank === 2 || rank === 3) && theta.length === 3 && theta[0] === size[0] && theta[1] === rank && theta[2] === rank + 1;
-  return fits ? size.slice(2) : fail(`theta of shape ${formatShape(theta)} does not make a grid of size ${formatShape(size)}`);
+  return fits ? size.slice(2).map((length) => checkedLength('an axis', length)) : fail(`theta of shape ${formatShape(theta)} does not make a grid of size ${formatShape(size)}`);
 }
 
 /** Checks the operands of RoiAlign (4 columns) and MaxRoiPool (5 columns). */
-export function checkRegions(x: Shape, rois: Shape, columns: number, batchIndices?: Shape): void {
+export function checkRegions(x: Shape, rois: Shape, columns: number, pooled: Shape, batchIndices?: Shape): void {
+  if (pooled.length !== 2 || pooled.some((length) => checkedLength('a pooled region', length) === 0))
+    fail(`regions pooled to ${formatShape(pooled)}: two sizes of at least 1 are needed`);
   if (x.length !== 4) fail(`an input of shape ${formatShape(x)}: [N, C, H, W] is needed`);
   if (rois.length !== 2 || rois[1] !== columns) fail(`regions of shape ${formatShape(rois)}: [regions, ${columns}] is needed`);
   if (batchIndices !== undefined && (batchIndices.length !== 1 || batchIndices[0] !== rois[0])) fail(`batch_indices of shape ${formatShape(batchIndices)} for ${rois[0]} regions`);

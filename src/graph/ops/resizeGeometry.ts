@@ -4,6 +4,7 @@ import { AnychipError } from '../../core/error.ts';
 import { formatShape, normalizeAxis } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
 import type { AttrsOf } from '../schema.ts';
+import { checkedLength } from './limits.ts';
 import type { visionOps } from './vision.ts';
 
 export type ResizeAttrs = AttrsOf<typeof visionOps.Resize>;
@@ -71,12 +72,12 @@ function scaleTargets(shape: Shape, axes: readonly number[], scales: readonly nu
   if (scales.some((s) => !(s > 0))) fail(`scales ${formatShape(scales)}: all must be positive`);
   return axes.map((axis, i) => {
     const width = Math.fround(shape[axis]! * scales[i]!);
-    return { out: Math.floor(width), scale: scales[i]!, width };
+    return { out: checkedLength('an axis', Math.floor(width)), scale: scales[i]!, width };
   });
 }
 
 function sizeTargets(shape: Shape, axes: readonly number[], sizes: readonly number[], policy: string): readonly Target[] {
-  if (sizes.some((s) => s < 0)) fail(`sizes ${formatShape(sizes)}: none may be negative`);
+  sizes.forEach((size) => checkedLength('an axis', size));
   if (policy === 'stretch')
     return axes.map((axis, i) => ({
       out: sizes[i]!,
@@ -86,7 +87,7 @@ function sizeTargets(shape: Shape, axes: readonly number[], sizes: readonly numb
   const ratios = axes.map((axis, i) => sizes[i]! / shape[axis]!);
   const scale = policy === 'not_larger' ? Math.min(...ratios) : policy === 'not_smaller' ? Math.max(...ratios) : fail(`keep_aspect_ratio_policy '${policy}' is unknown`);
   return axes.map((axis) => ({
-    out: Math.floor(scale * shape[axis]! + 0.5),
+    out: checkedLength('an axis', Math.floor(scale * shape[axis]! + 0.5)),
     scale,
     width: scale * shape[axis]!,
   }));

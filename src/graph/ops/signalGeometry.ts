@@ -3,6 +3,7 @@
 import { AnychipError } from '../../core/error.ts';
 import { formatShape, normalizeAxis } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
+import { checkedLength } from './limits.ts';
 
 const fail = (reason: string): never => {
   throw new AnychipError('shape', reason, { hint: 'Check the operator against its specification.' });
@@ -33,7 +34,7 @@ export function resolveDft(x: Shape, dftLength: number | undefined, axisInput: n
   const [inverse, onesided] = [attrs.inverse === 1, attrs.onesided === 1];
   const realOutput = inverse && onesided;
   const length = dftLength ?? (realOutput ? 2 * (x[axis]! - 1) : x[axis]!);
-  if (!(length >= 1)) fail(`a transform of length ${length}`);
+  if (checkedLength('a transform', length) === 0) fail('a transform of nothing');
   const shape = x.with(axis, realOutput ? length : binsOf(length, onesided)).with(-1, realOutput ? 1 : 2);
   return { axis, length, realInput: parts === 1, inverse, realOutput, shape };
 }
@@ -67,7 +68,7 @@ export const windowTerms = {
 
 /** The values of a window of `size`. A symmetric window of one element is 1, which its formula leaves open. */
 export function windowValues(terms: readonly number[], size: number, periodic: boolean): number[] {
-  if (!(size >= 0)) fail(`a window of ${size} elements`);
+  checkedLength('a window', size);
   const period = periodic ? size : size - 1;
   return Array.from({ length: size }, (_, n) => (period === 0 ? 1 : terms.reduce((sum, a, k) => sum + a * Math.cos((2 * Math.PI * k * n) / period), 0)));
 }
@@ -75,7 +76,8 @@ export function windowValues(terms: readonly number[], size: number, periodic: b
 /** MelWeightMatrix, row-major [bins of the spectrum, mel bins]: overlapping triangles, evenly spaced in mel. */
 export function melWeights(melBins: number, dftLength: number, sampleRate: number, lower: number, upper: number): { readonly shape: Shape; readonly values: readonly number[] } {
   const bins = binsOf(dftLength, true);
-  if (!(melBins >= 1 && dftLength >= 1 && sampleRate > 0)) fail(`${melBins} mel bins over a transform of ${dftLength} at ${sampleRate} Hz`);
+  if (checkedLength('a mel matrix', melBins * checkedLength('a transform', dftLength)) === 0 || !(sampleRate > 0))
+    fail(`${melBins} mel bins over a transform of ${dftLength} at ${sampleRate} Hz`);
   const mel = (hertz: number): number => 2595 * Math.log10(1 + hertz / 700);
   const step = (mel(upper) - mel(lower)) / (melBins + 2);
   // The spectrum bin under each corner of the triangles.

@@ -5,7 +5,7 @@ import type { Builder, Operand } from '../../graph/builder.ts';
 import { padAxis, sliceAxis } from './views.ts';
 
 /** Transforms of at most this length are one matrix product. */
-const DENSE_LENGTH = 256;
+const DENSE_LENGTH = 512;
 
 /** Which bins are wanted, of which transform. Not scaled. */
 export interface Transform {

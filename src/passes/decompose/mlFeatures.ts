@@ -7,6 +7,7 @@ import type { NumericTensor } from '../../core/tensor.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import { badModel, rowsOf } from '../../graph/ops/classes.ts';
 import { imputation, labelTable, scaling } from '../../graph/ops/encoders.ts';
+import { checkedLength } from '../../graph/ops/limits.ts';
 import type { mlOps } from '../../graph/ops/ml.ts';
 import { inputAt, onHost } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
@@ -79,7 +80,7 @@ export const featureLowerings: Lowerings<keyof Pick<typeof mlOps, FeatureOp>> = 
     const parts = inputs.map((_, i) => {
       const x = inputAt(inputs, i);
       const rows = b.reshape(b.cast(x, 'f32'), rowsOf(x.shape));
-      const [features, width] = [rows.shape[1]!, attrs.inputdimensions?.[i] ?? rows.shape[1]!];
+      const [features, width] = [rows.shape[1]!, checkedLength('a feature', attrs.inputdimensions?.[i] ?? rows.shape[1]!)];
       return width <= features ? sliceAxis(b, rows, 1, 0, width) : padAxis(b, rows, 1, 0, width - features);
     });
     if (parts.some((part) => part.shape[0] !== parts[0]!.shape[0])) {

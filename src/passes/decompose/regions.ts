@@ -66,7 +66,7 @@ function binEdges(b: Builder, first: Operand, last: Operand, bins: number, axis:
 export const regionLowerings: Lowerings<keyof Pick<typeof visionOps, 'RoiAlign' | 'MaxRoiPool'>> = {
   RoiAlign(b, { attrs }, inputs) {
     const [x, regions, batches] = [inputAt(inputs, 0), inputAt(inputs, 1), inputAt(inputs, 2)];
-    checkRegions(x.shape, regions.shape, 4, batches.shape);
+    checkRegions(x.shape, regions.shape, 4, [attrs.output_height, attrs.output_width], batches.shape);
     const { sampling_ratio: samples, output_height: rows, output_width: columns } = attrs;
     const shape = [regions.shape[0]!, x.shape[1]!, rows, columns];
     if (samples <= 0) return onHost('the number of samples depends on the size of the regions');
@@ -100,7 +100,7 @@ export const regionLowerings: Lowerings<keyof Pick<typeof visionOps, 'RoiAlign' 
   // Bins are rectangles, so the maximum is taken over columns and then over rows, each under a mask.
   MaxRoiPool(b, { attrs }, inputs) {
     const [x, regions] = [inputAt(inputs, 0), inputAt(inputs, 1)];
-    checkRegions(x.shape, regions.shape, 5);
+    checkRegions(x.shape, regions.shape, 5, attrs.pooled_shape);
     const [channels, height, width] = [x.shape[1]!, x.shape[2]!, x.shape[3]!];
     const [rows, columns] = [attrs.pooled_shape[0]!, attrs.pooled_shape[1]!];
     const count = regions.shape[0]!;
