@@ -121,7 +121,8 @@ function decodePnm(bytes: Uint8Array, reserve: Reserve): Pixels {
   const token = (single: boolean): number => {
     for (; isSpace(bytes[at]) || bytes[at] === 0x23; at++) if (bytes[at] === 0x23) while (at < bytes.length && bytes[at] !== 0x0a) at++;
     const from = at;
-    while (at < bytes.length && bytes[at]! >= 0x30 && bytes[at]! <= 0x39 && !(single && at > from)) at++;
+    const end = single ? from + 1 : bytes.length;
+    while (at < end && bytes[at]! >= 0x30 && bytes[at]! <= 0x39) at++;
     return at === from ? bad('the PNM is cut off or holds something that is no number') : Number(String.fromCharCode(...bytes.subarray(from, at)));
   };
   const [width, height] = [token(false), token(false)];

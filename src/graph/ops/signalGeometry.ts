@@ -35,7 +35,7 @@ export function resolveDft(x: Shape, dftLength: number | undefined, axisInput: n
   const realOutput = inverse && onesided;
   const length = dftLength ?? (realOutput ? 2 * (x[axis]! - 1) : x[axis]!);
   if (checkedLength('a transform', length) === 0) fail('a transform of nothing');
-  const shape = x.with(axis, realOutput ? length : binsOf(length, onesided)).with(-1, realOutput ? 1 : 2);
+  const shape = x.with(axis, realOutput ? length : binsOf(length, onesided)).with(x.length - 1, realOutput ? 1 : 2);
   return { axis, length, realInput: parts === 1, inverse, realOutput, shape };
 }
 

@@ -7,7 +7,7 @@ import { affineSpatial, GRID_CUBIC, gridLine, gridSampleShape, roundsAway } from
 import type { visionOps } from '../../graph/ops/vision.ts';
 import { accumulatorOf, inputAt, numbersOf } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
-import { clampedIndex, sumTaps, zeroOutside } from './sampling.ts';
+import { clampedIndex, roundAway, sumTaps, zeroOutside } from './sampling.ts';
 import type { Tap } from './sampling.ts';
 import { along, sliceAxis } from './views.ts';
 
@@ -56,10 +56,8 @@ function cubicFactors(b: Builder, t: Operand): readonly Operand[] {
   return [far(b.add(t, c(1))), near(t), near(b.sub(c(1), t)), far(b.sub(c(2), t))];
 }
 
-const nearest = (b: Builder, at: Operand, axis: Axis): Operand => (axis.awayFromZero ? b.mul(b.sign(at), b.floor(b.add(b.abs(at), b.scalar(at.dtype, 0.5)))) : b.round(at));
-
 const tapsOf: Readonly<Record<string, (b: Builder, at: Operand, axis: Axis) => readonly Tap[]>> = {
-  nearest: (b, at, axis) => [tapAt(b, padded(b, nearest(b, at, axis), axis), axis)],
+  nearest: (b, at, axis) => [tapAt(b, padded(b, axis.awayFromZero ? roundAway(b, at) : b.round(at), axis), axis)],
   linear: (b, at, axis) => {
     const x = padded(b, at, axis);
     const base = b.floor(x);

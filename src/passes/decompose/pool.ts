@@ -154,7 +154,6 @@ export const poolLowerings: Lowerings<PoolOp> = {
     const image = numbersOf(b, inputAt(inputs, 1));
     const block = numbersOf(b, inputAt(inputs, 2));
     const g = col2ImGeometry(x.shape, image, block, attrs);
-    const rank = image.length;
     const channels = x.shape[1]! / elementCount(block);
     const planes = x.shape[0]! * channels;
     const acc = isFloat(x.dtype) ? accumulatorOf(x.dtype) : x.dtype;

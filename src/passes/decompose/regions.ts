@@ -7,7 +7,7 @@ import { checkRegions } from '../../graph/ops/gridGeometry.ts';
 import type { visionOps } from '../../graph/ops/vision.ts';
 import { accumulatorOf, inputAt, onHost } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
-import { tapTerms } from './sampling.ts';
+import { roundAway, tapTerms } from './sampling.ts';
 import type { Tap } from './sampling.ts';
 import { along, dropAxes, sliceAxis } from './views.ts';
 
@@ -47,18 +47,13 @@ function alignTaps(b: Builder, at: Operand, size: number): readonly Tap[] {
 /** First and one past the last pixel of each bin, [R, …bins on `axis`…], as integral floats in 0…size. */
 function binEdges(b: Builder, first: Operand, last: Operand, bins: number, axis: number, size: number): readonly [Operand, Operand] {
   const c = (value: number): Operand => b.scalar(first.dtype, value);
-  const round = (x: Operand): Operand => b.mul(b.sign(x), b.floor(b.add(b.abs(x), c(0.5))));
-  const start = round(first);
-  const extent = b.max(b.add(b.sub(round(last), start), c(1)), c(1));
+  const start = roundAway(b, first);
+  const extent = b.max(b.add(b.sub(roundAway(b, last), start), c(1)), c(1));
   const rank = first.shape.length;
-  const edge = (shift: number): Operand =>
-    b.div(
-      b.mul(
-        extent,
-        vector(b, first.dtype, bins, axis, rank, (i) => i + shift),
-      ),
-      c(bins),
-    );
+  const edge = (shift: number): Operand => {
+    const steps = vector(b, first.dtype, bins, axis, rank, (i) => i + shift);
+    return b.div(b.mul(extent, steps), c(bins));
+  };
   const inside = (x: Operand): Operand => b.min(b.max(x, c(0)), c(size));
   return [inside(b.add(start, b.floor(edge(0)))), inside(b.add(start, b.ceil(edge(1))))];
 }

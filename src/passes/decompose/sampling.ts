@@ -30,6 +30,9 @@ export function zeroOutside(b: Builder, at: Operand, size: number): Required<Pic
   return { index: clampedIndex(b, at, size), inside: b.and(b.ge(at, zero), b.le(at, last)) };
 }
 
+/** Half away from zero; the primitive rounds half to even. */
+export const roundAway = (b: Builder, x: Operand): Operand => b.mul(b.sign(x), b.floor(b.add(b.abs(x), b.scalar(x.dtype, 0.5))));
+
 /** An integral float coordinate as an i32 index, moved to the nearest element in range. */
 export const clampedIndex = (b: Builder, at: Operand, size: number): Operand => b.cast(b.min(b.max(at, b.scalar(at.dtype, 0)), b.scalar(at.dtype, size - 1)), 'i32');
 
