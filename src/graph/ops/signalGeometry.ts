@@ -14,8 +14,6 @@ export interface DftPlan {
   readonly axis: number;
   /** Elements that enter the transform: those of the input, cut or padded with zeros, and for a one-sided inverse mirrored. */
   readonly length: number;
-  /** Real input has no imaginary part. */
-  readonly realInput: boolean;
   readonly inverse: boolean;
   /** The input is half of a conjugate symmetric spectrum and the output is real. */
   readonly realOutput: boolean;
@@ -36,7 +34,7 @@ export function resolveDft(x: Shape, dftLength: number | undefined, axisInput: n
   const length = dftLength ?? (realOutput ? 2 * (x[axis]! - 1) : x[axis]!);
   if (checkedLength('a transform', length) === 0) fail('a transform of nothing');
   const shape = x.with(axis, realOutput ? length : binsOf(length, onesided)).with(x.length - 1, realOutput ? 1 : 2);
-  return { axis, length, realInput: parts === 1, inverse, realOutput, shape };
+  return { axis, length, inverse, realOutput, shape };
 }
 
 /** Frames of STFT over [batch, samples, 1 | 2]. */
