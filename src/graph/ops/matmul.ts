@@ -1,3 +1,31 @@
-// Declarations of the matmul family.
+// Declarations of the matmul family: products of matrices, contractions by equation, attention.
+import { float, int, op, required } from '../schema.ts';
 
-export const matmulOps = {} as const;
+export const matmulOps = {
+  MatMul: op({ since: 1, inputs: ['A', 'B'], outputs: ['Y'], attrs: {} }),
+  Gemm: op({ since: 1, inputs: ['A', 'B', 'C?'], outputs: ['Y'], attrs: { alpha: float(1), beta: float(1), transA: int(0), transB: int(0) } }),
+  Einsum: op({ since: 12, inputs: ['Inputs*'], outputs: ['Output'], attrs: { equation: required('string') } }),
+  Det: op({ since: 11, inputs: ['X'], outputs: ['Y'], attrs: {} }),
+  Attention: op({
+    since: 23,
+    inputs: ['Q', 'K', 'V', 'attn_mask?', 'past_key?', 'past_value?', 'nonpad_kv_seqlen?'],
+    outputs: ['Y', 'present_key?', 'present_value?', 'qk_matmul_output?'],
+    attrs: {
+      is_causal: int(0),
+      kv_num_heads: int(),
+      left_window_size: int(-1),
+      q_num_heads: int(),
+      qk_matmul_output_mode: int(0),
+      right_window_size: int(-1),
+      scale: float(),
+      softcap: float(0),
+      softmax_precision: int(),
+    },
+  }),
+  RotaryEmbedding: op({
+    since: 23,
+    inputs: ['X', 'cos_cache', 'sin_cache', 'position_ids?'],
+    outputs: ['Y'],
+    attrs: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
+  }),
+} as const;

@@ -23,10 +23,10 @@ export function sliceAxis(b: Builder, x: Operand, axis: number, start: number, s
 /** x in the opposite order along `axis`. */
 export const flipAxis = (b: Builder, x: Operand, axis: number): Operand => (x.shape[axis]! < 2 ? x : sliceAxis(b, x, axis, x.shape[axis]! - 1, x.shape[axis]!, -1));
 
-/** x with `low` and `high` elements of zero around `axis`. */
-export function padAxis(b: Builder, x: Operand, axis: number, low: number, high: number): Operand {
+/** x with `low` and `high` elements of `value` around `axis`. */
+export function padAxis(b: Builder, x: Operand, axis: number, low: number, high: number, value: number = 0): Operand {
   const zeros = x.shape.map(() => 0);
-  return b.pad(x, replaced(zeros, axis, low), replaced(zeros, axis, high), b.scalar(x.dtype, 0));
+  return b.pad(x, replaced(zeros, axis, low), replaced(zeros, axis, high), b.scalar(x.dtype, value));
 }
 
 /** x with `gap - 1` zeros between neighbours along `axis`. */
