@@ -1,4 +1,5 @@
-// How older forms of the matmul family become the latest one.
+// How older forms of the matmul family become the latest one: before opset 7, Gemm was told to broadcast C.
+import { withoutAttrs } from './rewrite.ts';
 import type { Upgrades } from './upgrade.ts';
 
-export const matmulUpgrades: Upgrades = {};
+export const matmulUpgrades: Upgrades = { Gemm: (node, { opset }) => [opset < 7 ? withoutAttrs(node, 'broadcast') : node] };

@@ -1,28 +1,10 @@
 // How older forms of the norm family become the latest one: softmax once ran over everything from an axis on, batch normalisation said
 // by its outputs whether it trains, dropout was an attribute, group normalisation had its parameters per group.
 import { intTensor, scalar } from '../../../core/tensor.ts';
+import { floatAttr, intAttr, rawNode, withAttrs, withoutAttrs } from './rewrite.ts';
 import type { RawAttr, RawNode, Upgrade, UpgradeContext, Upgrades } from './upgrade.ts';
 
 const int = (value: number): RawAttr => ({ kind: 'int', value });
-const intOf = (node: RawNode, name: string, fallback: number): number => {
-  const attr = node.attrs.get(name);
-  return attr?.kind === 'int' ? attr.value : fallback;
-};
-const floatOf = (node: RawNode, name: string, fallback: number): number => {
-  const attr = node.attrs.get(name);
-  return attr?.kind === 'float' ? attr.value : fallback;
-};
-const without = (node: RawNode, ...names: string[]): ReadonlyMap<string, RawAttr> => new Map([...node.attrs].filter(([name]) => !names.includes(name)));
-
-/** A node of the default domain that belongs to `node`. */
-const part = (node: RawNode, op: string, inputs: readonly string[], outputs: readonly string[], attrs: Readonly<Record<string, RawAttr>> = {}): RawNode => ({
-  domain: '',
-  op,
-  name: node.name,
-  inputs,
-  outputs,
-  attrs: new Map(Object.entries(attrs)),
-});
 
 /** Before opset 13 the axes from `axis` on were one. */
 const flatSoftmax: Upgrade = (node, { opset, fresh }) => {
@@ -30,17 +12,17 @@ const flatSoftmax: Upgrade = (node, { opset, fresh }) => {
   const [x, y] = [node.inputs[0]!, node.outputs[0]!];
   const [shape, flat, result] = [fresh('shape'), fresh('flat'), fresh('softmax')];
   return [
-    part(node, 'Shape', [x], [shape]),
-    part(node, 'Flatten', [x], [flat], { axis: int(intOf(node, 'axis', 1)) }),
-    part(node, node.op, [flat], [result], { axis: int(-1) }),
-    part(node, 'Reshape', [result, shape], [y]),
+    rawNode('Shape', [x], [shape]),
+    rawNode('Flatten', [x], [flat], { axis: int(intAttr(node, 'axis') ?? 1) }),
+    rawNode(node.op, [flat], [result], { axis: int(-1) }),
+    rawNode('Reshape', [result, shape], [y]),
   ];
 };
 
 /** Before opset 9 `spatial` 0 meant statistics per element rather than per channel: they broadcast over the batch alone. */
 function perElement(node: RawNode, { fresh, constant }: UpgradeContext): readonly RawNode[] {
   const [x, scale, bias, mean, variance] = node.inputs;
-  const epsilon = constant(scalar('f32', floatOf(node, 'epsilon', 1e-5)));
+  const epsilon = constant(scalar('f32', floatAttr(node, 'epsilon') ?? 1e-5));
   const [typed, shifted, deviation, centred, normalized, scaled] = [
     fresh('epsilon'),
     fresh('variance'),
@@ -50,13 +32,13 @@ function perElement(node: RawNode, { fresh, constant }: UpgradeContext): readonl
     fresh('scaled'),
   ];
   return [
-    part(node, 'CastLike', [epsilon, variance!], [typed]),
-    part(node, 'Add', [variance!, typed], [shifted]),
-    part(node, 'Sqrt', [shifted], [deviation]),
-    part(node, 'Sub', [x!, mean!], [centred]),
-    part(node, 'Div', [centred, deviation], [normalized]),
-    part(node, 'Mul', [normalized, scale!], [scaled]),
-    part(node, 'Add', [scaled, bias!], [node.outputs[0]!]),
+    rawNode('CastLike', [epsilon, variance!], [typed]),
+    rawNode('Add', [variance!, typed], [shifted]),
+    rawNode('Sqrt', [shifted], [deviation]),
+    rawNode('Sub', [x!, mean!], [centred]),
+    rawNode('Div', [centred, deviation], [normalized]),
+    rawNode('Mul', [normalized, scale!], [scaled]),
+    rawNode('Add', [scaled, bias!], [node.outputs[0]!]),
   ];
 }
 
@@ -64,37 +46,37 @@ function perElement(node: RawNode, { fresh, constant }: UpgradeContext): readonl
 const batchNormalization: Upgrade = (node, context) => {
   if (context.opset >= 14) return [node];
   const training = node.outputs.slice(1, 3).some((name) => name !== '');
-  if (!training && context.opset < 9 && intOf(node, 'spatial', 1) === 0) return perElement(node, context);
-  const attrs = new Map(without(node, 'is_test', 'spatial')).set('training_mode', int(training ? 1 : 0));
-  return [{ ...node, attrs, outputs: node.outputs.slice(0, 3) }];
+  if (!training && context.opset < 9 && intAttr(node, 'spatial') === 0) return perElement(node, context);
+  const told = withAttrs(withoutAttrs(node, 'is_test', 'spatial'), { training_mode: int(training ? 1 : 0) });
+  return [{ ...told, outputs: node.outputs.slice(0, 3) }];
 };
 
 /** Before opset 12 there was no training mode, before opset 10 the mask had the dtype of the data. */
 const dropout: Upgrade = (node, { opset, fresh }) => {
   if (opset >= 12) return [node];
-  const attrs = without(node, 'ratio', 'is_test');
+  const bare = withoutAttrs(node, 'ratio', 'is_test');
   const mask = node.outputs[1] ?? '';
-  if (opset >= 10 || mask === '') return [{ ...node, attrs }];
+  if (opset >= 10 || mask === '') return [bare];
   const kept = fresh('mask');
-  return [{ ...node, attrs, outputs: [node.outputs[0]!, kept] }, part(node, 'CastLike', [kept, node.inputs[0]!], [mask])];
+  return [{ ...bare, outputs: [node.outputs[0]!, kept] }, rawNode('CastLike', [kept, node.inputs[0]!], [mask])];
 };
 
 /** Before opset 21 scale and bias were per group: each is repeated for the channels of its group. */
 const groupNormalization: Upgrade = (node, { opset, fresh, constant }) => {
   if (opset >= 21) return [node];
   const x = node.inputs[0]!;
-  const groups = constant(intTensor([intOf(node, 'num_groups', 1)]));
+  const groups = constant(intTensor([intAttr(node, 'num_groups') ?? 1]));
   const [channels, perGroup, shape] = [fresh('channels'), fresh('per_group'), fresh('shape')];
   const [axis, flat] = [constant(intTensor([1])), constant(intTensor([-1]))];
   const repeated = node.inputs.slice(1, 3).map((parameter) => {
     const [column, wide, vector] = [fresh('column'), fresh('wide'), fresh('vector')];
-    const nodes = [part(node, 'Unsqueeze', [parameter, axis], [column]), part(node, 'Expand', [column, shape], [wide]), part(node, 'Reshape', [wide, flat], [vector])];
+    const nodes = [rawNode('Unsqueeze', [parameter, axis], [column]), rawNode('Expand', [column, shape], [wide]), rawNode('Reshape', [wide, flat], [vector])];
     return { nodes, vector };
   });
   return [
-    part(node, 'Shape', [x], [channels], { start: int(1), end: int(2) }),
-    part(node, 'Div', [channels, groups], [perGroup]),
-    part(node, 'Concat', [groups, perGroup], [shape], { axis: int(0) }),
+    rawNode('Shape', [x], [channels], { start: int(1), end: int(2) }),
+    rawNode('Div', [channels, groups], [perGroup]),
+    rawNode('Concat', [groups, perGroup], [shape], { axis: int(0) }),
     ...repeated.flatMap((r) => r.nodes),
     { ...node, inputs: [x, ...repeated.map((r) => r.vector)] },
   ];
