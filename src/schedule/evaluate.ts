@@ -6,10 +6,12 @@ import type { NumericDType } from '../core/dtype.ts';
 import { ZERO, constantIndex, indexSymbol, linearIndex, symbolsIn } from '../core/indexExpr.ts';
 import type { IndexExpr } from '../core/indexExpr.ts';
 import { stridesOf } from '../core/shape.ts';
+import type { Shape } from '../core/shape.ts';
 import type { Operand, PrimNode } from '../graph/builder.ts';
+import { axisIndex } from './nest.ts';
 import type { Axis, Stage } from './nest.ts';
 import { evaluateNode } from './evaluateNode.ts';
-import { applyPoint, literal, loadPoint, localPoint } from './point.ts';
+import { applyPoint, literal, loadKept, loadPoint, localPoint } from './point.ts';
 import type { DynamicSymbols, PointExpr } from './point.ts';
 import { inputPositions } from './positions.ts';
 import type { Position, PositionScope, PrimNodes } from './positions.ts';
@@ -28,6 +30,13 @@ export interface Values {
 export interface Row {
   readonly outer: ReadonlySet<string>;
   readonly kept: ReadonlySet<Operand>;
+}
+
+/** A row's value in scratch memory; `key` says for which row. */
+interface Kept {
+  readonly key: string;
+  readonly slot: MemorySlot;
+  readonly local: string;
 }
 
 /** Names for index symbols. Rooms that name symbols of one kernel use different prefixes. */
@@ -49,7 +58,7 @@ export class Evaluator implements PositionScope {
   readonly #values: Values;
   readonly #known = new Map<Operand, Map<string, PointExpr>>();
   readonly #given = new Map<Operand, (at: Position) => PointExpr>();
-  readonly #scratch = new Map<Operand, { readonly key: string; readonly slot: MemorySlot }>();
+  readonly #scratch = new Map<Operand, Kept>();
   #row: Row | undefined;
   readonly #coordinates = new Map<PointExpr, Map<number, IndexExpr>>();
   #reduced: Axis[] = [];
@@ -100,25 +109,30 @@ export class Evaluator implements PositionScope {
     const key = at.map((p, i) => (isInner[i]! ? '*' : p.key)).join();
     const known = this.#scratch.get(x);
     if (mixed || shape.length === 0 || (known !== undefined && known.key !== key)) return this.nodeValue(node, at);
-    const slot = known?.slot ?? createSlot('scratch', { dtype: x.dtype, shape });
-    if (known === undefined) {
-      const axes = shape.map((extent): Axis => ({ name: this.names.next(), extent }));
-      const fill = axes.map((a) => indexSymbol(a.name, 0, a.extent - 1));
-      let next = 0;
-      const value = this.nodeValue(
-        node,
-        at.map((p, i) => (isInner[i]! ? fill[next++]! : p)),
-      );
-      this.stages.push({ kind: 'store', axes, slot, offset: linearIndex(fill, stridesOf(shape)), value });
-      this.#scratch.set(x, { key, slot });
-    }
-    return loadPoint(
-      slot,
+    const kept = known ?? this.#fill(node, at, shape, isInner, key);
+    return loadKept(
+      kept.slot,
       linearIndex(
         at.filter((_, i) => isInner[i]!),
         stridesOf(shape),
       ),
+      kept.local,
     );
+  }
+
+  #fill(node: PrimNode, at: Position, shape: Shape, isInner: readonly boolean[], key: string): Kept {
+    const x = node.outputs[0]!;
+    const axes = shape.map((extent): Axis => ({ name: this.names.next(), extent }));
+    const fill = axes.map(axisIndex);
+    let next = 0;
+    const value = this.nodeValue(
+      node,
+      at.map((p, i) => (isInner[i]! ? fill[next++]! : p)),
+    );
+    const kept = { key, slot: createSlot('scratch', { dtype: x.dtype, shape }), local: `l${this.names.next()}` };
+    this.stages.push({ kind: 'keep', axes, slot: kept.slot, local: kept.local, offset: linearIndex(fill, stridesOf(shape)), value });
+    this.#scratch.set(x, kept);
+    return kept;
   }
 
   /** The first output of `node`, computed from its inputs. */

@@ -21,6 +21,8 @@ interface Place {
 }
 export type Stage = { readonly axes: readonly Axis[]; readonly value: PointExpr } & (
   | ({ readonly kind: 'store' } & Place)
+  /** Fills scratch memory; reads of it come after `local`. */
+  | ({ readonly kind: 'keep'; readonly local: string } & Place)
   /** `local` becomes the reduction of `value` over the axes. */
   | { readonly kind: 'reduce'; readonly fn: ReduceFn; readonly dtype: NumericDType; readonly local: string }
   /** `local` becomes the position (i64) of the extreme along the only axis. */

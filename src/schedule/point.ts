@@ -27,7 +27,8 @@ interface Typed {
 export type PointExpr = Typed &
   (
     | { readonly kind: 'literal'; readonly value: number | bigint }
-    | { readonly kind: 'load'; readonly slot: MemorySlot; readonly offset: IndexExpr }
+    /** `after`: the local of the stage that fills the slot, where a stage of the same kernel does. */
+    | { readonly kind: 'load'; readonly slot: MemorySlot; readonly offset: IndexExpr; readonly after?: string }
     /** An index as a number. */
     | { readonly kind: 'index'; readonly value: IndexExpr }
     | { readonly kind: 'apply'; readonly op: ElementwiseOp; readonly args: readonly PointExpr[] }
@@ -61,6 +62,15 @@ export const loadPoint = (slot: MemorySlot, offset: IndexExpr, dtype: NumericDTy
   slot,
   offset,
   symbols: indexSymbols(offset),
+});
+/** A load from scratch memory that the stage with this local has filled. */
+export const loadKept = (slot: MemorySlot, offset: IndexExpr, after: string): PointExpr => ({
+  kind: 'load',
+  dtype: slot.dtype,
+  slot,
+  offset,
+  after,
+  symbols: new Set([...indexSymbols(offset), after]),
 });
 export const indexPoint = (dtype: NumericDType, value: IndexExpr): PointExpr =>
   isConstant(value) ? literal(dtype, dtypes[dtype].held === 'bigint' ? BigInt(value.constant) : value.constant) : { kind: 'index', dtype, value, symbols: indexSymbols(value) };
@@ -159,7 +169,7 @@ export class Substitution {
       case 'local':
         return e;
       case 'load':
-        return loadPoint(e.slot, this.index(e.offset), e.dtype);
+        return e.after === undefined ? loadPoint(e.slot, this.index(e.offset), e.dtype) : loadKept(e.slot, this.index(e.offset), e.after);
       case 'index':
         return indexPoint(e.dtype, this.index(e.value));
       case 'apply':

@@ -66,10 +66,13 @@ export class Emitter {
   readonly #scratch: { readonly slot: MemorySlot; readonly name: string }[] = [];
   readonly #uses = new Map<PointExpr, number>();
   readonly #counters = new Map<string, number>();
+  /** Rows side by side in scratch memory: as many as there are lanes where vectors run along the rows' axis. */
+  readonly #scratchRows: number;
   #lane: Lane | undefined;
 
-  constructor(dynamic: DynamicSymbols = new Map()) {
+  constructor(dynamic: DynamicSymbols = new Map(), scratchRows = 1) {
     this.dynamic = dynamic;
+    this.#scratchRows = scratchRows;
   }
 
   /** A name not used in this kernel yet. */
@@ -165,6 +168,12 @@ export class Emitter {
     let entry = this.#scratch.find((s) => s.slot === slot);
     if (entry === undefined) this.#scratch.push((entry = { slot, name: this.fresh('s') }));
     return entry.name;
+  }
+
+  /** Stores into scratch memory, the lanes of rows side by side. */
+  keep(slot: MemorySlot, offset: IndexExpr, value: Expr): void {
+    if (this.#scratchRows === 1) return this.store(slot, offset, value);
+    this.push(store(this.buffer(slot, 'write'), mul(this.index(offset), index(this.#scratchRows)), value));
   }
 
   /** Stores a scalar, or the lanes of a vector to consecutive elements (one by one where `offset` does not step by 1). */
@@ -341,7 +350,7 @@ export class Emitter {
       case 'local':
         return this.#named(e.name).expr;
       case 'load':
-        return load(this.buffer(e.slot, 'read', e.dtype), this.index(e.offset), computeType(e.dtype));
+        return this.#load(e, this.index(e.offset), 1);
       case 'index':
         return cast(computeType(e.dtype), this.index(e.value));
       case 'apply':
@@ -349,6 +358,11 @@ export class Emitter {
       case 'guard':
         return this.#guard(e, 1);
     }
+  }
+
+  #load(e: Extract<PointExpr, { kind: 'load' }>, at: Expr, lanes: number): Expr {
+    const offset = e.after === undefined ? at : mul(at, index(this.#scratchRows));
+    return load(this.buffer(e.slot, 'read', e.dtype), offset, computeType(e.dtype), lanes);
   }
 
   #vector(e: PointExpr): Expr {
@@ -361,7 +375,7 @@ export class Emitter {
       case 'vector':
         break;
     }
-    if (e.kind === 'load') return load(this.buffer(e.slot, 'read', e.dtype), this.index(this.#atLane(e.offset, 0)), computeType(e.dtype), lane.lanes);
+    if (e.kind === 'load') return this.#load(e, this.index(this.#atLane(e.offset, 0)), lane.lanes);
     if (e.kind === 'apply') return this.#apply(e);
     if (e.kind === 'guard') return this.#guard(e, lane.lanes);
     if (e.kind === 'index') return this.#ramp(computeType(e.dtype), e.value);
@@ -382,7 +396,7 @@ export class Emitter {
     if (lane === undefined || !this.varies(e.symbols)) return 'uniform';
     switch (e.kind) {
       case 'load':
-        return hasLanes(e.dtype) && this.stepOf(e.offset) === 1 ? 'vector' : 'lanes';
+        return hasLanes(e.dtype) && this.stepOf(e.offset) === (this.#isRowOfLanes(e.after) ? 0 : 1) ? 'vector' : 'lanes';
       case 'index':
         return hasLanes(e.dtype) && this.stepOf(e.value) !== undefined ? 'vector' : 'lanes';
       case 'apply':
@@ -400,6 +414,11 @@ export class Emitter {
       case 'literal':
         return 'uniform';
     }
+  }
+
+  /** Whether each lane has a row of its own in the scratch memory that is ready after this local. */
+  #isRowOfLanes(local: string | undefined): boolean {
+    return local !== undefined && (this.#names.get(local)?.expr.type.lanes ?? 1) > 1;
   }
 
   /** How much `x` grows from lane to lane; undefined where that is not the same everywhere. */
@@ -445,7 +464,7 @@ export class Emitter {
       access: p.read && p.write ? 'readwrite' : p.write ? 'write' : 'read',
       elements: p.slot.elements - p.offset,
     }));
-    const scratch = this.#scratch.map(({ slot, name: at }): ScratchBuffer => ({ name: at, dtype: slot.dtype, elements: slot.elements }));
+    const scratch = this.#scratch.map(({ slot, name: at }): ScratchBuffer => ({ name: at, dtype: slot.dtype, elements: slot.elements * this.#scratchRows }));
     return { kernel: { name, params, scratch, grid, body: this.#blocks[0]!.body, cost }, args: this.#params.map(({ slot, offset }) => ({ slot, offset })) };
   }
 }

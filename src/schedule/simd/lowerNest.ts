@@ -41,7 +41,14 @@ function prefersOuter(nest: Nest, lanes: number): boolean {
   if (nest.stages.some((s) => s.kind === 'argReduce')) return false;
   const locals = nest.stages.flatMap((s) => ('local' in s ? [s.local] : []));
   const question = (stage: Stage, along: Axis, known: readonly string[]) =>
-    vectorRatio({ values: [stage.value], offsets: 'offset' in stage ? [stage.offset] : [], dynamic: nest.dynamic, axis: along, lanes, locals: known });
+    vectorRatio({
+      values: [stage.value],
+      offsets: 'offset' in stage && (stage.kind !== 'keep' || known.length === 0) ? [stage.offset] : [],
+      dynamic: nest.dynamic,
+      axis: along,
+      lanes,
+      locals: known,
+    });
   let [outer, inner] = [0, 0];
   for (const stage of nest.stages) {
     const work = product(stage.axes) * (scalarCost([stage.value]) + 1);
@@ -81,9 +88,9 @@ export interface SimdShape {
 export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: number): LoweredKernel {
   let count = 0;
   const nest = refineAxes(raw, () => `y${count++}`);
-  const emitter = new Emitter(nest.dynamic);
   const lanes = machine.vectorLanes;
   const outerLanes = prefersOuter(nest, lanes) ? lanes : 1;
+  const emitter = new Emitter(nest.dynamic, outerLanes);
   const work = pointWork(nest.stages);
   const last = nest.outer.at(-1);
   const vectorAxis = outerLanes > 1 ? last : undefined;
@@ -161,5 +168,6 @@ function trafficOf(nest: Nest): number {
     },
   );
   for (const stage of nest.stages) if ('slot' in stage) slots.add(stage.slot);
+  for (const slot of slots) if (slot.kind === 'scratch') slots.delete(slot);
   return [...slots].reduce((sum, slot) => sum + slot.elements * byteWidth(slot.dtype), 0);
 }

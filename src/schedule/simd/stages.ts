@@ -42,18 +42,21 @@ function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): vo
 /** Lanes for the innermost axis of a stage: more than 1 where vectors pay and the outer axis has none. */
 function innerLanes(context: StageContext, axis: Axis | undefined, values: readonly PointExpr[], stage: Stage): number {
   if (axis === undefined || context.outerLanes > 1 || axis.extent < context.lanes) return 1;
-  const offsets = stage.kind === 'store' ? [context.substitution.index(stage.offset)] : [];
+  const offsets = stage.kind === 'store' || stage.kind === 'keep' ? [context.substitution.index(stage.offset)] : [];
   return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis, lanes: context.lanes, locals: [] }) < WORTHWHILE ? context.lanes : 1;
 }
 
-function writeStore(context: StageContext, stage: StageOf<'store'>): void {
+function writeStore(context: StageContext, stage: StageOf<'store' | 'keep'>): void {
   const { emitter, substitution } = context;
   const value = substitution.point(stage.value);
   const put = (inner: Substitution | undefined, lanes: number): void => {
     const e = inner === undefined ? value : inner.point(value);
     const offset = substitution.index(stage.offset);
     emitter.countUses(e);
-    emitter.store(stage.slot, inner === undefined ? offset : inner.index(offset), splat(emitter.point(e), lanes));
+    const place = inner === undefined ? offset : inner.index(offset);
+    const result = splat(emitter.point(e), lanes);
+    if (stage.kind === 'keep') emitter.keep(stage.slot, place, result);
+    else emitter.store(stage.slot, place, result);
   };
   const last = stage.axes.at(-1);
   if (last === undefined) return put(undefined, context.outerLanes);
@@ -61,6 +64,12 @@ function writeStore(context: StageContext, stage: StageOf<'store'>): void {
   loopAll(emitter, stage.axes.slice(0, -1), () =>
     writeStrips(emitter, { axis: last, lanes, values: [value], write: (inner, isVector) => put(inner, isVector ? lanes : context.outerLanes) }),
   );
+}
+
+/** What reads the kept row must come after it: its local has the lanes of the rows and no other meaning. */
+function writeKeep(context: StageContext, stage: StageOf<'keep'>): void {
+  writeStore(context, stage);
+  context.emitter.define(stage.local, splat(constant('i32', 0), context.outerLanes));
 }
 
 const identity = (fn: ReduceFn, dtype: NumericDType, lanes: number): Expr => {
@@ -211,6 +220,8 @@ export function writeStage(context: StageContext, stage: Stage): void {
   switch (stage.kind) {
     case 'store':
       return writeStore(context, stage);
+    case 'keep':
+      return writeKeep(context, stage);
     case 'reduce':
       return writeReduce(context, stage);
     case 'argReduce':
