@@ -82,7 +82,7 @@ export function elementWriter(tensor: NumericTensor): (i: number, value: number 
   if (bits < 8) {
     const drop = 32 - bits;
     const wrap = dtypes[dtype].class === 'int' ? (x: number) => (x << drop) >> drop : (x: number) => (x << drop) >>> drop;
-    return (i, value) => void (data[i] = wrap(Number(value)));
+    return (i, value) => void (data[i] = wrap(typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value));
   }
   if (dtypes[dtype].class === 'float') return (i, value) => void (data[i] = Number(value));
   return (i, value) => void (data[i] = typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value);
