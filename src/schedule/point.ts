@@ -128,11 +128,14 @@ export class Substitution {
   readonly #bindings: Map<string, IndexExpr>;
   readonly #dynamic: DynamicSymbols;
   readonly #renew: (definition: PointExpr, old: string) => IndexExpr;
+  readonly #renameLocal: (name: string) => string;
 
-  constructor(bindings: Bindings, dynamic: DynamicSymbols, renew: (definition: PointExpr, old: string) => IndexExpr) {
+  /** `renew`: the symbol for a dynamic symbol's changed definition. `renameLocal`: another local in place of a local. */
+  constructor(bindings: Bindings, dynamic: DynamicSymbols, renew: (definition: PointExpr, old: string) => IndexExpr, renameLocal: (name: string) => string = (name) => name) {
     this.#bindings = new Map(bindings);
     this.#dynamic = dynamic;
     this.#renew = renew;
+    this.#renameLocal = renameLocal;
   }
 
   index(x: IndexExpr): IndexExpr {
@@ -151,7 +154,7 @@ export class Substitution {
   #touches(e: PointExpr): boolean {
     for (const name of e.symbols) {
       this.#resolve(name);
-      if (this.#bindings.has(name)) return true;
+      if (this.#bindings.has(name) || this.#renameLocal(name) !== name) return true;
     }
     return false;
   }
@@ -166,10 +169,11 @@ export class Substitution {
   #rebuild(e: PointExpr): PointExpr {
     switch (e.kind) {
       case 'literal':
-      case 'local':
         return e;
+      case 'local':
+        return localPoint(this.#renameLocal(e.name), e.dtype);
       case 'load':
-        return e.after === undefined ? loadPoint(e.slot, this.index(e.offset), e.dtype) : loadKept(e.slot, this.index(e.offset), e.after);
+        return e.after === undefined ? loadPoint(e.slot, this.index(e.offset), e.dtype) : loadKept(e.slot, this.index(e.offset), this.#renameLocal(e.after));
       case 'index':
         return indexPoint(e.dtype, this.index(e.value));
       case 'apply':

@@ -1,7 +1,6 @@
-// Writes one kernel: a stack of open blocks (loops, branches), the names in them, and the lowering of index and point expressions into
-// the outermost block where all they need is known, so that nothing is computed in an inner loop that does not depend on it.
+// Writes one kernel: lowers index and point expressions into the outermost open block where all they need is known, so that nothing is
+// computed in an inner loop that does not depend on it.
 // A lane symbol stands for the lanes of a vector: what depends on it is a vector expression, all else is scalar.
-import { invariant } from '../../core/error.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { coefficientOf, constantIndex, indexSymbol, symbolsIn } from '../../core/indexExpr.ts';
 import type { IndexAtom, IndexExpr } from '../../core/indexExpr.ts';
@@ -12,6 +11,7 @@ import { Substitution } from '../point.ts';
 import type { Condition, DynamicSymbols, PointExpr } from '../point.ts';
 import { rangeOf } from '../range.ts';
 import type { MemorySlot } from '../storage.ts';
+import { BlockWriter } from './blocks.ts';
 import { computeType, hasLanes, like, typed } from './compute.ts';
 import { lowerElementwise, vectorizes } from './elementwise.ts';
 import type { LetScope } from './elementwise.ts';
@@ -24,21 +24,6 @@ export interface LoweredKernel {
   readonly inPlace?: readonly InPlacePair[];
 }
 
-interface Block {
-  readonly body: Stmt[];
-  readonly points: Map<PointExpr, Expr>;
-  readonly indices: Map<string, Expr>;
-  /** Symbols and locals that end with the block. */
-  readonly names: string[];
-  /** Entered only sometimes: what is in it must not move out. */
-  readonly conditional: boolean;
-}
-const createBlock = (conditional: boolean): Block => ({ body: [], points: new Map(), indices: new Map(), names: [], conditional });
-/** A value with a name, and the block from which it is known. */
-interface Named {
-  readonly expr: Expr;
-  readonly level: number;
-}
 interface Lane {
   readonly name: string;
   readonly lanes: number;
@@ -57,85 +42,19 @@ interface Param {
 /** How a point expression becomes a vector: at once, or lane by lane. */
 export type LaneForm = 'uniform' | 'vector' | 'lanes';
 
-export class Emitter {
+export class Emitter extends BlockWriter {
   readonly dynamic: DynamicSymbols;
-  readonly #blocks: Block[] = [createBlock(false)];
-  /** Loop variables and locals; their names never meet. */
-  readonly #names = new Map<string, Named>();
   readonly #params: Param[] = [];
   readonly #scratch: { readonly slot: MemorySlot; readonly name: string }[] = [];
   readonly #uses = new Map<PointExpr, number>();
-  readonly #counters = new Map<string, number>();
   /** Rows side by side in scratch memory: as many as there are lanes where vectors run along the rows' axis. */
   readonly #scratchRows: number;
   #lane: Lane | undefined;
 
   constructor(dynamic: DynamicSymbols = new Map(), scratchRows = 1) {
+    super();
     this.dynamic = dynamic;
     this.#scratchRows = scratchRows;
-  }
-
-  /** A name not used in this kernel yet. */
-  fresh(prefix: string): string {
-    const n = this.#counters.get(prefix) ?? 0;
-    this.#counters.set(prefix, n + 1);
-    return `${prefix}${n}`;
-  }
-
-  get level(): number {
-    return this.#blocks.length - 1;
-  }
-  #top(): Block {
-    return this.#blocks.at(-1)!;
-  }
-
-  // ── statements ──
-
-  push(statement: Stmt): void {
-    this.#top().body.push(statement);
-  }
-
-  /** Runs `write` with a new innermost block and returns the statements it wrote. */
-  block(write: () => void, conditional = false): Stmt[] {
-    const block = createBlock(conditional);
-    this.#blocks.push(block);
-    write();
-    this.#blocks.pop();
-    for (const name of block.names) this.#names.delete(name);
-    return block.body;
-  }
-
-  /** Writes into the current block, but what is defined meanwhile is forgotten after. */
-  scoped(write: () => void): void {
-    const body = this.block(write);
-    this.#top().body.push(...body);
-  }
-
-  /** Runs `write` as if the blocks inside the one at `level` were not open yet. */
-  #outside<T>(level: number, write: () => T): T {
-    const inner = this.#blocks.splice(level + 1);
-    const result = write();
-    this.#blocks.push(...inner);
-    return result;
-  }
-
-  /** for (name = from; name < to; name += step), with `symbol` standing for the variable. A loop of one step becomes its body. */
-  loop(symbol: string, from: Expr, to: Expr, step: number, write: () => void): void {
-    const steps = from.kind === 'const' && to.kind === 'const' ? Math.ceil((Number(to.value) - Number(from.value)) / step) : Infinity;
-    if (steps <= 0) return;
-    const name = steps === 1 ? '' : this.fresh('i');
-    const body = this.block(() => {
-      this.define(symbol, steps === 1 ? from : variable(name));
-      write();
-    });
-    if (steps === 1) this.#top().body.push(...body);
-    else if (body.length > 0) this.push({ kind: 'for', var: name, from, to, step, body });
-  }
-
-  /** Gives an index symbol, or a local of point expressions, its value, to the end of the innermost block. */
-  define(name: string, value: Expr): void {
-    this.#names.set(name, { expr: value, level: this.level });
-    this.#top().names.push(name);
   }
 
   /** Runs `write` with `symbol` standing for the lanes of vectors. */
@@ -144,14 +63,6 @@ export class Emitter {
     this.#lane = { name: symbol, lanes, substitutions: [] };
     write();
     this.#lane = before;
-  }
-
-  /** A name for the value, in the block at `level`; variables and constants are their own names. */
-  bind(value: Expr, level = this.level): Expr {
-    if (value.kind === 'var' || value.kind === 'const' || (value.kind === 'splat' && value.x.kind === 'const')) return value;
-    const name = this.fresh('t');
-    this.#blocks[level]!.body.push(declare(name, value));
-    return variable(name, value.type.dtype, value.type.lanes);
   }
 
   // ── memory ──
@@ -181,11 +92,11 @@ export class Emitter {
     const buffer = this.buffer(slot, 'write', slot.dtype, base);
     const lane = this.#lane;
     if (lane === undefined || value.type.lanes === 1) return this.push(store(buffer, this.index(offset), value));
-    if (this.stepOf(offset) === 1) return this.push(store(buffer, this.index(this.#atLane(offset, 0)), value));
+    if (this.stepOf(offset) === 1) return this.push(store(buffer, this.index(this.atLane(offset, 0)), value));
     const bound = this.bind(value);
     for (let i = 0; i < lane.lanes; i++) {
       const item: Expr = { kind: 'extract', type: { dtype: bound.type.dtype, lanes: 1 }, x: bound, lane: i };
-      this.push(store(buffer, this.index(this.#atLane(offset, i)), item));
+      this.push(store(buffer, this.index(this.atLane(offset, i)), item));
     }
   }
 
@@ -194,19 +105,35 @@ export class Emitter {
     const buffer = this.buffer(slot, 'read');
     const type = computeType(slot.dtype);
     if (lanes === 1) return load(buffer, this.index(offset), type);
-    if (this.stepOf(offset) === 1) return load(buffer, this.index(this.#atLane(offset, 0)), type, lanes);
-    return pack(Array.from({ length: lanes }, (_, i) => load(buffer, this.index(this.#atLane(offset, i)), type)));
+    if (this.stepOf(offset) === 1) return load(buffer, this.index(this.atLane(offset, 0)), type, lanes);
+    return pack(Array.from({ length: lanes }, (_, i) => load(buffer, this.index(this.atLane(offset, i)), type)));
   }
 
   // ── indices ──
 
-  #atLane(x: IndexExpr, lane: number): IndexExpr {
+  /** `x` in one lane. */
+  atLane(x: IndexExpr, lane: number): IndexExpr {
     return this.#laneSubstitution(lane).index(x);
   }
 
   #laneSubstitution(lane: number): Substitution {
     const { name, substitutions } = this.#lane!;
-    return (substitutions[lane] ??= new Substitution(new Map([[name, constantIndex(lane)]]), this.dynamic, (definition) => this.dynamicSymbol(definition)));
+    return (substitutions[lane] ??= new Substitution(
+      new Map([[name, constantIndex(lane)]]),
+      this.dynamic,
+      (definition) => this.dynamicSymbol(definition),
+      (local) => this.#localInLane(local, lane),
+    ));
+  }
+
+  /** The name of a vector local's value in one lane. */
+  #localInLane(local: string, lane: number): string {
+    const vector = this.find(local);
+    if (vector === undefined || vector.expr.type.lanes === 1) return local;
+    const name = `${local}@${lane}`;
+    const { dtype } = vector.expr.type;
+    if (this.find(name) === undefined) this.define(name, { kind: 'extract', type: { dtype, lanes: 1 }, x: vector.expr, lane }, vector.level, lane);
+    return name;
   }
 
   /** A new index symbol whose value is `definition`, an integer in range. */
@@ -221,24 +148,12 @@ export class Emitter {
     const definition = this.dynamic.get(name);
     if (definition !== undefined) return this.#levelOf(definition.symbols);
     if (name === this.#lane?.name) return 0;
-    return this.#named(name).level;
-  }
-
-  #named(name: string): Named {
-    const named = this.#names.get(name);
-    invariant(named !== undefined, `${name} has no value here`);
-    return named;
+    return this.named(name).level;
   }
 
   #levelOf(symbols: Iterable<string>): number {
     let level = 0;
     for (const name of symbols) level = Math.max(level, this.#levelOfSymbol(name));
-    return level;
-  }
-
-  /** The outermost block that what depends on `symbols` may be written to. */
-  #home(level: number): number {
-    for (let i = this.level; i > level; i--) if (this.#blocks[i]!.conditional) return i;
     return level;
   }
 
@@ -256,29 +171,18 @@ export class Emitter {
     for (const level of [...byLevel.keys()].sort((a, b) => a - b)) {
       sum = sum === undefined ? byLevel.get(level)! : add(sum, byLevel.get(level)!);
       key = `${key}|${level}:${partKey(x, (atom) => this.#levelOf(atom.kind === 'symbol' ? [atom.name] : symbolsIn(atom.x)) === level)}`;
-      const home = this.#home(level);
-      if (home < this.level) sum = this.#shared(key, sum, home);
+      const home = this.home(level);
+      if (home < this.level) sum = this.sharedIndex(key, sum, home);
     }
     if (sum === undefined) return index(x.constant);
     return x.constant === 0 ? sum : add(sum, index(x.constant));
-  }
-
-  /** One name for equal index values in a block that stays open. */
-  #shared(key: string, value: Expr, level: number): Expr {
-    for (let i = level; i >= 0; i--) {
-      const known = this.#blocks[i]!.indices.get(key);
-      if (known !== undefined) return known;
-    }
-    const bound = this.bind(value, level);
-    this.#blocks[level]!.indices.set(key, bound);
-    return bound;
   }
 
   #atom(atom: IndexAtom): Expr {
     if (atom.kind === 'symbol') {
       const definition = this.dynamic.get(atom.name);
       if (definition !== undefined) return cast('index', this.point(definition));
-      return this.#named(atom.name).expr;
+      return this.named(atom.name).expr;
     }
     // Division truncates in the IR: a multiple of the divisor makes the dividend non-negative first.
     const lift = atom.x.min < 0 ? Math.ceil(-atom.x.min / atom.by) : 0;
@@ -320,7 +224,7 @@ export class Emitter {
     for (const name of symbols) {
       if (name === lane) return true;
       const definition = this.dynamic.get(name);
-      if (definition !== undefined ? this.varies(definition.symbols) : (this.#names.get(name)?.expr.type.lanes ?? 1) > 1) return true;
+      if (definition !== undefined ? this.varies(definition.symbols) : (this.find(name)?.expr.type.lanes ?? 1) > 1) return true;
     }
     return false;
   }
@@ -329,18 +233,14 @@ export class Emitter {
   point(e: PointExpr): Expr {
     if (e.kind === 'literal') return constant(computeType(e.dtype), typed(computeType(e.dtype), e.value));
     const vector = this.varies(e.symbols);
-    const home = this.#home(this.#levelOf(e.symbols));
-    for (let i = this.level; i >= 0; i--) {
-      const known = this.#blocks[i]!.points.get(e);
-      if (known !== undefined) return known;
-    }
-    const value = this.#outside(home, () => (vector ? this.#vector(e) : this.#scalar(e)));
+    const home = this.home(this.#levelOf(e.symbols));
+    const known = this.knownPoint(e);
+    if (known !== undefined) return known;
+    const value = this.outside(home, () => (vector ? this.#vector(e) : this.#scalar(e)));
     // Expressions made for one lane are not counted; a load may be written twice, anything else may hide a whole tree.
     const once = (this.#uses.get(e) ?? (e.kind === 'load' ? 1 : 2)) < 2;
     if (e.kind === 'local' || (home === this.level && once)) return value;
-    const bound = this.bind(value, home);
-    this.#blocks[home]!.points.set(e, bound);
-    return bound;
+    return this.rememberPoint(e, value, home);
   }
 
   #scalar(e: PointExpr): Expr {
@@ -348,7 +248,7 @@ export class Emitter {
       case 'literal':
         return this.point(e);
       case 'local':
-        return this.#named(e.name).expr;
+        return this.named(e.name).expr;
       case 'load':
         return this.#load(e, this.index(e.offset), 1);
       case 'index':
@@ -361,7 +261,7 @@ export class Emitter {
   }
 
   #load(e: Extract<PointExpr, { kind: 'load' }>, at: Expr, lanes: number): Expr {
-    const offset = e.after === undefined ? at : mul(at, index(this.#scratchRows));
+    const offset = e.after === undefined ? at : add(mul(at, index(this.#scratchRows)), index(this.named(e.after).lane ?? 0));
     return load(this.buffer(e.slot, 'read', e.dtype), offset, computeType(e.dtype), lanes);
   }
 
@@ -375,7 +275,7 @@ export class Emitter {
       case 'vector':
         break;
     }
-    if (e.kind === 'load') return this.#load(e, this.index(this.#atLane(e.offset, 0)), lane.lanes);
+    if (e.kind === 'load') return this.#load(e, this.index(this.atLane(e.offset, 0)), lane.lanes);
     if (e.kind === 'apply') return this.#apply(e);
     if (e.kind === 'guard') return this.#guard(e, lane.lanes);
     if (e.kind === 'index') return this.#ramp(computeType(e.dtype), e.value);
@@ -386,7 +286,7 @@ export class Emitter {
   #ramp(type: ComputeDType, value: IndexExpr): Expr {
     const lane = this.#lane!;
     const step = this.stepOf(value)!;
-    const first = splat(cast(type, this.index(this.#atLane(value, 0))), lane.lanes);
+    const first = splat(cast(type, this.index(this.atLane(value, 0))), lane.lanes);
     return add(first, pack(Array.from({ length: lane.lanes }, (_, i) => constant(type, i * step))));
   }
 
@@ -418,7 +318,7 @@ export class Emitter {
 
   /** Whether each lane has a row of its own in the scratch memory that is ready after this local. */
   #isRowOfLanes(local: string | undefined): boolean {
-    return local !== undefined && (this.#names.get(local)?.expr.type.lanes ?? 1) > 1;
+    return local !== undefined && (this.find(local)?.expr.type.lanes ?? 1) > 1;
   }
 
   /** How much `x` grows from lane to lane; undefined where that is not the same everywhere. */
@@ -465,7 +365,7 @@ export class Emitter {
       elements: p.slot.elements - p.offset,
     }));
     const scratch = this.#scratch.map(({ slot, name: at }): ScratchBuffer => ({ name: at, dtype: slot.dtype, elements: slot.elements * this.#scratchRows }));
-    return { kernel: { name, params, scratch, grid, body: this.#blocks[0]!.body, cost }, args: this.#params.map(({ slot, offset }) => ({ slot, offset })) };
+    return { kernel: { name, params, scratch, grid, body: this.body, cost }, args: this.#params.map(({ slot, offset }) => ({ slot, offset })) };
   }
 }
 

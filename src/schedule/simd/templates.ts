@@ -15,6 +15,7 @@ import type { PointExpr } from '../point.ts';
 import type { Position, PrimNodes } from '../positions.ts';
 import { contiguous, createSlot } from '../storage.ts';
 import type { MemorySlot, Storage } from '../storage.ts';
+import { hasLanes } from './compute.ts';
 import { Emitter } from './emitter.ts';
 import type { LoweredKernel } from './emitter.ts';
 import { lowerNest } from './lowerNest.ts';
@@ -101,15 +102,27 @@ export function createSite(context: SiteContext, root: Root, target: Storage, fl
       return contiguous(slot, [elements]);
     },
     createEmitter: () => new Emitter(evaluator.dynamicSymbols),
-    store: (emitter, at, sum) =>
-      emitter.scoped(() => {
-        emitter.define(ACCUMULATOR, emitter.bind(sum));
-        const bindings = new Map(root.axes.map((axis, i) => [axis.name, at[i]!]));
-        const substitution = new Substitution(bindings, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
-        const e = substitution.point(value);
-        emitter.countUses(e);
-        emitter.store(target.slot, substitution.index(offset), splat(emitter.point(e), sum.type.lanes));
-      }),
+    store: (emitter, at, sum) => {
+      const put = (position: Position, acc: Expr): void =>
+        emitter.scoped(() => {
+          emitter.define(ACCUMULATOR, emitter.bind(acc));
+          const bindings = new Map(root.axes.map((axis, i) => [axis.name, position[i]!]));
+          const substitution = new Substitution(bindings, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
+          const e = substitution.point(value);
+          emitter.countUses(e);
+          emitter.store(target.slot, substitution.index(offset), splat(emitter.point(e), acc.type.lanes));
+        });
+      if (sum.type.lanes === 1 || hasLanes(value.dtype)) return put(at, sum);
+      // Results of 64 bits have no vectors: the lanes are stored one by one.
+      const bound = emitter.bind(sum);
+      for (let lane = 0; lane < sum.type.lanes; lane++) {
+        const item: Expr = { kind: 'extract', type: { dtype: sum.type.dtype, lanes: 1 }, x: bound, lane };
+        put(
+          at.map((x) => emitter.atLane(x, lane)),
+          item,
+        );
+      }
+    },
     finish: (emitter, name, grid) => ({ ...emitter.finish(name, grid, { flops, bytes: 0 }), inPlace }),
   };
 }
