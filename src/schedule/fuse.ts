@@ -65,7 +65,7 @@ const MANY_ROWS = 16;
 const SMALL = 1 << 16;
 const MAX_JOINED_PARTS = 4;
 /** Elements of a row that a kernel may keep beside it. */
-const MAX_KEPT = 1 << 14;
+const MAX_KEPT = 1 << 16;
 
 const kindOf = (node: PrimNode): PrimFacts['kind'] => prims[node.op].kind;
 

@@ -13,6 +13,8 @@ import type { MemorySlot } from './storage.ts';
 export interface InPlacePair {
   readonly read: MemorySlot;
   readonly write: MemorySlot;
+  /** Whether the kernel does nothing but copy the one to the other. */
+  readonly isCopy: boolean;
 }
 
 const fits = (read: MemorySlot, write: MemorySlot): boolean => read !== write && read.dtype === write.dtype && read.elements === write.elements;
@@ -30,7 +32,7 @@ export function findPairs(nest: Nest): InPlacePair[] {
       reads.set(e.slot, (reads.get(e.slot) ?? true) && same);
     });
   }
-  return [...reads].flatMap(([read, same]) => (same && fits(read, last.slot) ? [{ read, write: last.slot }] : []));
+  return [...reads].flatMap(([read, same]) => (same && fits(read, last.slot) ? [{ read, write: last.slot, isCopy: last.value.kind === 'load' }] : []));
 }
 
 /** The axes of `stage` as those of `last`, if they are alike. */
@@ -39,28 +41,33 @@ function renameAxes(stage: Stage, last: Stage) {
   return new Map(stage.axes.map((a, i) => [a.name, axisIndex(last.axes[i]!)]));
 }
 
+interface Call {
+  readonly kernel: LoweredKernel;
+}
+
 /** First and last call that touches each slot. */
-function livesOf(calls: readonly LoweredKernel[]): Map<MemorySlot, { readonly first: number; readonly last: number }> {
+function livesOf(calls: readonly Call[]): Map<MemorySlot, { readonly first: number; readonly last: number }> {
   const lives = new Map<MemorySlot, { readonly first: number; readonly last: number }>();
-  for (const [time, call] of calls.entries()) for (const { slot } of call.args) lives.set(slot, { first: lives.get(slot)?.first ?? time, last: time });
+  for (const [time, { kernel }] of calls.entries()) for (const { slot } of kernel.args) lives.set(slot, { first: lives.get(slot)?.first ?? time, last: time });
   return lives;
 }
 
-export interface InPlace {
-  readonly calls: readonly LoweredKernel[];
+export interface InPlace<C extends Call> {
+  /** Without the copies that have become needless. */
+  readonly calls: readonly C[];
   /** Slots that are another slot now. */
   readonly reuse: ReadonlyMap<MemorySlot, MemorySlot>;
 }
 
 /** Merges the pairs of each call whose read slot dies there; `isFixed`: slots whose bytes must stay as they are. */
-export function workInPlace(calls: readonly LoweredKernel[], isFixed: (slot: MemorySlot) => boolean): InPlace {
+export function workInPlace<C extends Call>(calls: readonly C[], isFixed: (slot: MemorySlot) => boolean): InPlace<C> {
   const lives = livesOf(calls);
   const reuse = new Map<MemorySlot, MemorySlot>();
-  const merged = calls.map((call, time) => {
-    const pair = call.inPlace?.find(({ read, write }) => lives.get(read)?.last === time && lives.get(write)?.first === time && !isFixed(read) && !isFixed(write));
-    if (pair === undefined) return call;
+  const merged = calls.flatMap((call, time): C[] => {
+    const pair = call.kernel.inPlace?.find(({ read, write }) => lives.get(read)?.last === time && lives.get(write)?.first === time && !isFixed(read) && !isFixed(write));
+    if (pair === undefined) return [call];
     reuse.set(pair.write, pair.read);
-    return mergeParams(call, pair);
+    return pair.isCopy ? [] : [{ ...call, kernel: mergeParams(call.kernel, pair) }];
   });
   return { calls: merged, reuse };
 }

@@ -1,6 +1,6 @@
 // A primitive graph as a schedule for the simd family: what is fused, the kernels, where every byte lies, and what it costs.
 import { byteWidth } from '../core/dtype.ts';
-import { invariant } from '../core/error.ts';
+import { AnychipError, invariant } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
 import { bigintReader, numberReader, tensorBytes } from '../core/tensor.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
@@ -15,7 +15,7 @@ import { workInPlace } from './inPlace.ts';
 import { lowerCopy, lowerRoot } from './lowerRoot.ts';
 import type { RootContext } from './lowerRoot.ts';
 import { placeSlots } from './place.ts';
-import type { CallReport, Schedule } from './schedule.ts';
+import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
 import type { LoweredKernel } from './simd/emitter.ts';
 import { contiguous, createSlot } from './storage.ts';
 import type { MemorySlot, Storage } from './storage.ts';
@@ -151,9 +151,24 @@ class KernelTable {
 }
 
 function reportOf({ kernel, nodes }: Call, name: string): CallReport {
-  const bytes = (access: 'read' | 'write'): number =>
-    kernel.kernel.params.reduce((sum, p) => sum + (p.access === access || p.access === 'readwrite' ? p.elements * byteWidth(p.dtype) : 0), 0);
-  return { kernel: name, nodes: nodes.map((n) => n.name), readBytes: bytes('read'), writeBytes: bytes('write'), flops: kernel.kernel.cost.flops };
+  const { params, cost } = kernel.kernel;
+  const bytes = (access: 'read' | 'write'): number => params.reduce((sum, p) => sum + (p.access === access || p.access === 'readwrite' ? p.elements * byteWidth(p.dtype) : 0), 0);
+  const { readBytes, writeBytes } = kernel.traffic ?? { readBytes: bytes('read'), writeBytes: bytes('write') };
+  return { kernel: name, nodes: nodes.map((n) => n.name), readBytes, writeBytes, flops: cost.flops };
+}
+
+/** A chip has blocks of limited size; what does not fit is refused before anything is compiled. */
+function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
+  for (const [what, bytes] of [
+    ['intermediates', memory.arenaBytes],
+    ['weights', memory.weightsBytes],
+  ] as const) {
+    if (bytes <= capabilities.maxBufferBytes) continue;
+    throw new AnychipError('limit', `the ${what} need ${bytes} bytes, and a buffer of this device holds ${capabilities.maxBufferBytes}`, {
+      hint: 'Bind smaller dimensions, or use a device with larger buffers.',
+      facts: { ...memory },
+    });
+  }
 }
 
 /** Schedules `graph` for a machine of the simd family. */
@@ -164,10 +179,8 @@ export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities): Sch
   program.copyOutputs(graph);
   const init = program.init.map((c) => c.kernel);
   const atLoad = new Set(init.flatMap((kernel) => kernel.args.map((a) => a.slot)));
-  const { calls: run, reuse } = workInPlace(
-    program.run.map((c) => c.kernel),
-    (slot) => slot.kind !== 'value' || atLoad.has(slot),
-  );
+  const { calls, reuse } = workInPlace(program.run, (slot) => slot.kind !== 'value' || atLoad.has(slot));
+  const run = calls.map((c) => c.kernel);
   const placement = placeSlots(init, run, graph.inputs.length, reuse);
   const table = new KernelTable();
   const callsOf = (list: readonly LoweredKernel[], args: readonly KernelCall['args'][]): KernelCall[] => list.map((k, i) => ({ kernel: table.indexOf(k.kernel), args: args[i]! }));
@@ -175,12 +188,14 @@ export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities): Sch
   const runCalls = callsOf(run, placement.runArgs);
   const scratch = table.kernels.reduce((most, kernel) => Math.max(most, scratchBytes(kernel, byteWidth)), 0);
   const { arenaBytes, weightsBytes, intermediateBytes, lowerBoundBytes, loads, staged } = placement;
+  const memory: MemoryPlan = { arenaBytes, weightsBytes, scratchBytes: scratch, intermediateBytes, lowerBoundBytes };
+  checkLimits(capabilities, memory);
   return {
     module: { kernels: table.kernels, init: initCalls, run: runCalls },
-    memory: { arenaBytes, weightsBytes, scratchBytes: scratch, intermediateBytes, lowerBoundBytes },
+    memory,
     loads,
     staged,
-    report: program.run.map((call, i) => reportOf(call, table.kernels[runCalls[i]!.kernel]!.name)),
+    report: calls.map((call, i) => reportOf(call, table.kernels[runCalls[i]!.kernel]!.name)),
     unfusedBytes: graph.nodes.reduce((sum, node) => sum + [...node.inputs, ...node.outputs].reduce((bytes, x) => bytes + tensorBytes(x.dtype, x.shape), 0), 0),
   };
 }

@@ -11,6 +11,7 @@ import { Substitution } from '../point.ts';
 import type { Condition, DynamicSymbols, PointExpr } from '../point.ts';
 import { rangeOf } from '../range.ts';
 import type { MemorySlot } from '../storage.ts';
+import type { Traffic } from '../traffic.ts';
 import { BlockWriter } from './blocks.ts';
 import { computeType, hasLanes, like, typed } from './compute.ts';
 import { lowerElementwise, vectorizes } from './elementwise.ts';
@@ -20,6 +21,8 @@ import type { LetScope } from './elementwise.ts';
 export interface LoweredKernel {
   readonly kernel: Kernel;
   readonly args: readonly { readonly slot: MemorySlot; readonly offset: number }[];
+  /** Where it is known to be less than all of every argument. */
+  readonly traffic?: Traffic;
   /** Slots that may share their memory if what is read is not needed later. */
   readonly inPlace?: readonly InPlacePair[];
 }

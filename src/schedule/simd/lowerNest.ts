@@ -2,14 +2,13 @@
 // loops around the stages.
 import { constantIndex, delinearize, indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
-import { byteWidth } from '../../core/dtype.ts';
 import { add, binary, index, mul, variable } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import { findPairs } from '../inPlace.ts';
 import { refineAxes } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
-import { Substitution, visitPoints } from '../point.ts';
-import type { MemorySlot } from '../storage.ts';
+import { Substitution } from '../point.ts';
+import { pointsOf, trafficOf } from '../traffic.ts';
 import { Emitter } from './emitter.ts';
 import type { LoweredKernel } from './emitter.ts';
 import { scalarCost, vectorRatio } from './lanes.ts';
@@ -22,10 +21,8 @@ const MAX_STEPS = 512;
 
 export const GRID_VAR = 'g';
 
-const product = (axes: readonly Axis[]): number => axes.reduce((n, a) => n * a.extent, 1);
-
 /** Additions of one outer point. */
-const pointWork = (stages: readonly Stage[]): number => stages.reduce((sum, s) => sum + product(s.axes) * (scalarCost([s.value]) + 1), 0);
+const pointWork = (stages: readonly Stage[]): number => stages.reduce((sum, s) => sum + pointsOf(s.axes) * (scalarCost([s.value]) + 1), 0);
 
 /** How `total` units of `work` additions each are dealt out: units of one grid step, a multiple of `multiple`. */
 export function chunkOf(total: number, work: number, multiple = 1): { readonly size: number; readonly steps: number } {
@@ -51,7 +48,7 @@ function prefersOuter(nest: Nest, lanes: number): boolean {
     });
   let [outer, inner] = [0, 0];
   for (const stage of nest.stages) {
-    const work = product(stage.axes) * (scalarCost([stage.value]) + 1);
+    const work = pointsOf(stage.axes) * (scalarCost([stage.value]) + 1);
     outer += work * question(stage, axis, locals);
     const last = stage.axes.at(-1);
     inner += work * (last === undefined || last.extent < lanes || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last, []), 1));
@@ -62,7 +59,7 @@ function prefersOuter(nest: Nest, lanes: number): boolean {
 /** Loops from `from` to `to` over the points of `axes` in row-major order, as one loop. */
 export function loopFlat(emitter: Emitter, axes: readonly Axis[], from: Expr, to: Expr, write: (bindings: Map<string, IndexExpr>) => void): void {
   const flat = emitter.fresh('p');
-  const total = product(axes);
+  const total = pointsOf(axes);
   emitter.loop(flat, from, to, 1, () => {
     const position = delinearize(
       indexSymbol(flat, 0, total - 1),
@@ -121,8 +118,8 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
     const inner = (vectorAxis?.extent ?? 1) * (vectorAxis === undefined ? 1 : 1 / lanes) * work;
     const parallel = parallelPrefix(others, inner);
     const rest = others.slice(parallel.length);
-    const total = product(parallel);
-    const chunk = chunkOf(total, inner * product(rest));
+    const total = pointsOf(parallel);
+    const chunk = chunkOf(total, inner * pointsOf(rest));
     steps = chunk.steps;
     const { from, to } = stepBounds(emitter, total, chunk.size, steps);
     loopFlat(emitter, parallel, from, to, (bindings) =>
@@ -132,16 +129,18 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
       }),
     );
   }
-  const points = product(nest.outer);
+  const points = pointsOf(nest.outer);
   const grid = { var: GRID_VAR, extent: points === 0 ? 0 : steps };
-  return { ...emitter.finish(name, grid, { flops: flops ?? Math.round(points * work), bytes: trafficOf(nest) }), inPlace: findPairs(raw) };
+  const traffic = trafficOf(raw);
+  const cost = { flops: flops ?? Math.round(points * work), bytes: traffic.readBytes + traffic.writeBytes };
+  return { ...emitter.finish(name, grid, cost), traffic, inPlace: findPairs(raw) };
 }
 
 /** As few leading axes as give enough points for all grid steps. */
 function parallelPrefix(axes: readonly Axis[], innerWork: number): readonly Axis[] {
-  const wanted = Math.min(Math.floor((product(axes) * innerWork) / STEP_WORK), MAX_STEPS);
+  const wanted = Math.min(Math.floor((pointsOf(axes) * innerWork) / STEP_WORK), MAX_STEPS);
   let length = 1;
-  while (length < axes.length && product(axes.slice(0, length)) < wanted) length++;
+  while (length < axes.length && pointsOf(axes.slice(0, length)) < wanted) length++;
   return axes.slice(0, length);
 }
 
@@ -155,19 +154,4 @@ function loopAxes(emitter: Emitter, axes: readonly Axis[], write: () => void): v
 function chain(emitter: Emitter, bindings: ReadonlyMap<string, IndexExpr>, axis: Axis, inner: Substitution): Substitution {
   const own = inner.index(indexSymbol(axis.name, 0, Math.max(axis.extent - 1, 0)));
   return new Substitution(new Map([...bindings, [axis.name, axis.extent === 1 ? constantIndex(0) : own]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
-}
-
-/** Bytes moved if every slot is read or written once. */
-function trafficOf(nest: Nest): number {
-  const slots = new Set<MemorySlot>();
-  visitPoints(
-    nest.stages.map((s) => s.value),
-    nest.dynamic,
-    (e) => {
-      if (e.kind === 'load') slots.add(e.slot);
-    },
-  );
-  for (const stage of nest.stages) if ('slot' in stage) slots.add(stage.slot);
-  for (const slot of slots) if (slot.kind === 'scratch') slots.delete(slot);
-  return [...slots].reduce((sum, slot) => sum + slot.elements * byteWidth(slot.dtype), 0);
 }
