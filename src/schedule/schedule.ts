@@ -1,5 +1,5 @@
 // What a schedule is: kernels in order, and where every byte lives. Made from a primitive graph by `scheduleGraph`.
-import type { Operand, PrimGraph } from '../graph/builder.ts';
+import type { Operand } from '../graph/builder.ts';
 import type { KernelModule } from '../kernel/ir.ts';
 
 export interface MemoryPlan {
@@ -24,6 +24,7 @@ export interface CallReport {
 }
 
 export interface Schedule {
+  /** Base pointers of `run`: arena, weights, the graph's inputs in order, its outputs in order. */
   readonly module: KernelModule;
   readonly memory: MemoryPlan;
   /** Constants written to the weights block as they are. */
@@ -34,6 +35,3 @@ export interface Schedule {
   /** Bytes moved if every primitive were a kernel of its own. */
   readonly unfusedBytes: number;
 }
-
-/** Base pointers of `run`: arena, weights, the graph's inputs in order, its outputs in order. */
-export type ScheduleGraph = (graph: PrimGraph) => Schedule;

@@ -127,9 +127,6 @@ export function createSite(context: SiteContext, root: Root, target: Storage, fl
   };
 }
 
-/** Tried in order; where none fits, the contraction is a plain loop nest. */
-export const contractionTemplates: readonly ContractionTemplate[] = [];
-
 /** The contraction as a nest: a sum at every point of the result, vectors along the axis that suits the operands. */
 export function lowerPlain(context: SiteContext, root: Root, target: Storage, flops: number): LoweredKernel {
   const evaluator = context.createEvaluator();
