@@ -25,11 +25,11 @@ export type Stage = { readonly axes: readonly Axis[]; readonly value: PointExpr 
   | ({ readonly kind: 'keep'; readonly local: string } & Place)
   /** `local` becomes the reduction of `value` over the axes. */
   | { readonly kind: 'reduce'; readonly fn: ReduceFn; readonly dtype: NumericDType; readonly local: string }
-  /** `local` becomes the position (i64) of the extreme along the only axis. */
+  /** `local` becomes the position (i64) of the extreme along the axes, counted in row-major order. */
   | { readonly kind: 'argReduce'; readonly fn: 'max' | 'min'; readonly last: boolean; readonly local: string }
   /** Combines `value` with what is stored, point after point in row-major order. */
   | ({ readonly kind: 'update'; readonly fn: ScatterFn } & Place)
-  /** Stores the running sum or product along the only axis. */
+  /** Stores the running sum or product along the axes, in row-major order. */
   | ({ readonly kind: 'scan'; readonly fn: 'sum' | 'prod'; readonly exclusive: boolean } & Place)
 );
 

@@ -128,6 +128,15 @@ const makers: readonly Make[] = [
     return axis === undefined || x.shape[axis] === 0 || x.shape.includes(0) ? undefined : m.b.argReduce(pick(m.random, ['max', 'min'] as const), x, axis, m.random(2) === 0);
   },
   (m, x) => {
+    // The extreme of each two-dimensional window: its position counts through an axis that is two in memory.
+    if (x.shape.length !== 2 || x.shape.some((d) => d < 3)) return undefined;
+    const windows = m.b.window(
+      x,
+      [0, 1].map((axis) => ({ axis, size: 2 + axis, stride: 1, dilation: 1 })),
+    );
+    return m.b.argReduce('max', m.b.reshape(windows, [...windows.shape.slice(0, 2), 6]), 2, m.random(2) === 0);
+  },
+  (m, x) => {
     const axis = axisOf(m, x);
     return axis === undefined || x.dtype === 'bool' ? undefined : m.b.scan('sum', x, axis, { exclusive: m.random(2) === 0, reverse: m.random(2) === 0 });
   },

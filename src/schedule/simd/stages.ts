@@ -1,12 +1,14 @@
 // The stages of a nest as loops: stores, reductions with several accumulators, extremes with their positions, running sums.
-import { constantIndex, indexSymbol } from '../../core/indexExpr.ts';
+import { constantIndex, linearIndex } from '../../core/indexExpr.ts';
 import { dtypes, isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { assign, binary, compare, constant, fma, index, splat, unary, variable } from '../../kernel/build.ts';
+import { stridesOf } from '../../core/shape.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { ReduceFn, ScatterFn } from '../../graph/prims.ts';
 import { Substitution } from '../point.ts';
 import type { PointExpr } from '../point.ts';
+import { axisIndex } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
 import { computeType, narrowTo, typed } from './compute.ts';
 import { combineReduced, identityOf } from './elementwise.ts';
@@ -152,19 +154,18 @@ function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr, join: 
 function writeArgReduce(context: StageContext, stage: StageOf<'argReduce'>): void {
   const { emitter, substitution } = context;
   const value = substitution.point(stage.value);
-  const axis = stage.axes[0];
+  const start = new Map(stage.axes.map((a) => [a.name, constantIndex(0)]));
+  const first = new Substitution(start, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition)).point(value);
   const position = declareAccumulator(emitter, constant('i64', 0n));
-  if (axis !== undefined) {
-    const at = (i: number): PointExpr => new Substitution(new Map([[axis.name, constantIndex(i)]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d)).point(value);
-    const best = declareAccumulator(emitter, emitter.point(at(0)));
-    emitter.loop(axis.name, index(1), index(axis.extent), 1, () => {
-      emitter.countUses(value);
-      const x = emitter.bind(emitter.point(value));
-      const wins = beats(stage, x, best, isFloat(value.dtype));
-      const body: Stmt[] = [assign(nameOf(best), x), assign(nameOf(position), { kind: 'cast', type: position.type, x: emitter.index(indexSymbol(axis.name, 0, axis.extent - 1)) })];
-      emitter.push({ kind: 'if', condition: wins, then: body, else: [] });
-    });
-  }
+  const best = declareAccumulator(emitter, emitter.point(first));
+  // The axis may have been split; its parts count on in row-major order.
+  const along = linearIndex(stage.axes.map(axisIndex), stridesOf(stage.axes.map((a) => a.extent)));
+  loopAll(emitter, stage.axes, () => {
+    emitter.countUses(value);
+    const x = emitter.bind(emitter.point(value));
+    const take: Stmt[] = [assign(nameOf(best), x), assign(nameOf(position), { kind: 'cast', type: position.type, x: emitter.index(along) })];
+    emitter.push({ kind: 'if', condition: beats(stage, x, best, isFloat(value.dtype)), then: take, else: [] });
+  });
   emitter.define(stage.local, position);
 }
 
