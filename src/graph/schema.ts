@@ -71,3 +71,4 @@ export type AttrsOf<S> = S extends { readonly attrs: infer A }
 
 export const op = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: '' } => ({ ...schema, domain: '' });
 export const mlOp = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: 'ai.onnx.ml' } => ({ ...schema, domain: 'ai.onnx.ml' });
+export const trainingOp = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: 'ai.onnx.preview.training' } => ({ ...schema, domain: 'ai.onnx.preview.training' });

@@ -42,7 +42,12 @@ const logical =
   (f: (a: boolean, b: boolean) => boolean): Evaluator =>
   (_, inputs) => [mapElements('bool', pair(inputs), (a, b) => f(a !== 0, b !== 0))];
 
-const bitwise = (f: (a: bigint, b: bigint) => bigint): Evaluator => arithmetic((a, b) => Number(f(BigInt(a), BigInt(b))), (a, b) => Number(f(BigInt(a), BigInt(b))), f);
+const bitwise = (f: (a: bigint, b: bigint) => bigint): Evaluator =>
+  arithmetic(
+    (a, b) => Number(f(BigInt(a), BigInt(b))),
+    (a, b) => Number(f(BigInt(a), BigInt(b))),
+    f,
+  );
 
 /** Equal takes strings too. */
 const comparison =
@@ -60,7 +65,14 @@ const variadic =
   (f: (a: number, b: number) => number, wide: (a: bigint, b: bigint) => bigint): Evaluator =>
   (_, inputs) => {
     const xs = inputs.map((_value, i) => numericAt(inputs, i));
-    return [mapElements(xs[0]!.dtype, xs, (...v) => v.reduce(f), (...v) => v.reduce(wide))];
+    return [
+      mapElements(
+        xs[0]!.dtype,
+        xs,
+        (...v) => v.reduce(f),
+        (...v) => v.reduce(wide),
+      ),
+    ];
   };
 
 const floorMod = (a: number, b: number): number => (b === 0 ? NaN : a - Math.floor(a / b) * b);
@@ -114,7 +126,13 @@ const where: Evaluator = (_, inputs) => {
   const [condition, x, y] = [numericAt(inputs, 0), tensorAt(inputs, 1), tensorAt(inputs, 2)];
   const picks: (readonly [Tensor, number])[] = [];
   const shape = forEachBroadcast([condition, x, y], ([c, i, j]) => void picks.push(condition.data[c!] !== 0 ? [x, i!] : [y, j!]));
-  if (x.dtype === 'string') return [stringTensor(shape, picks.map(([t, at]) => String(t.data[at])))];
+  if (x.dtype === 'string')
+    return [
+      stringTensor(
+        shape,
+        picks.map(([t, at]) => String(t.data[at])),
+      ),
+    ];
   const out = createTensor(x.dtype, shape);
   picks.forEach(([t, at], flat) => {
     if (t.dtype !== 'string') out.data[flat] = t.data[at]!;
@@ -184,7 +202,15 @@ const isInf: Evaluate<'IsInf'> = ({ attrs }, inputs) => [
 ];
 const mod: Evaluate<'Mod'> = ({ attrs }, inputs) => {
   const [a, b] = pair(inputs);
-  if (attrs.fmod !== 0) return [mapElements(a.dtype, [a, b], (x, y) => x % y || (isFloat(a.dtype) ? x % y : 0), (x, y) => (y === 0n ? 0n : x % y))];
+  if (attrs.fmod !== 0)
+    return [
+      mapElements(
+        a.dtype,
+        [a, b],
+        (x, y) => x % y || (isFloat(a.dtype) ? x % y : 0),
+        (x, y) => (y === 0n ? 0n : x % y),
+      ),
+    ];
   return [mapElements(a.dtype, [a, b], (x, y) => (isFloat(a.dtype) || y !== 0 ? floorMod(x, y) : 0), wideFloorMod)];
 };
 const bitShift: Evaluate<'BitShift'> = ({ attrs }, inputs) => {
@@ -196,7 +222,10 @@ const bitShift: Evaluate<'BitShift'> = ({ attrs }, inputs) => {
 
 export const mathEvaluations: Evaluations<keyof typeof mathOps> = {
   Abs: unary(Math.abs, (x) => (x < 0n ? -x : x)),
-  Neg: unary((x) => -x, (x) => -x),
+  Neg: unary(
+    (x) => -x,
+    (x) => -x,
+  ),
   Sign: unary(Math.sign, (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n)),
   Floor: unary(Math.floor),
   Ceil: unary(Math.ceil),
@@ -219,13 +248,32 @@ export const mathEvaluations: Evaluations<keyof typeof mathOps> = {
   Atanh: unary(Math.atanh),
   Erf: unary(erf),
   Not: unary((x) => (x === 0 ? 1 : 0)),
-  BitwiseNot: unary((x) => ~x, (x) => ~x),
+  BitwiseNot: unary(
+    (x) => ~x,
+    (x) => ~x,
+  ),
   IsNaN: (_, inputs) => [mapElements('bool', [numericAt(inputs, 0)], Number.isNaN)],
   IsInf: isInf,
-  Add: arithmetic((a, b) => a + b, (a, b) => a + b, (a, b) => a + b),
-  Sub: arithmetic((a, b) => a - b, (a, b) => a - b, (a, b) => a - b),
-  Mul: arithmetic((a, b) => a * b, Math.imul, (a, b) => a * b),
-  Div: arithmetic((a, b) => a / b, (a, b) => (b === 0 ? 0 : Math.trunc(a / b)), (a, b) => (b === 0n ? 0n : a / b)),
+  Add: arithmetic(
+    (a, b) => a + b,
+    (a, b) => a + b,
+    (a, b) => a + b,
+  ),
+  Sub: arithmetic(
+    (a, b) => a - b,
+    (a, b) => a - b,
+    (a, b) => a - b,
+  ),
+  Mul: arithmetic(
+    (a, b) => a * b,
+    Math.imul,
+    (a, b) => a * b,
+  ),
+  Div: arithmetic(
+    (a, b) => a / b,
+    (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
+    (a, b) => (b === 0n ? 0n : a / b),
+  ),
   Pow: pow,
   Mod: mod,
   And: logical((a, b) => a && b),
@@ -242,7 +290,10 @@ export const mathEvaluations: Evaluations<keyof typeof mathOps> = {
   GreaterOrEqual: comparison((a, b) => a >= b),
   Min: variadic(Math.min, (a, b) => (a < b ? a : b)),
   Max: variadic(Math.max, (a, b) => (a > b ? a : b)),
-  Sum: variadic((a, b) => a + b, (a, b) => a + b),
+  Sum: variadic(
+    (a, b) => a + b,
+    (a, b) => a + b,
+  ),
   Mean: (_, inputs) => {
     const xs = inputs.map((_value, i) => numericAt(inputs, i));
     return [mapElements(xs[0]!.dtype, xs, (...v) => v.reduce((a, b) => a + b) / v.length)];

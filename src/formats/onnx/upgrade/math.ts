@@ -19,7 +19,16 @@ const oldBroadcast: Upgrade = (node, context) => {
   const plain = withoutAttrs(node, 'broadcast', 'axis');
   if (axis === undefined || axis < 0) return [plain];
   const [a, b] = [node.inputs[0]!, node.inputs[1]!];
-  const names = { rankA: context.fresh('rank'), rankB: context.fresh('rank'), shapeA: context.fresh('shape'), shapeB: context.fresh('shape'), ones: context.fresh('ones'), count: context.fresh('count'), target: context.fresh('target'), reshaped: context.fresh('reshaped') };
+  const names = {
+    rankA: context.fresh('rank'),
+    rankB: context.fresh('rank'),
+    shapeA: context.fresh('shape'),
+    shapeB: context.fresh('shape'),
+    ones: context.fresh('ones'),
+    count: context.fresh('count'),
+    target: context.fresh('target'),
+    reshaped: context.fresh('reshaped'),
+  };
   return [
     rawNode('Shape', [a], [names.shapeA]),
     rawNode('Size', [names.shapeA], [names.rankA]),
