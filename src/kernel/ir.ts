@@ -18,8 +18,30 @@ export interface ExprType {
 
 /** neg, abs: any number. floor…rint, sqrt: floats. not: bool. bitNot: integers. The rest is mathematics that `expandMath` may replace. */
 export type UnaryFn =
-  | 'neg' | 'abs' | 'floor' | 'ceil' | 'rint' | 'trunc' | 'sqrt' | 'not' | 'bitNot'
-  | 'exp' | 'log' | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan' | 'sinh' | 'cosh' | 'tanh' | 'asinh' | 'acosh' | 'atanh' | 'erf';
+  | 'neg'
+  | 'abs'
+  | 'floor'
+  | 'ceil'
+  | 'rint'
+  | 'trunc'
+  | 'sqrt'
+  | 'not'
+  | 'bitNot'
+  | 'exp'
+  | 'log'
+  | 'sin'
+  | 'cos'
+  | 'tan'
+  | 'asin'
+  | 'acos'
+  | 'atan'
+  | 'sinh'
+  | 'cosh'
+  | 'tanh'
+  | 'asinh'
+  | 'acosh'
+  | 'atanh'
+  | 'erf';
 
 /**
  * div: truncating on integers (the schedule guards zero divisors). rem: C's % on integers, fmod on floats. min, max: on floats `a < b ? a : b` and `a > b ? a : b` (no

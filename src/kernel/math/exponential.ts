@@ -1,0 +1,91 @@
+// exp, log and pow.
+import { bitcast, cast, constant, pack } from '../build.ts';
+import type { Expr } from '../ir.ts';
+import type { StatementWriter } from '../rewriteKernel.ts';
+import { arithmeticOf, head, overRoot, polynomials } from './arithmetic.ts';
+import type { Arithmetic } from './arithmetic.ts';
+import { fitPolynomial } from './fit.ts';
+
+const LN2_LOW = { f32: Math.LN2 - head(Math.LN2, 11), f64: 1.9082149292705877e-10 };
+/** ln 2 in two parts; the first times any exponent is exact. */
+const ln2 = (m: Arithmetic): readonly [number, number] => (m.wide ? [0.6931471803691238, LN2_LOW.f64] : [head(Math.LN2, 11), LN2_LOW.f32]);
+
+const expTerms = polynomials((degree) => fitPolynomial(Math.exp, -Math.LN2 / 2, Math.LN2 / 2, degree), 6, 12);
+
+/** 2^n for integers n (as floats) whose half lies in the normal range, as two factors. */
+function scaleByPower(m: Arithmetic, x: Expr, n: Expr): Expr {
+  const { mantissa, bias } = m.layout;
+  const count = m.bind(m.toInt(n));
+  const half = m.bind(m.shr(count, m.int(1)));
+  const power = (k: Expr): Expr => m.fromBits(bitcast(m.layout.bits, m.shl(m.add(k, m.int(bias)), m.int(mantissa))));
+  return m.mul(m.mul(x, power(half)), power(m.sub(count, half)));
+}
+
+/** e^x = 2^n·e^r with |r| ≤ ln 2 / 2 (Cody & Waite, Software Manual for the Elementary Functions, ch. 6). */
+export function exp(m: Arithmetic, x: Expr): Expr {
+  const [low, high] = m.wide ? [-746, 710] : [-104, 89];
+  // The order of the operands lets NaN through.
+  const inside = m.bind(m.min(high, m.max(low, x)));
+  const n = m.bind(m.unary('rint', m.mul(inside, Math.LOG2E)));
+  const [ln2High, ln2Low] = ln2(m);
+  const r = m.bind(m.fma(n, -ln2Low, m.fma(n, -ln2High, inside)));
+  return scaleByPower(m, m.bind(m.polynomial(expTerms(m), r)), n);
+}
+
+/** s in log m = 2·s·(atanh(s)/s) for m in [√½, √2]: |s| ≤ 0.1716. */
+const atanhTerms = polynomials((degree) => fitPolynomial(overRoot(Math.atanh, 1), 0, 0.0295, degree), 3, 8);
+
+/** log x = n·ln 2 + log f with f in [√½, √2) (Cody & Waite, ch. 5). */
+export function log(m: Arithmetic, x: Expr): Expr {
+  const { mantissa, bias } = m.layout;
+  const value = m.bind(x);
+  const isTiny = m.bind(m.lt(value, 2 ** (1 - bias)));
+  const bits = m.bind(m.toBits(m.select(isTiny, m.mul(value, 2 ** mantissa), value)));
+  // Bits of √½: subtracting them makes the exponent field count from there.
+  const root = m.bind(m.sub(bits, m.bits(m.wide ? 0x3fe6a09e667f3bcdn : 0x3f3504f3)));
+  const shifted = m.bind(m.shr(bitcast(m.layout.int, root), m.int(mantissa)));
+  const fraction = m.bind(m.fromBits(m.sub(bits, bitcast(m.layout.bits, m.shl(shifted, m.int(mantissa))))));
+  const n = m.bind(m.sub(m.fromInt(shifted), m.select(isTiny, mantissa, 0)));
+  const f = m.bind(m.sub(fraction, 1));
+  const s = m.bind(m.div(f, m.add(f, 2)));
+  const [ln2High, ln2Low] = ln2(m);
+  const small = m.fma(m.add(s, s), m.polynomial(atanhTerms(m), m.bind(m.mul(s, s))), m.mul(n, ln2Low));
+  const result = m.bind(m.fma(n, ln2High, small));
+  const positive = m.select(m.eq(value, Infinity), Infinity, result);
+  // A comparison with NaN is false, so NaN takes the last branch.
+  return m.select(m.gt(value, 0), positive, m.select(m.eq(value, 0), -Infinity, NaN));
+}
+
+/** a^b in f64 = e^(b·log |a|), with the cases of IEEE 754-2019 §9.2.1. */
+function powWide(m: Arithmetic, a: Expr, b: Expr): Expr {
+  const [x, y] = [m.bind(a), m.bind(b)];
+  const magnitude = m.bind(m.unary('abs', x));
+  const raised = m.bind(exp(m, m.bind(m.mul(y, log(m, magnitude)))));
+  const isInteger = m.eq(m.unary('trunc', y), y);
+  const half = m.bind(m.mul(y, 0.5));
+  const isOdd = m.and(isInteger, m.ne(m.unary('trunc', half), half));
+  const isNegative = m.ne(m.and(m.toBits(x), m.bits(1n << 63n)), m.bits(0));
+  const signed = m.bind(m.select(m.and(isNegative, isOdd), m.unary('neg', raised), raised));
+  const isDefined = m.or(isInteger, m.or(m.ge(x, 0), m.or(m.eq(x, -Infinity), m.ne(x, x))));
+  const result = m.bind(m.select(isDefined, signed, NaN));
+  const isOne = m.or(m.eq(y, 0), m.or(m.eq(x, 1), m.and(m.eq(magnitude, 1), m.eq(m.unary('abs', y), Infinity))));
+  return m.select(isOne, 1, result);
+}
+
+/** f32 powers go through f64, lane by lane: exact where the result is a small integer, which e^(b·log a) in f32 is not. */
+export function pow(a: Expr, b: Expr, out: StatementWriter): Expr {
+  if (a.type.dtype === 'f64') return powWide(arithmeticOf(a, out), a, b);
+  return lanewise([out.bind(a), out.bind(b)], out, ([x, y]) => {
+    const wide = out.bind(cast('f64', x!));
+    return cast('f32', powWide(arithmeticOf(wide, out), wide, cast('f64', y!)));
+  });
+}
+
+/** A function of scalars, for each lane of vectors. */
+export function lanewise(xs: readonly Expr[], out: StatementWriter, apply: (scalars: readonly Expr[]) => Expr): Expr {
+  const { lanes, dtype } = xs[0]!.type;
+  if (lanes === 1) return out.bind(apply(xs));
+  const scalar = (x: Expr, lane: number): Expr =>
+    x.kind === 'splat' ? x.x : x.kind === 'const' ? constant(dtype, x.value) : { kind: 'extract', type: { dtype, lanes: 1 }, x, lane };
+  return pack(Array.from({ length: lanes }, (_, lane) => out.bind(apply(xs.map((x) => out.bind(scalar(x, lane)))))));
+}
