@@ -33,7 +33,7 @@ function bindInput(walk: Walk, value: Value, binding: InputBinding | undefined):
   const isNumeric = binding?.type !== undefined;
   const operand = isNumeric ? walk.b.input(binding.type, value.name) : undefined;
   if (binding?.value !== undefined) walk.known.set(value, knownValue(walk, binding.value));
-  else walk.known.set(value, operand === undefined ? { kind: 'later' } : { kind: 'operand', operand });
+  else walk.known.set(value, operand === undefined ? { kind: 'arriving' } : { kind: 'operand', operand });
   return operand;
 }
 
@@ -88,7 +88,7 @@ function lower(walk: Walk, node: Node, inputs: readonly (Known | null)[]): Lower
   if (!isOnnx(node)) return { kind: 'host', reason: 'a primitive in a graph of ONNX operators' };
   const schema = schemaOf(node.op);
   if (lowerings[node.op] === 'host') return { kind: 'host', reason: schema.hostOnly ?? 'runs on the host' };
-  if (inputs.some((known) => known?.kind === 'host')) return { kind: 'host', reason: 'an operand that is not a tensor of numbers' };
+  if (inputs.some((known) => known !== null && known.kind !== 'operand')) return { kind: 'host', reason: 'an operand that is not a tensor of numbers' };
   const operands = inputs.map((known) => (known?.kind === 'operand' ? known.operand : null));
   for (const [i, x] of operands.entries()) {
     const name = inputName(schema.inputs, i);

@@ -21,6 +21,8 @@ export type Known =
   | { readonly kind: 'operand'; readonly operand: Operand }
   /** Known on the host at compile time, not a device tensor: strings, sequences. */
   | { readonly kind: 'host'; readonly value: HostValue }
+  /** A string tensor, a sequence or an optional that each run brings: only the host handles it. */
+  | { readonly kind: 'arriving' }
   /** Will be there when the host reaches it; shape unknown until then. */
   | { readonly kind: 'later' };
 
@@ -87,7 +89,7 @@ export function setOutputs(walk: Walk, node: Node, outputs: readonly (Known | nu
 export function smallValue(walk: Walk, known: Known | null): HostValue | undefined {
   if (known === null) return null;
   if (known.kind === 'host') return known.value;
-  if (known.kind === 'later') return undefined;
+  if (known.kind !== 'operand') return undefined;
   const { dtype, shape } = known.operand;
   return byteCount(dtype, shape) > HOST_FOLD_BYTES ? undefined : walk.b.valueOf(known.operand);
 }

@@ -69,8 +69,8 @@ const variadic =
       mapElements(
         xs[0]!.dtype,
         xs,
-        (...v) => v.reduce(f),
-        (...v) => v.reduce(wide),
+        (...v) => v.reduce((a, b) => f(a, b)),
+        (...v) => v.reduce((a, b) => wide(a, b)),
       ),
     ];
   };

@@ -1,5 +1,5 @@
 // exp, log and pow.
-import { bitcast, cast, constant, pack } from '../build.ts';
+import { assign, bitcast, cast, constant, declare, index, loop, pack, variable } from '../build.ts';
 import type { Expr } from '../ir.ts';
 import type { StatementWriter } from '../rewriteKernel.ts';
 import { arithmeticOf, head, overRoot, polynomials } from './arithmetic.ts';
@@ -56,16 +56,34 @@ export function log(m: Arithmetic, x: Expr): Expr {
   return m.select(m.gt(value, 0), positive, m.select(m.eq(value, 0), -Infinity, NaN));
 }
 
+/** Integer exponents up to this are products, which are exact where the result is a small integer. */
+const LARGEST_PRODUCT = 63;
+
+/** x^|n| by squaring, or its reciprocal for n < 0. */
+function productOf(m: Arithmetic, x: Expr, n: Expr): Expr {
+  const { out } = m;
+  const count = out.bind(m.toInt(m.unary('abs', n)));
+  const [product, square, bit] = [out.fresh(), out.fresh(), out.fresh()];
+  out.push(declare(product, m.number(1)));
+  out.push(declare(square, x));
+  const [p, s] = [variable(product, 'f64'), variable(square, 'f64')];
+  const isSet = m.ne(m.and(m.shr(count, cast('i64', variable(bit))), m.int(1)), m.int(0));
+  out.push(loop(bit, index(0), index(Math.ceil(Math.log2(LARGEST_PRODUCT))), [assign(product, m.select(isSet, m.mul(p, s), p)), assign(square, m.mul(s, s))]));
+  return m.select(m.lt(n, 0), m.div(1, p), p);
+}
+
 /** a^b in f64 = e^(b·log |a|), with the cases of IEEE 754-2019 §9.2.1. */
 function powWide(m: Arithmetic, a: Expr, b: Expr): Expr {
   const [x, y] = [m.bind(a), m.bind(b)];
   const magnitude = m.bind(m.unary('abs', x));
-  const raised = m.bind(exp(m, m.bind(m.mul(y, log(m, magnitude)))));
-  const isInteger = m.eq(m.unary('trunc', y), y);
+  const isInteger = m.bind(m.eq(m.unary('trunc', y), y));
+  const isShort = m.and(isInteger, m.le(m.unary('abs', y), LARGEST_PRODUCT));
+  const raised = m.out.bindIf(m.xor(isShort, constant('bool', 1)), m.number(1), () => exp(m, m.bind(m.mul(y, log(m, magnitude)))));
+  const multiplied = m.out.bindIf(isShort, raised, () => productOf(m, magnitude, y));
   const half = m.bind(m.mul(y, 0.5));
   const isOdd = m.and(isInteger, m.ne(m.unary('trunc', half), half));
   const isNegative = m.ne(m.and(m.toBits(x), m.bits(1n << 63n)), m.bits(0));
-  const signed = m.bind(m.select(m.and(isNegative, isOdd), m.unary('neg', raised), raised));
+  const signed = m.bind(m.select(m.and(isNegative, isOdd), m.unary('neg', multiplied), multiplied));
   const isDefined = m.or(isInteger, m.or(m.ge(x, 0), m.or(m.eq(x, -Infinity), m.ne(x, x))));
   const result = m.bind(m.select(isDefined, signed, NaN));
   const isOne = m.or(m.eq(y, 0), m.or(m.eq(x, 1), m.and(m.eq(magnitude, 1), m.eq(m.unary('abs', y), Infinity))));
