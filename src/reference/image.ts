@@ -7,7 +7,7 @@ import { numericAt } from './evaluate.ts';
 import type { Evaluate, EvaluateContext } from './evaluate.ts';
 
 /** Row-major RGB or RGBA, `channels` bytes a pixel. */
-interface Pixels {
+export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly channels: 3 | 4;
@@ -171,12 +171,8 @@ const layouts: Readonly<
   Grayscale: { channels: 1, write: (out, at, r, g, b) => void (out[at] = luma(r, g, b)) },
 };
 
-export const imageDecoder: Evaluate<'ImageDecoder'> = ({ attrs }, inputs, context) => {
-  const stream = numericAt(inputs, 0);
-  const layout = Object.hasOwn(layouts, attrs.pixel_format) ? layouts[attrs.pixel_format]! : undefined;
-  if (layout === undefined) throw new AnychipError('bad-model', `pixel_format '${attrs.pixel_format}' is none of ${Object.keys(layouts).join(', ')}`);
-  if (stream.dtype !== 'u8' || stream.shape.length !== 1) throw new AnychipError('shape', 'encoded_stream must be a vector of u8');
-  const bytes = bytesOf(stream);
+/** The pixels of an image file of any format known here; `reserve` is asked before they are allocated. */
+export function decodePixels(bytes: Uint8Array, reserve: Reserve): Pixels {
   const format = formats.find(({ matches }) => matches(bytes));
   if (format === undefined) return bad('its first bytes are those of no known format');
   if (format.decode === undefined) {
@@ -184,7 +180,15 @@ export const imageDecoder: Evaluate<'ImageDecoder'> = ({ attrs }, inputs, contex
       hint: 'Decode the image before it is given to the model, or convert it to PNG or JPEG.',
     });
   }
-  const { width, height, channels, data } = format.decode(bytes, context.reserve);
+  return format.decode(bytes, reserve);
+}
+
+export const imageDecoder: Evaluate<'ImageDecoder'> = ({ attrs }, inputs, context) => {
+  const stream = numericAt(inputs, 0);
+  const layout = Object.hasOwn(layouts, attrs.pixel_format) ? layouts[attrs.pixel_format]! : undefined;
+  if (layout === undefined) throw new AnychipError('bad-model', `pixel_format '${attrs.pixel_format}' is none of ${Object.keys(layouts).join(', ')}`);
+  if (stream.dtype !== 'u8' || stream.shape.length !== 1) throw new AnychipError('shape', 'encoded_stream must be a vector of u8');
+  const { width, height, channels, data } = decodePixels(bytesOf(stream), context.reserve);
   context.reserve(width * height * layout.channels);
   const out = new Uint8Array(width * height * layout.channels);
   for (let i = 0; i < width * height; i++) layout.write(out, i * layout.channels, data[i * channels]!, data[i * channels + 1]!, data[i * channels + 2]!);

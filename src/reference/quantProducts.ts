@@ -32,7 +32,12 @@ function requantized(sums: NumericTensor, scales: readonly [a: NumericTensor, b:
   const f32 = Math.fround;
   const { dtype } = zeroPoint;
   const scaled = mapElements('f32', [sums, ...scales], (v, a, b, y) => f32(f32(v) * f32(f32(a * b) / y)));
-  if (isFloat(dtype)) return castTensor(mapElements('f32', [scaled, zeroPoint], (v, zero) => v + zero), dtype, true);
+  if (isFloat(dtype))
+    return castTensor(
+      mapElements('f32', [scaled, zeroPoint], (v, zero) => v + zero),
+      dtype,
+      true,
+    );
   const { min, max } = integerRange(dtype);
   return mapElements(dtype, [scaled, zeroPoint], (v, zero) => Math.min(Math.max(roundEven(v) + zero, Number(min)), Number(max)));
 }
