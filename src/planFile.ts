@@ -59,5 +59,7 @@ function tensorIn(value: unknown): Tensor {
 }
 
 // The structure was written by `savePlan` from typed data and is checked to be whole by its zip checksum; field by field it is taken as it is.
-const isTensorLike = (value: unknown): value is Tensor => isRecord(value) && typeof value['dtype'] === 'string' && Array.isArray(value['shape']) && typeof value['data'] === 'object';
-const isPlan = (value: unknown): value is ExecutionPlan => isRecord(value) && typeof value['target'] === 'string' && Array.isArray(value['steps']) && Array.isArray(value['bindings']);
+const isTensorLike = (value: unknown): value is Tensor =>
+  isRecord(value) && typeof value['dtype'] === 'string' && Array.isArray(value['shape']) && typeof value['data'] === 'object';
+const isPlan = (value: unknown): value is ExecutionPlan =>
+  isRecord(value) && typeof value['target'] === 'string' && Array.isArray(value['steps']) && Array.isArray(value['bindings']);

@@ -1,17 +1,7 @@
 // The dtype table: every element type a tensor may have, and how a host holds it.
 // Elements narrower than a byte are held one per byte on the host; packing them is the business of formats.
 
-export type NumericArray =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array;
+export type NumericArray = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
 
 export type DTypeClass = 'float' | 'int' | 'uint' | 'bool' | 'string';
 
@@ -82,7 +72,5 @@ export const byteWidth = (dtype: DType): number => dtypes[dtype].bytes;
 /** Smallest and largest value of an integer dtype, as bigints. */
 export function integerRange(dtype: DType): { readonly min: bigint; readonly max: bigint } {
   const bits = BigInt(dtypes[dtype].bits);
-  return dtypes[dtype].class === 'int'
-    ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n }
-    : { min: 0n, max: (1n << bits) - 1n };
+  return dtypes[dtype].class === 'int' ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n } : { min: 0n, max: (1n << bits) - 1n };
 }

@@ -1,6 +1,7 @@
 // The one seam to native code: libraries, their functions, addresses and memory, over koffi. Nothing else in the house imports koffi.
 // It is loaded when first asked for, so that a machine koffi has no build for still runs everything that needs no native code.
 // Addresses are bigints. It must not know what the libraries are for.
+import type * as koffi from 'koffi';
 import { AnychipError } from '../core/error.ts';
 
 export type NativeType = 'void' | 'i32' | 'i64' | 'pointer';
@@ -31,17 +32,16 @@ export interface Native {
 
 const koffiTypes = { void: 'void', i32: 'int', i64: 'int64_t', pointer: 'uint64_t' } as const satisfies Record<NativeType, string>;
 
-type Koffi = (typeof import('koffi'))['default'];
-type LibraryHandle = import('koffi').LibraryHandle;
+type Koffi = (typeof koffi)['default'];
 
 const failure = (reason: string, cause: unknown): AnychipError =>
   new AnychipError('device', `${reason}: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'Use another device, such as wasm.', cause });
 
 class KoffiLibrary implements NativeLibrary {
-  readonly #handle: LibraryHandle;
+  readonly #handle: koffi.LibraryHandle;
   readonly #path: string;
 
-  constructor(handle: LibraryHandle, path: string) {
+  constructor(handle: koffi.LibraryHandle, path: string) {
     this.#handle = handle;
     this.#path = path;
   }

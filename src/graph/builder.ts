@@ -126,7 +126,11 @@ export function createBuilder(fold: Folder): Builder {
   function folded<P extends PrimName>(op: P, attrs: PrimAttrs[P], inputs: readonly Operand[], types: readonly ConcreteType[]): readonly Operand[] | undefined {
     if (!inputs.every((x) => constants.has(x) && constants.get(x)!.bytes <= FOLD_LIMIT_BYTES)) return undefined;
     if (types.some((t) => tensorBytes(t.dtype, t.shape) > FOLD_LIMIT_BYTES)) return undefined;
-    return fold(op, attrs, inputs.map((x) => valueOf(x)!)).map(constant);
+    return fold(
+      op,
+      attrs,
+      inputs.map((x) => valueOf(x)!),
+    ).map(constant);
   }
 
   const one = <P extends PrimName>(op: P, attrs: PrimAttrs[P], inputs: readonly Operand[]): Operand => emit(op, attrs, inputs)[0]!;

@@ -99,5 +99,4 @@ export function subgraphsOf(node: Node): Graph[] {
   return Object.values<unknown>(node.attrs).filter(isGraph);
 }
 
-const isGraph = (attr: unknown): attr is Graph =>
-  typeof attr === 'object' && attr !== null && 'nodes' in attr && 'constants' in attr && 'outputs' in attr;
+const isGraph = (attr: unknown): attr is Graph => typeof attr === 'object' && attr !== null && 'nodes' in attr && 'constants' in attr && 'outputs' in attr;

@@ -26,7 +26,10 @@ function at(inputs: readonly ConcreteType[], i: number): ConcreteType {
 
 function sameDType(inputs: readonly ConcreteType[]): NumericDType {
   const { dtype } = at(inputs, 0);
-  check(inputs.every((t) => t.dtype === dtype), () => `operands of different dtypes: ${inputs.map((t) => t.dtype).join(', ')}`);
+  check(
+    inputs.every((t) => t.dtype === dtype),
+    () => `operands of different dtypes: ${inputs.map((t) => t.dtype).join(', ')}`,
+  );
   return dtype;
 }
 
@@ -84,7 +87,10 @@ export const inferences: { readonly [P in PrimName]: Infer<P> } = {
   },
   transpose: ({ perm }, inputs) => {
     const x = at(inputs, 0);
-    check(perm.length === x.shape.length && new Set(perm).size === perm.length && perm.every((p) => p >= 0 && p < perm.length), () => `${formatShape(perm)} is not a permutation of the axes of ${formatShape(x.shape)}`);
+    check(
+      perm.length === x.shape.length && new Set(perm).size === perm.length && perm.every((p) => p >= 0 && p < perm.length),
+      () => `${formatShape(perm)} is not a permutation of the axes of ${formatShape(x.shape)}`,
+    );
     return [{ dtype: x.dtype, shape: perm.map((p) => x.shape[p]!) }];
   },
   expand: ({ shape }, inputs) => {
@@ -121,7 +127,10 @@ export const inferences: { readonly [P in PrimName]: Infer<P> } = {
   },
   concat: ({ axis }, inputs) => {
     const first = at(inputs, 0);
-    check(inputs.every((t) => t.shape.length === first.shape.length && t.shape.every((d, i) => i === axis || d === first.shape[i])), () => `cannot join ${inputs.map((t) => formatShape(t.shape)).join(', ')} along axis ${axis}`);
+    check(
+      inputs.every((t) => t.shape.length === first.shape.length && t.shape.every((d, i) => i === axis || d === first.shape[i])),
+      () => `cannot join ${inputs.map((t) => formatShape(t.shape)).join(', ')} along axis ${axis}`,
+    );
     return [{ dtype: sameDType(inputs), shape: first.shape.map((d, i) => (i === axis ? inputs.reduce((n, t) => n + t.shape[axis]!, 0) : d)) }];
   },
   reduce: ({ axes }, inputs) => [{ dtype: at(inputs, 0).dtype, shape: keepDim(at(inputs, 0).shape, axes) }],
@@ -135,7 +144,10 @@ export const inferences: { readonly [P in PrimName]: Infer<P> } = {
   gather: ({ sources, shape }, inputs) => {
     const data = at(inputs, 0);
     check(sources.length === data.shape.length, () => `${sources.length} index sources for ${formatShape(data.shape)}`);
-    check(inputs.slice(1).every((t) => t.dtype === 'i64' || t.dtype === 'i32'), () => 'indices must be i32 or i64');
+    check(
+      inputs.slice(1).every((t) => t.dtype === 'i64' || t.dtype === 'i32'),
+      () => 'indices must be i32 or i64',
+    );
     return [{ dtype: data.dtype, shape }];
   },
   scatter: ({ sources }, inputs) => {
@@ -148,7 +160,10 @@ export const inferences: { readonly [P in PrimName]: Infer<P> } = {
     const x = at(inputs, 0);
     check(k >= 0 && k <= x.shape[axis]!, () => `the first ${k} of ${x.shape[axis]} elements`);
     const shape = x.shape.map((d, i) => (i === axis ? k : d));
-    return [{ dtype: x.dtype, shape }, { dtype: 'i64', shape }];
+    return [
+      { dtype: x.dtype, shape },
+      { dtype: 'i64', shape },
+    ];
   },
 };
 

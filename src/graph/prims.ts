@@ -4,9 +4,34 @@ import type { DType } from '../core/dtype.ts';
 
 /** f on floats unless said otherwise. neg, abs, sign: any number. not: bool. bitNot: integers. isNaN, isInf: float to bool. */
 export const unaryFns = [
-  'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'trunc', 'sqrt', 'reciprocal', 'exp', 'log',
-  'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'erf',
-  'not', 'bitNot', 'isNaN', 'isInf',
+  'neg',
+  'abs',
+  'sign',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
+  'sqrt',
+  'reciprocal',
+  'exp',
+  'log',
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+  'atan',
+  'sinh',
+  'cosh',
+  'tanh',
+  'asinh',
+  'acosh',
+  'atanh',
+  'erf',
+  'not',
+  'bitNot',
+  'isNaN',
+  'isInf',
 ] as const;
 export type UnaryFn = (typeof unaryFns)[number];
 

@@ -65,10 +65,11 @@ export interface OpSchema<A extends Readonly<Record<string, AnySpec>> = Readonly
 }
 
 /** Types the attributes of each declared operator from its own declaration. */
-export type AttrsOf<S> = S extends { readonly attrs: infer A }
-  ? { readonly [K in keyof A]: A[K] extends AttrSpec<infer T> ? T : never }
-  : never;
+export type AttrsOf<S> = S extends { readonly attrs: infer A } ? { readonly [K in keyof A]: A[K] extends AttrSpec<infer T> ? T : never } : never;
 
 export const op = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: '' } => ({ ...schema, domain: '' });
 export const mlOp = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: 'ai.onnx.ml' } => ({ ...schema, domain: 'ai.onnx.ml' });
-export const trainingOp = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: 'ai.onnx.preview.training' } => ({ ...schema, domain: 'ai.onnx.preview.training' });
+export const trainingOp = <const S extends Omit<OpSchema, 'domain'>>(schema: S): S & { readonly domain: 'ai.onnx.preview.training' } => ({
+  ...schema,
+  domain: 'ai.onnx.preview.training',
+});

@@ -4,7 +4,7 @@
 import { AnychipError, within } from '../core/error.ts';
 import type { DType } from '../core/dtype.ts';
 import { createBuilder } from '../graph/builder.ts';
-import type { Builder, Operand, PrimNode } from '../graph/builder.ts';
+import type { Builder, Operand } from '../graph/builder.ts';
 import { capturesOf, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, Node, NodeOf, Value } from '../graph/graph.ts';
 import { schemaOf } from '../graph/ops.ts';

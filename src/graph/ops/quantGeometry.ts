@@ -25,7 +25,9 @@ export function resolveGranularity(x: Shape, scale: Shape, attrs: { readonly axi
   if (attrs.block_size > 0) {
     const axis = normalizeAxis(attrs.axis, rank);
     const wanted = x.with(axis, Math.ceil(x[axis]! / attrs.block_size));
-    return sameShape(scale, wanted) ? { shape: scale, axis, block: attrs.block_size } : fail(`a scale of shape ${formatShape(scale)}, not ${formatShape(wanted)}, for blocks of ${attrs.block_size}`);
+    return sameShape(scale, wanted)
+      ? { shape: scale, axis, block: attrs.block_size }
+      : fail(`a scale of shape ${formatShape(scale)}, not ${formatShape(wanted)}, for blocks of ${attrs.block_size}`);
   }
   if (scale.length <= 1 && elementCount(scale) === 1) return { shape: ones, axis: 0, block: 1 };
   // The axis of a vector is not looked at.
@@ -63,14 +65,14 @@ export function dequantizedDType(scale: NumericDType, code: number): NumericDTyp
 export function rowShape(name: string, shape: Shape, matrix: Shape): Shape {
   if (elementCount(shape) === 1) return [];
   const aligned = shape.length === 1 ? [shape[0]!, 1] : shape;
-  checkFits(name, aligned, matrix.with(-1, 1));
+  checkFits(name, aligned, matrix.with(matrix.length - 1, 1));
   return aligned;
 }
 
 /** A parameter of the columns of `matrix` [.., K, N]: a scalar, a vector [N], or one that broadcasts. */
 export function columnShape(name: string, shape: Shape, matrix: Shape): Shape {
   if (elementCount(shape) === 1) return [];
-  checkFits(name, shape, matrix.length < 2 ? matrix.map(() => 1) : matrix.with(-2, 1));
+  checkFits(name, shape, matrix.length < 2 ? matrix.map(() => 1) : matrix.with(matrix.length - 2, 1));
   return shape;
 }
 

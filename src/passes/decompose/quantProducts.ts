@@ -59,7 +59,13 @@ export const quantProductLowerings: Lowerings<'QLinearConv' | 'QLinearMatMul' | 
   MatMulInteger(b, _, inputs) {
     const [x, y] = [inputAt(inputs, 0), inputAt(inputs, 1)];
     const left = shifted(b, 'a_zero_point', x, inputs[2] ?? null, (name, shape) => rowShape(name, shape, x.shape));
-    return [matmul(b, left, shifted(b, 'b_zero_point', y, inputs[3] ?? null, (name, shape) => columnShape(name, shape, y.shape)))];
+    return [
+      matmul(
+        b,
+        left,
+        shifted(b, 'b_zero_point', y, inputs[3] ?? null, (name, shape) => columnShape(name, shape, y.shape)),
+      ),
+    ];
   },
   QLinearMatMul(b, _, inputs) {
     const [x, y] = [inputAt(inputs, 0), inputAt(inputs, 3)];

@@ -54,7 +54,7 @@ function padAxisBy(b: Builder, x: Operand, axis: number, low: number, high: numb
   for (let i = 0; i < sources.length;) {
     const step = sources[i + 1] === undefined ? 1 : sources[i + 1]! - sources[i]!;
     let count = 1;
-    while (sources[i + count] !== undefined && sources[i + count]! - sources[i + count - 1]! === step && Math.abs(step) <= 1) count++;
+    while (sources[i + count] !== undefined && step === sources[i + count]! - sources[i + count - 1]! && Math.abs(step) <= 1) count++;
     const run = sliceAxis(b, x, axis, sources[i]!, step === 0 ? 1 : count, step === 0 ? 1 : Math.sign(step));
     pieces.push(
       step === 0
