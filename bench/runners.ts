@@ -1,0 +1,52 @@
+// What can be timed: anychip's devices and its peers, each behind the same two functions. A peer is a row of a table.
+// It must not know how times are taken.
+import type * as Common from 'onnxruntime-common';
+import { InferenceSession } from '../src/index.ts';
+
+export interface Runner {
+  readonly name: string;
+  /** One inference with the same inputs each time; resolves when the outputs are there. */
+  run(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface Request {
+  readonly model: string;
+  readonly feeds: Common.InferenceSession.FeedsType;
+  readonly threads: number;
+}
+
+type Open = (request: Request) => Promise<Runner>;
+
+/** A package with onnxruntime-common's interface, and how it is told the number of threads. */
+const onnxruntime =
+  (name: string, file: string, options: (threads: number) => Common.InferenceSession.SessionOptions, prepare?: (ort: typeof Common, threads: number) => void): Open =>
+  async ({ model, feeds, threads }) => {
+    const ort: typeof Common = await importPeer(file);
+    prepare?.(ort, threads);
+    const session = await ort.InferenceSession.create(model, options(threads));
+    return { name, run: () => session.run(feeds), close: () => session.release() };
+  };
+
+async function importPeer(name: string): Promise<typeof Common> {
+  const loaded: typeof Common & { readonly default?: typeof Common } = await import(name);
+  // CommonJS packages come as the default export.
+  return loaded.default ?? loaded;
+}
+
+export const peers: Readonly<Record<string, Open>> = {
+  'onnxruntime-node': onnxruntime('onnxruntime-node', 'onnxruntime-node', (threads) => ({ executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 })),
+  'onnxruntime-web': onnxruntime(
+    'onnxruntime-web',
+    'onnxruntime-web',
+    () => ({ executionProviders: ['wasm'] }),
+    (ort, threads) => {
+      ort.env.wasm.numThreads = threads;
+    },
+  ),
+};
+
+export async function openDevice(device: string, { model, feeds, threads }: Request): Promise<Runner> {
+  const session = await InferenceSession.create(model, { executionProviders: [device], intraOpNumThreads: threads });
+  return { name: `anychip ${device}`, run: () => session.run(feeds), close: () => session.release() };
+}

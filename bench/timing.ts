@@ -1,0 +1,40 @@
+// Times runners side by side: short slices in turn, so that what slows the machine slows all of them alike.
+import type { Runner } from './runners.ts';
+
+export interface Timing {
+  readonly name: string;
+  readonly medianMillis: number;
+  readonly minMillis: number;
+  readonly runs: number;
+}
+
+const WARM_UPS = 3;
+/** A slice lasts at least this long, so that no runner always starts with cold caches. */
+const SLICE_MILLIS = 60;
+
+export async function timeSideBySide(runners: readonly Runner[], rounds: number): Promise<Timing[]> {
+  const times = runners.map((): number[] => []);
+  for (const runner of runners) for (let i = 0; i < WARM_UPS; i++) await runner.run();
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < runners.length; turn++) {
+      const i = (turn + round) % runners.length;
+      await slice(runners[i]!, times[i]!);
+    }
+  }
+  return runners.map(({ name }, i) => ({ name, medianMillis: median(times[i]!), minMillis: Math.min(...times[i]!), runs: times[i]!.length }));
+}
+
+async function slice(runner: Runner, times: number[]): Promise<void> {
+  const end = performance.now() + SLICE_MILLIS;
+  do {
+    const start = performance.now();
+    await runner.run();
+    times.push(performance.now() - start);
+  } while (performance.now() < end);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
