@@ -1,7 +1,7 @@
 // The way of a model through the house, top to bottom: Graph → primitives and placement → kernels and memory → source → binary → plan.
 import { within } from './core/error.ts';
 import { trace } from './core/trace.ts';
-import type { Graph } from './graph/graph.ts';
+import type { Graph, Node } from './graph/graph.ts';
 import type { InputBinding } from './passes/binding.ts';
 import type { Partition, PartitionStep } from './passes/partition.ts';
 import { specialize } from './passes/specialize.ts';
@@ -52,10 +52,13 @@ export function specializeFor(graph: Graph, target: Target, bindings: readonly I
   );
 }
 
-/** Kernels and memory of one device program. */
+/** Kernels and memory of one device program; its report names the nodes that the model has. */
 export function scheduleStep(step: Extract<PartitionStep, { kind: 'device' }>, target: Target): Schedule {
-  return within(step.graph.name, () => scheduleGraph(step.graph, target.capabilities));
+  const schedule = within(step.graph.name, () => scheduleGraph(step.graph, target.capabilities));
+  const origin = new Map([...step.origins].map(([prim, node]) => [prim.name, titleOf(node)]));
+  return { ...schedule, report: schedule.report.map((call) => ({ ...call, nodes: [...new Set(call.nodes.map((name) => origin.get(name) ?? name))] })) };
 }
+const titleOf = (node: Node): string => (node.name === '' ? node.op : `${node.op} ${node.name}`);
 
 async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, target: Target): Promise<{ step: DeviceStep; cached: boolean }> {
   const begin = performance.now();

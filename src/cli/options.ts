@@ -36,6 +36,7 @@ export const options = {
   strict: new Option('--strict', 'refuse to run any node on the host'),
   threads: new Option('-t, --threads <n>', 'threads of the device').argParser(positive),
   runs: new Option('--runs <n>', 'measured runs').argParser(positive),
+  profile: new Option('--profile', 'also time each kernel, and show the slowest'),
   jobs: new Option('-j, --jobs <n>', 'cases at once').argParser(positive),
   filter: new Option('--filter <glob>', 'only cases whose name matches, * and ? allowed').default('*'),
   seed: new Option('--seed <n>', 'seed of random inputs and random operators').argParser(Number).default(0),

@@ -1,28 +1,47 @@
 // One stream of events that every tool reads: passes, kernels, placements, cache hits, memory, times.
 // ANYCHIP_DEBUG=1..5 prints them to stderr up to that level; nothing is built when nobody listens.
 
-export interface TraceEvent {
-  /** 1 decisions a user asks about, 2 steps, 3 passes, 4 kernels, 5 everything. */
-  readonly level: 1 | 2 | 3 | 4 | 5;
-  readonly kind: 'placement' | 'plan' | 'pass' | 'rule' | 'kernel' | 'cache' | 'memory' | 'time';
-  readonly message: string;
-  readonly facts?: Readonly<Record<string, unknown>>;
+/** One call of a kernel that was timed. */
+export interface KernelTime {
+  readonly kernel: string;
+  /** The nodes of the model that it computes. */
+  readonly nodes: readonly string[];
+  readonly flops: number;
+  readonly bytes: number;
+  readonly micros: number;
 }
 
-const listeners = new Set<(event: TraceEvent) => void>();
+/** What happened, apart from its level. */
+export type Happening =
+  | {
+      readonly kind: 'placement' | 'plan' | 'pass' | 'rule' | 'cache' | 'memory' | 'time';
+      readonly message: string;
+      readonly facts?: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: 'kernel'; readonly message: string; readonly facts: KernelTime };
+
+/** 1 decisions a user asks about, 2 steps, 3 passes, 4 kernels, 5 everything. */
+export type TraceLevel = 1 | 2 | 3 | 4 | 5;
+export type TraceEvent = Happening & { readonly level: TraceLevel };
+
+const listeners = new Map<(event: TraceEvent) => void, TraceLevel>();
 const environment: Readonly<Record<string, string | undefined>> = globalThis.process?.env ?? {};
 const printedLevel = Number(environment['ANYCHIP_DEBUG'] ?? 0);
 
-/** Subscribes; the result unsubscribes. */
-export function onTrace(listener: (event: TraceEvent) => void): () => void {
-  listeners.add(listener);
+/** Subscribes to events up to `level`; the result unsubscribes. Kernels are timed one by one while anyone asks for level 4. */
+export function onTrace(listener: (event: TraceEvent) => void, level: TraceLevel = 5): () => void {
+  listeners.set(listener, level);
   return () => void listeners.delete(listener);
 }
 
+/** Whether anyone wants events of this level: for what costs something to find out. */
+export const isTraced = (level: TraceLevel): boolean => level <= printedLevel || [...listeners.values()].some((wanted) => level <= wanted);
+
 /** Emits the event that `build` makes, if anyone wants events of this level. */
-export function trace(level: TraceEvent['level'], build: () => Omit<TraceEvent, 'level'>): void {
+export function trace(level: TraceLevel, build: () => Happening): void {
   if (listeners.size === 0 && level > printedLevel) return;
-  const event = { level, ...build() };
-  for (const listener of listeners) listener(event);
+  if (!isTraced(level)) return;
+  const event: TraceEvent = { level, ...build() };
+  for (const [listener, wanted] of listeners) if (level <= wanted) listener(event);
   if (level <= printedLevel) console.error(`[anychip ${event.kind}] ${event.message}${event.facts === undefined ? '' : ` ${JSON.stringify(event.facts)}`}`);
 }

@@ -1,6 +1,7 @@
 // Times runs of a session. Wall time of whole runs, inputs and outputs included, as a caller sees it.
 import type { HostValue } from '../graph/graph.ts';
 import type { InferenceSession } from '../session/inferenceSession.ts';
+import { median } from './median.ts';
 
 /** Keys as `anychip bench --json` prints them. */
 export interface BenchReport {
@@ -28,11 +29,10 @@ export async function benchmark(session: InferenceSession, feeds: ReadonlyMap<st
   const count = runs ?? Math.min(MAX_RUNS, Math.max(MIN_RUNS, Math.floor(BUDGET_MILLIS / Math.max(last, 1e-3))));
   const times: number[] = [];
   for (let i = 0; i < count; i++) times.push(await timed(session, feeds));
-  times.sort((a, b) => a - b);
   return {
     device: session.device.name,
-    median_ms: (times[(count - 1) >> 1]! + times[count >> 1]!) / 2,
-    min_ms: times[0]!,
+    median_ms: median(times),
+    min_ms: Math.min(...times),
     runs: count,
     compile_ms: session.plans.reduce((sum, plan) => sum + plan.compile.millis, 0),
     cached: session.plans.length > 0 && session.plans.every((plan) => plan.compile.cached),

@@ -11,16 +11,7 @@ import { prims } from '../graph/prims.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import type { PartitionStep } from '../passes/partition.ts';
 import type { Target } from '../runtime/device.ts';
-import type { MemoryPlan } from '../schedule/schedule.ts';
-
-export interface ExplainedCall {
-  readonly kernel: string;
-  /** ONNX operators that it computes, wholly or in part: 'Conv conv1'. */
-  readonly nodes: readonly string[];
-  readonly readBytes: number;
-  readonly writeBytes: number;
-  readonly flops: number;
-}
+import type { CallReport, MemoryPlan } from '../schedule/schedule.ts';
 
 export interface ExplainedProgram {
   /** Primitives that would each be a kernel without fusion (views are none). */
@@ -32,7 +23,7 @@ export interface ExplainedProgram {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly memory: MemoryPlan;
-  readonly calls: readonly ExplainedCall[];
+  readonly calls: readonly CallReport[];
 }
 
 export interface Placement {
@@ -84,21 +75,18 @@ const deviceParts = (steps: readonly PartitionStep[]): DevicePart[] => steps.fil
 
 function explainProgram(part: DevicePart, target: Target): ExplainedProgram {
   const schedule = scheduleStep(part, target);
-  const origin = new Map([...part.origins].map(([prim, node]) => [prim.name, titleOf(node)]));
-  const calls = schedule.report.map((call) => ({ ...call, nodes: [...new Set(call.nodes.map((name) => origin.get(name) ?? name))] }));
   return {
     kernelsBefore: part.graph.nodes.filter(isKernel).length,
     kernelsAfter: schedule.module.run.length,
     distinctKernels: schedule.module.kernels.length,
     bytesBefore: schedule.unfusedBytes,
-    bytesAfter: calls.reduce((sum, call) => sum + call.readBytes + call.writeBytes, 0),
+    bytesAfter: schedule.report.reduce((sum, call) => sum + call.readBytes + call.writeBytes, 0),
     memory: schedule.memory,
-    calls,
+    calls: schedule.report,
   };
 }
 
 const isKernel = (node: PrimNode): boolean => prims[node.op].kind !== 'view' && node.outputs.some((x) => elementCount(x.shape) * byteWidth(x.dtype) > 0);
-const titleOf = (node: Node): string => (node.name === '' ? node.op : `${node.op} ${node.name}`);
 
 function placementOf(graph: Graph, steps: readonly PartitionStep[]): Placement[] {
   const onDevice = new Set(deviceParts(steps).flatMap((step) => [...step.origins.values()]));

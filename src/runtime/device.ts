@@ -89,6 +89,8 @@ export interface Queue {
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void;
   /** Runs all `run` calls of the module, or one of its `init` calls, with `bases` as the table of base pointers. */
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void;
+  /** Like `dispatch` of 'run' and `finish`; gives the nanoseconds of each call. Absent where the device cannot tell. */
+  profile?(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]>;
   finish(): Promise<void>;
 }
 

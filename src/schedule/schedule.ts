@@ -16,7 +16,7 @@ export interface MemoryPlan {
 /** One kernel call as `explain` shows it. */
 export interface CallReport {
   readonly kernel: string;
-  /** Names of the primitive nodes fused into it. */
+  /** Primitive nodes fused into it; in a plan, the model's nodes that it computes, wholly or in part: 'Conv conv1'. */
   readonly nodes: readonly string[];
   readonly readBytes: number;
   readonly writeBytes: number;

@@ -3,7 +3,7 @@ import { AnychipError } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
 import { bytesOf, createTensor, numeric } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
-import { trace } from '../core/trace.ts';
+import { isTraced, trace } from '../core/trace.ts';
 import type { Constant } from '../graph/graph.ts';
 import type { Buffer, Device, Program, Queue } from '../runtime/device.ts';
 import type { DeviceStep, Port } from '../plan.ts';
@@ -87,13 +87,22 @@ export class ProgramRunner {
     const outputs = step.outputs.map((port) => createTensor(port.dtype, port.shape));
     const boundInputs = step.inputs.map((port, i) => this.#bind(port, bytesOf(inputs[i]!), true));
     const boundOutputs = step.outputs.map((port, i) => this.#bind(port, bytesOf(outputs[i]!), false));
-    this.#queue.dispatch(this.#program, 'run', [this.#arena, this.#weights, ...boundInputs.map((b) => b.buffer), ...boundOutputs.map((b) => b.buffer)]);
+    const bases = [this.#arena, this.#weights, ...boundInputs.map((b) => b.buffer), ...boundOutputs.map((b) => b.buffer)];
+    if (isTraced(4) && this.#queue.profile !== undefined) this.#report(await this.#queue.profile(this.#program, bases, step.report.length));
+    else this.#queue.dispatch(this.#program, 'run', bases);
     boundOutputs.forEach((bound, i) => {
       if (!bound.wrapped) this.#queue.read(bound.buffer, 0, bytesOf(outputs[i]!));
     });
     await this.#queue.finish();
     for (const bound of [...boundInputs, ...boundOutputs]) if (bound.wrapped) bound.buffer.dispose();
     return outputs;
+  }
+
+  #report(nanos: readonly number[]): void {
+    this.#step.report.forEach(({ kernel, nodes, flops, readBytes, writeBytes }, i) => {
+      const micros = nanos[i]! / 1000;
+      trace(4, () => ({ kind: 'kernel', message: kernel, facts: { kernel, nodes, flops, bytes: readBytes + writeBytes, micros } }));
+    });
   }
 
   #bind(port: Port, bytes: Uint8Array, write: boolean): Bound {

@@ -5,7 +5,7 @@
 // compare-and-swap, so a thread that wakes late finds nothing and nobody waits for it; the caller waits only for chunks taken.
 
 /** Changes whenever the functions below, or what they are called with, change: part of the format of binaries. */
-export const POOL_ABI = 1;
+export const POOL_ABI = 2;
 
 export const POOL_DECLARATIONS = `#define HIDDEN __attribute__((visibility("hidden")))
 typedef void steps(char *const *, char *, i64, i64);
@@ -157,16 +157,21 @@ void anychip_dispose_pool(struct pool *p) {
   free(p->memory);
 }
 
-/* Runs the calls [first, last) of a table in order; each ends before the next begins. The scratch memory of thread t begins at t * stride. */
-static void run_calls(struct pool *p, const struct call *first, const struct call *last, char *const *bases, char *scratch, i64 stride) {
+/*
+ * Runs the calls [first, last) of a table in order; each ends before the next begins. The scratch memory of thread t begins at t * stride.
+ * Where times is given, it gets the nanoseconds of each call.
+ */
+static void run_calls(struct pool *p, const struct call *first, const struct call *last, char *const *bases, char *scratch, i64 stride, i64 *times) {
   char *args[MAX_ARGS];
   pthread_mutex_lock(&p->running);
   p->scratch = scratch;
   p->stride = stride;
   for (const struct call *call = first; call < last; call++) {
+    i64 start = times ? nanos() : 0;
     for (i64 i = 0; i < call->count; i++) args[i] = bases[call->args[i].base] + call->args[i].offset;
     if (call->wide && p->threads > 1) run_wide(p, call, args);
     else call->run(args, scratch, 0, call->extent);
+    if (times) times[call - first] = nanos() - start;
   }
   pthread_mutex_unlock(&p->running);
 }

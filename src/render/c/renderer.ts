@@ -114,9 +114,9 @@ function entryText(module: KernelModule, kernels: readonly RenderedKernel[]): st
     ...rows,
     '  {0, 0, 0, 0, 0},',
     '};',
-    'void anychip_execute(struct pool *p, i64 entry, char *const *bases, char *scratch, i64 stride) {',
+    'void anychip_execute(struct pool *p, i64 entry, char *const *bases, char *scratch, i64 stride, i64 *times) {',
     `  i64 first = entry < 0 ? ${first} : entry, last = entry < 0 ? ${calls.length} : entry + 1;`,
-    '  run_calls(p, calls + first, calls + last, bases, scratch, stride);',
+    '  run_calls(p, calls + first, calls + last, bases, scratch, stride, times);',
     '}',
     '',
   ].join('\n');

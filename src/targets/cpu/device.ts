@@ -53,7 +53,7 @@ export class CpuDevice implements Device {
       return Promise.reject(error);
     }
     const library = this.openLibrary(binary.bytes);
-    const execute = library.find('anychip_execute', 'void', ['pointer', 'i64', 'pointer', 'pointer', 'i64']);
+    const execute = library.find('anychip_execute', 'void', ['pointer', 'i64', 'pointer', 'pointer', 'i64', 'pointer']);
     this.#pool ??= this.#createPool(library);
     const pool = this.#pool;
     const stride = Math.ceil(module.scratchBytes / PAGE_BYTES) * PAGE_BYTES;

@@ -8,6 +8,9 @@ import { CpuBuffer, CpuProgram } from './memory.ts';
 /** A run expected to take less than this blocks: handing it to another thread costs about 50 µs. */
 const SHORT_MILLIS = 0.5;
 
+/** The entry that runs all `run` calls; others are the numbers of `init` calls. */
+const RUN = -1;
+
 export class CpuQueue implements Queue {
   readonly #native: Native;
   /** The end of all work handed in, while some of it is not done. */
@@ -37,15 +40,26 @@ export class CpuQueue implements Queue {
   }
 
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
+    this.#execute(program, entry === 'run' ? RUN : entry.init, bases);
+  }
+
+  async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
+    const times = new BigInt64Array(calls);
+    this.#execute(program, RUN, bases, times);
+    await this.finish();
+    return Array.from(times, Number);
+  }
+
+  #execute(program: Program, entry: number, bases: readonly Buffer[], times = new BigInt64Array()): void {
     invariant(program instanceof CpuProgram, 'a program of another device');
     const table = BigUint64Array.from(bases, (buffer) => placeIn(buffer, 0, 0));
-    const at = this.#hostAddress(new Uint8Array(table.buffer));
-    const args = [program.pool, entry === 'run' ? -1 : entry.init, at, program.scratch.address, program.strideBytes];
+    const [tableAt, timesAt] = [table, times].map(({ buffer }) => this.#hostAddress(new Uint8Array(buffer)));
+    const args = [program.pool, entry, tableAt!, program.scratch.address, program.strideBytes, timesAt!];
     this.#enqueue(() => {
       const start = performance.now();
       const end = (): void => {
         // The table and the buffers must live until here.
-        if (table.length === bases.length) this.#millis.set(program, performance.now() - start);
+        if (table.length === bases.length && times.length >= 0) this.#millis.set(program, performance.now() - start);
       };
       if ((this.#millis.get(program) ?? Infinity) > SHORT_MILLIS) return program.execute.inBackground(...args).then(end);
       program.execute(...args);
