@@ -86,7 +86,9 @@ export type Stmt =
   | { readonly kind: 'let'; readonly name: string; readonly value: Expr }
   | { readonly kind: 'assign'; readonly name: string; readonly value: Expr }
   | { readonly kind: 'store'; readonly buffer: string; readonly index: Expr; readonly value: Expr }
-  | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] };
+  | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+  /** Every thread of the block waits for the others, and sees what they stored. All of them reach it, equally often. */
+  | { readonly kind: 'barrier' };
 export type StmtKind = Stmt['kind'];
 
 export interface BufferParam {
@@ -101,15 +103,19 @@ export interface ScratchBuffer {
   readonly name: string;
   readonly dtype: NumericDType;
   readonly elements: number;
+  /** Common to the threads of a block rather than private to each. */
+  readonly shared?: boolean;
 }
 
-/** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread. */
+/** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread or block of threads. */
 export interface Kernel {
   readonly name: string;
   readonly params: readonly BufferParam[];
-  /** Private to a thread, contents undefined at the start of each grid step. 64-byte aligned. */
+  /** Private to a thread or common to a block, contents undefined at the start of each grid step. 64-byte aligned. */
   readonly scratch: readonly ScratchBuffer[];
   readonly grid: { readonly var: string; readonly extent: number };
+  /** Each grid step is run by this many threads together, numbered by `var`. Absent: by one thread, for which a barrier is nothing. */
+  readonly block?: { readonly var: string; readonly threads: number };
   readonly body: readonly Stmt[];
   /** For profiles and `explain`. */
   readonly cost: { readonly flops: number; readonly bytes: number };
@@ -143,7 +149,7 @@ export const WEIGHTS_BASE = 1;
 /** The first base index of inputs, then outputs (in `run`), or of staged constants (in `init`). */
 export const BOUND_BASE = 2;
 
-/** Bytes of scratch one thread needs for any kernel of the module, each buffer aligned to 64. */
+/** Bytes of its own that one thread needs for the kernel, each buffer aligned to 64. */
 export function scratchBytes(kernel: Kernel, bytesOf: (dtype: NumericDType) => number): number {
-  return kernel.scratch.reduce((sum, s) => sum + Math.ceil((s.elements * bytesOf(s.dtype)) / 64) * 64, 0);
+  return kernel.scratch.reduce((sum, s) => (s.shared === true ? sum : sum + Math.ceil((s.elements * bytesOf(s.dtype)) / 64) * 64), 0);
 }

@@ -125,6 +125,8 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
       }
       case 'if':
         return out.push({ ...s, condition: rewrite(s.condition), then: statements(s.then), else: statements(s.else) });
+      case 'barrier':
+        return out.push(s);
     }
   };
   const statements = (list: readonly Stmt[]): Stmt[] => out.block(() => list.forEach(statement));
@@ -135,6 +137,7 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
 /** `prefix`, lengthened until no name of the kernel starts with it. */
 function freePrefix(kernel: Kernel, prefix: string): string {
   const names = new Set([...kernel.params, ...kernel.scratch].map((b) => b.name)).add(kernel.grid.var);
+  if (kernel.block !== undefined) names.add(kernel.block.var);
   const visit = (list: readonly Stmt[]): void => {
     for (const s of list) {
       if (s.kind === 'for') names.add(s.var);

@@ -14,13 +14,14 @@ export interface SimdFacts {
   readonly pointerBytes: 4 | 8;
 }
 
-export interface Capabilities {
+interface CommonCapabilities {
   /** dtypes that buffers of kernels may have. */
   readonly storage: readonly DType[];
-  readonly simd: SimdFacts;
   /** Largest single buffer, bytes. */
   readonly maxBufferBytes: number;
 }
+export type SimdCapabilities = CommonCapabilities & { readonly family: 'simd'; readonly simd: SimdFacts };
+export type Capabilities = SimdCapabilities;
 
 /** Rendered source, or machine code where the renderer encodes it itself. */
 export interface Source {
@@ -104,13 +105,13 @@ export type Availability = { readonly ok: true; readonly detail: string } | { re
 export interface Target {
   /** What users call it: 'cpu', 'wasm'. */
   readonly name: string;
-  readonly family: 'simd';
   /** Evidence ladder E0–E4 (docs/architecture.md). */
   readonly evidence: 'E0' | 'E1' | 'E2' | 'E3' | 'E4';
   /** For `auto`: higher is taken first. */
   readonly rank: number;
   /** Whether it can be used here and now, and why not. Never throws. */
   probe(): Promise<Availability>;
+  /** Of the machine that `probe` found; before that, what every machine of the kind has. */
   readonly capabilities: Capabilities;
   createRenderer(): Renderer;
   createCompiler(): Compiler;

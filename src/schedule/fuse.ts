@@ -3,11 +3,13 @@
 import { ZERO, indexSymbol, linearIndex, substituteIndex, symbolsIn } from '../core/indexExpr.ts';
 import type { IndexExpr } from '../core/indexExpr.ts';
 import { elementCount, stridesOf } from '../core/shape.ts';
+import { tensorBytes } from '../core/tensor.ts';
 import type { Shape } from '../core/shape.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
 import { prims } from '../graph/prims.ts';
 import type { PrimFacts } from '../graph/prims.ts';
 import { Names } from './evaluate.ts';
+import type { Family } from './family.ts';
 import { findSplit, splitAxis } from './nest.ts';
 import type { Axis } from './nest.ts';
 import { inputPositions, invertLinear } from './positions.ts';
@@ -64,13 +66,12 @@ const MAX_REPEATS = 16;
 const MANY_ROWS = 16;
 const SMALL = 1 << 16;
 const MAX_JOINED_PARTS = 4;
-/** Elements of a row that a kernel may keep beside it. */
-const MAX_KEPT = 1 << 16;
 
 const kindOf = (node: PrimNode): PrimFacts['kind'] => prims[node.op].kind;
 
 class Fuser {
   readonly #graph: PrimGraph;
+  readonly #keptBytes: number;
   readonly #names = new Names('r');
   readonly #sites = new Map<Operand, Site[]>();
   readonly #outputs: ReadonlySet<Operand>;
@@ -82,8 +83,9 @@ class Fuser {
   readonly producers = new Map<Operand, PrimNode>();
   readonly views: ReadonlyMap<Operand, StridedView>;
 
-  constructor(graph: PrimGraph) {
+  constructor(graph: PrimGraph, keptBytes: number) {
     this.#graph = graph;
+    this.#keptBytes = keptBytes;
     this.#outputs = new Set(graph.outputs);
     this.views = findViews(graph.nodes);
     for (const x of graph.inputs) this.stored.add(x);
@@ -259,7 +261,8 @@ class Fuser {
     if (cost < CHEAP || root.outer === undefined) return false;
     const rows = root.axes.reduce((n, a) => (root.outer!.has(a.name) ? n * a.extent : n), 1);
     const out = node.outputs[0]!;
-    if (elementCount(out.shape) / rows > MAX_KEPT) return false;
+    const bytes = [...root.kept, out].reduce((sum, x) => sum + tensorBytes(x.dtype, x.shape), 0);
+    if (bytes / rows > this.#keptBytes) return false;
     root.kept.add(out);
     return true;
   }
@@ -348,8 +351,9 @@ function distinct(sites: readonly Site[], current: (at: Position) => Position): 
   });
 }
 
-export function fuse(graph: PrimGraph): Fusion {
-  const fuser = new Fuser(graph);
+/** `limits`: what kernels of the machine's family can hold. */
+export function fuse(graph: PrimGraph, limits: Pick<Family, 'keptBytes'>): Fusion {
+  const fuser = new Fuser(graph, limits.keptBytes);
   fuser.run();
   return fuser;
 }

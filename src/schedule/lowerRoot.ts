@@ -1,28 +1,19 @@
-// From a decision to kernels: each root of the fusion becomes one kernel, or a few, of the simd family.
+// From a decision to kernels: each root of the fusion becomes one kernel, or a few, of the machine's family.
 import { addIndex, indexSymbol, linearIndex, scaleIndex } from '../core/indexExpr.ts';
 import type { IndexExpr } from '../core/indexExpr.ts';
 import { elementCount } from '../core/shape.ts';
 import type { Operand, PrimNode } from '../graph/builder.ts';
-import type { Capabilities } from '../runtime/device.ts';
-import type { Evaluator } from './evaluate.ts';
+import type { Family, ScheduleContext } from './family.ts';
 import type { Root } from './fuse.ts';
 import { axisIndex } from './nest.ts';
-import type { Axis, Stage } from './nest.ts';
+import type { Axis, Nest, Stage } from './nest.ts';
 import { broadcastTo } from './positions.ts';
 import type { PrimNodes } from './positions.ts';
-import { costOf } from './simd/elementwise.ts';
 import type { LoweredKernel } from './simd/emitter.ts';
-import { lowerNest } from './simd/lowerNest.ts';
-import { contractionTemplates } from './simd/contractions.ts';
-import { createSite, lowerPlain } from './simd/templates.ts';
-import type { SiteContext } from './simd/templates.ts';
-import { lowerTopK } from './simd/topK.ts';
 import type { Storage } from './storage.ts';
 
-export interface RootContext extends SiteContext {
-  readonly capabilities: Capabilities;
-  createEvaluator(): Evaluator;
-  storageOf(x: Operand): Storage;
+export interface RootContext extends ScheduleContext {
+  readonly family: Family;
 }
 
 export interface LoweredRoot {
@@ -68,23 +59,13 @@ function lowerStored(context: RootContext, root: Root): LoweredRoot {
   const value = root.source === undefined ? evaluator.nodeValue(root.node, root.at) : evaluator.value(root.source, root.at);
   const nodes = [...evaluator.nodes];
   const flops = sumFlops(nodes);
-  if (root.contraction !== undefined) return { kernels: lowerContraction(context, root, target, flops, nodes), nodes };
   const isOuter = (a: Axis): boolean => root.outer === undefined || root.outer.has(a.name);
   const inner = root.axes.filter((a) => !isOuter(a));
   const store: Stage = { kind: 'store', axes: inner, slot: target.slot, offset: linearIndex(root.at, target.strides, target.offset), value };
-  const nest = { outer: root.axes.filter(isOuter), stages: [...evaluator.stages, store], dynamic: evaluator.dynamicSymbols };
+  const nest: Nest = { outer: root.axes.filter(isOuter), stages: [...evaluator.stages, store], dynamic: evaluator.dynamicSymbols };
+  if (root.contraction !== undefined) return { kernels: context.family.lowerContraction({ context, root, target, nest, nodes, flops }), nodes };
   const reduces = nest.stages.length > 1;
-  return { kernels: [lowerNest(reduces ? 'reduce' : 'map', nest, context.capabilities.simd, flops)], nodes };
-}
-
-function lowerContraction(context: RootContext, root: Root, target: Storage, flops: number, nodes: readonly PrimNode[]): readonly LoweredKernel[] {
-  const cost = nodes.reduce((sum, n) => sum + (n.op === 'unary' || n.op === 'binary' ? costOf(n) : 0), 0);
-  const site = createSite(context, root, target, flops, cost);
-  for (const template of contractionTemplates) {
-    const lower = template.plan(site);
-    if (lower !== undefined) return lower();
-  }
-  return [lowerPlain(context, root, target, flops)];
+  return { kernels: context.family.lowerNest(reduces ? 'reduce' : 'map', nest, flops), nodes };
 }
 
 function lowerScan(context: RootContext, root: Root, node: PrimNodes['scan']): LoweredRoot {
@@ -97,7 +78,7 @@ function lowerScan(context: RootContext, root: Root, node: PrimNodes['scan']): L
   const stage: Stage = { kind: 'scan', fn, exclusive, axes: [along], value, slot: target.slot, offset: linearIndex(at, target.strides, target.offset) };
   const nest = { outer: root.axes.filter((a) => a !== along), stages: [...evaluator.stages, stage], dynamic: evaluator.dynamicSymbols };
   const nodes = [node, ...evaluator.nodes];
-  return { kernels: [lowerNest('scan', nest, context.capabilities.simd, sumFlops(nodes))], nodes };
+  return { kernels: context.family.lowerNest('scan', nest, sumFlops(nodes)), nodes };
 }
 
 /** Copies the data, then writes the updates: iteration axes that are data axes too never meet, so they are walked in any order. */
@@ -107,7 +88,7 @@ function lowerScatter(context: RootContext, root: Root, node: PrimNodes['scatter
   const copier = context.createEvaluator();
   const copied = copier.value(data!, root.at);
   const copy: Stage = { kind: 'store', axes: [], slot: target.slot, offset: linearIndex(root.at, target.strides, target.offset), value: copied };
-  const kernels = [lowerNest('copy', { outer: root.axes, stages: [...copier.stages, copy], dynamic: copier.dynamicSymbols }, context.capabilities.simd, 0)];
+  const kernels = [...context.family.lowerNest('copy', { outer: root.axes, stages: [...copier.stages, copy], dynamic: copier.dynamicSymbols }, 0)];
   const evaluator = context.createEvaluator();
   const axes = updates!.shape.map((extent, i): Axis => ({ name: `u${i}`, extent }));
   const at = axes.map(axisIndex);
@@ -131,7 +112,7 @@ function lowerScatter(context: RootContext, root: Root, node: PrimNodes['scatter
     value,
   };
   const nest = { outer: axes.filter((_, i) => isFree(i)), stages: [...evaluator.stages, stage], dynamic: evaluator.dynamicSymbols };
-  if (elementCount(updates!.shape) > 0) kernels.push(lowerNest('scatter', nest, context.capabilities.simd, elementCount(updates!.shape)));
+  if (elementCount(updates!.shape) > 0) kernels.push(...context.family.lowerNest('scatter', nest, elementCount(updates!.shape)));
   return { kernels, nodes: [node, ...copier.nodes, ...evaluator.nodes] };
 }
 
@@ -143,13 +124,12 @@ export function lowerRoot(context: RootContext, root: Root): LoweredRoot {
     case 'scatter':
       return lowerScatter(context, root, node);
     case 'topK': {
-      const kernel = lowerTopK(
-        'topk',
+      const kernels = context.family.lowerTopK(
         node,
         context.storageOf(node.inputs[0]!),
         node.outputs.map((x) => context.storageOf(x)),
       );
-      return { kernels: [kernel], nodes: [node] };
+      return { kernels, nodes: [node] };
     }
     default:
       return lowerStored(context, root);
@@ -157,10 +137,10 @@ export function lowerRoot(context: RootContext, root: Root): LoweredRoot {
 }
 
 /** Copies one operand to another place of the same shape. */
-export function lowerCopy(context: RootContext, x: Operand, target: Storage): LoweredKernel {
+export function lowerCopy(context: RootContext, x: Operand, target: Storage): readonly LoweredKernel[] {
   const evaluator = context.createEvaluator();
   const axes = x.shape.map((extent, i): Axis => ({ name: `c${i}`, extent }));
   const at = axes.map((a) => indexSymbol(a.name, 0, a.extent - 1));
   const stage: Stage = { kind: 'store', axes: [], slot: target.slot, offset: linearIndex(at, target.strides, target.offset), value: evaluator.value(x, at) };
-  return lowerNest('copy', { outer: axes, stages: [stage], dynamic: evaluator.dynamicSymbols }, context.capabilities.simd, 0);
+  return context.family.lowerNest('copy', { outer: axes, stages: [stage], dynamic: evaluator.dynamicSymbols }, 0);
 }

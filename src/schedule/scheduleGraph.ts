@@ -1,4 +1,4 @@
-// A primitive graph as a schedule for the simd family: what is fused, the kernels, where every byte lies, and what it costs.
+// A primitive graph as a schedule: what is fused, the kernels, where every byte lies, and what it costs.
 import { byteWidth } from '../core/dtype.ts';
 import { AnychipError, invariant } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
@@ -9,6 +9,8 @@ import type { Kernel, KernelCall } from '../kernel/ir.ts';
 import type { Capabilities } from '../runtime/device.ts';
 import { Evaluator } from './evaluate.ts';
 import type { Values } from './evaluate.ts';
+import { createFamily } from './families.ts';
+import type { Family } from './family.ts';
 import { fuse } from './fuse.ts';
 import type { Fusion } from './fuse.ts';
 import { workInPlace } from './inPlace.ts';
@@ -74,16 +76,16 @@ class Storages implements Values {
 
 /** Kernels of one program, in the order in which they will run. */
 class Program implements RootContext {
-  readonly capabilities: Capabilities;
+  readonly family: Family;
   readonly init: Call[] = [];
   readonly run: Call[] = [];
   readonly #values: Storages;
   readonly #loadTime = new Set<MemorySlot>();
   readonly #packed = new Map<MemorySlot, Map<string, MemorySlot>>();
 
-  constructor(values: Storages, capabilities: Capabilities) {
+  constructor(values: Storages, family: Family) {
     this.#values = values;
-    this.capabilities = capabilities;
+    this.family = family;
   }
 
   createEvaluator(): Evaluator {
@@ -125,7 +127,7 @@ class Program implements RootContext {
     graph.outputs.forEach((x, port) => {
       const { slot } = this.storageOf(x);
       if ((slot.kind === 'output' && slot.port === port) || elementCount(x.shape) === 0) return;
-      this.run.push({ kernel: lowerCopy(this, x, contiguous(createSlot('output', x, { port }), x.shape)), nodes: [] });
+      for (const kernel of lowerCopy(this, x, contiguous(createSlot('output', x, { port }), x.shape))) this.run.push({ kernel, nodes: [] });
     });
   }
 }
@@ -136,8 +138,8 @@ class KernelTable {
   readonly #known = new Map<string, number>();
 
   indexOf(kernel: Kernel): number {
-    const { params, scratch, grid, body } = kernel;
-    const key = JSON.stringify([params, scratch, grid, body], (_, v: unknown) =>
+    const { params, scratch, grid, block, body } = kernel;
+    const key = JSON.stringify([params, scratch, grid, block ?? null, body], (_, v: unknown) =>
       typeof v === 'bigint' ? `${v}n` : typeof v === 'number' && !Number.isFinite(v) ? `${v}f` : Object.is(v, -0) ? '-0' : v,
     );
     let index = this.#known.get(key);
@@ -171,10 +173,11 @@ function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
   }
 }
 
-/** Schedules `graph` for a machine of the simd family. */
+/** Schedules `graph` for a machine with these capabilities. */
 export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities): Schedule {
-  const fusion = fuse(graph);
-  const program = new Program(new Storages(graph, fusion), capabilities);
+  const family = createFamily(capabilities);
+  const fusion = fuse(graph, family);
+  const program = new Program(new Storages(graph, fusion), family);
   program.lowerRoots(fusion);
   program.copyOutputs(graph);
   const init = program.init.map((c) => c.kernel);

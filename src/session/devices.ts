@@ -15,7 +15,9 @@ export interface DeviceStatus {
 
 /** What is here: every target with whether it works, and the reference. */
 export async function listDevices(): Promise<DeviceStatus[]> {
-  const targets = await Promise.all(createTargets().map(async ({ name, family, evidence, probe }) => ({ name, family, evidence, availability: await probe() })));
+  const targets = await Promise.all(
+    createTargets().map(async (target) => ({ name: target.name, family: target.capabilities.family, evidence: target.evidence, availability: await target.probe() })),
+  );
   return [...targets, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: 'plain TypeScript, slow' } }];
 }
 

@@ -49,6 +49,8 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     }
     out.lines.push(`${indent}}`);
   },
+  // A grid step is one thread here.
+  barrier: () => undefined,
 };
 
 /** An expression that nothing stands beside: the parentheses around an infix one can go. */

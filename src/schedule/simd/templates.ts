@@ -5,9 +5,8 @@ import { linearIndex } from '../../core/indexExpr.ts';
 import type { Shape } from '../../core/shape.ts';
 import { splat } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
-import type { Capabilities } from '../../runtime/device.ts';
-import type { Evaluator } from '../evaluate.ts';
-import type { Root } from '../fuse.ts';
+import type { SimdCapabilities } from '../../runtime/device.ts';
+import type { ContractionRoot } from '../family.ts';
 import { findPairs } from '../inPlace.ts';
 import type { Nest } from '../nest.ts';
 import { Substitution, localPoint } from '../point.ts';
@@ -18,7 +17,6 @@ import type { MemorySlot, Storage } from '../storage.ts';
 import { hasLanes } from './compute.ts';
 import { Emitter } from './emitter.ts';
 import type { LoweredKernel } from './emitter.ts';
-import { lowerNest } from './lowerNest.ts';
 
 export type ContractionNode = PrimNodes['matmul' | 'conv'];
 
@@ -30,7 +28,7 @@ export interface ContractionSite {
   readonly node: ContractionNode;
   /** Where the operands lie: a and b of a matmul, x and w of a conv. Strided, not always row-major. */
   readonly operands: readonly [Storage, Storage];
-  readonly capabilities: Capabilities;
+  readonly capabilities: SimdCapabilities;
   /** Elements of the result, as the contraction has it (what is fused behind it may store them in another order). */
   readonly shape: Shape;
   /** Additions that the fused work on one element of the result costs. */
@@ -59,19 +57,9 @@ export interface ContractionTemplate {
   plan(site: ContractionSite): (() => readonly LoweredKernel[]) | undefined;
 }
 
-/** What a site needs of the schedule around it. */
-export interface SiteContext {
-  readonly capabilities: Capabilities;
-  createEvaluator(): Evaluator;
-  storageOf(x: PrimNodes['matmul']['inputs'][number]): Storage;
-  isLoadTime(slot: MemorySlot): boolean;
-  /** Adds a kernel that runs once at load. */
-  addPacking(key: string, source: MemorySlot, make: () => { readonly kernel: LoweredKernel; readonly slot: MemorySlot }): MemorySlot;
-}
-
 const ACCUMULATOR = 'acc';
 
-export function createSite(context: SiteContext, root: Root, target: Storage, flops: number, epilogueCost: number): ContractionSite {
+export function createSite(capabilities: SimdCapabilities, { context, root, target, flops }: ContractionRoot, epilogueCost: number): ContractionSite {
   const node = root.contraction;
   if (node?.op !== 'matmul' && node?.op !== 'conv') throw new TypeError('a site without a contraction');
   const result = node.outputs[0]!;
@@ -86,7 +74,7 @@ export function createSite(context: SiteContext, root: Root, target: Storage, fl
   return {
     node,
     operands,
-    capabilities: context.capabilities,
+    capabilities,
     shape: result.shape,
     epilogueCost,
     isConstant: (operand) => context.isLoadTime(operands[operand].slot),
@@ -125,13 +113,4 @@ export function createSite(context: SiteContext, root: Root, target: Storage, fl
     },
     finish: (emitter, name, grid) => ({ ...emitter.finish(name, grid, { flops, bytes: 0 }), inPlace }),
   };
-}
-
-/** The contraction as a nest: a sum at every point of the result, vectors along the axis that suits the operands. */
-export function lowerPlain(context: SiteContext, root: Root, target: Storage, flops: number): LoweredKernel {
-  const evaluator = context.createEvaluator();
-  const value = root.source === undefined ? evaluator.nodeValue(root.node, root.at) : evaluator.value(root.source, root.at);
-  const offset = linearIndex(root.at, target.strides, target.offset);
-  const nest = { outer: root.axes, stages: [...evaluator.stages, { kind: 'store' as const, axes: [], slot: target.slot, offset, value }], dynamic: evaluator.dynamicSymbols };
-  return lowerNest(root.contraction?.op ?? 'nest', nest, context.capabilities.simd, flops);
 }

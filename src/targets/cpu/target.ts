@@ -51,11 +51,10 @@ export function createCpuTarget(cache: CompileCache = new CompileCache()): Targe
   const toolchain = (): Promise<Toolchain> => (found ??= findToolchain(cache, (candidate) => tryOut(candidate, cache.folder)));
   return {
     name: 'cpu',
-    family: 'simd',
     evidence: 'E4',
     rank: 100,
     probe: () => probe(toolchain),
-    capabilities: { storage, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
+    capabilities: { family: 'simd', storage, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
     createRenderer: () => new CRenderer(),
     createCompiler: () => new CpuCompiler(cache, toolchain),
     openDevice: async (options: OpenOptions = {}): Promise<Device> => new CpuDevice(await openNative(), cache.folder, options.threads ?? cpuFacts().cores),

@@ -1,0 +1,38 @@
+// What the schedule asks of a kernel family: its way of turning nests, contractions and orderings into kernels for a kind of machine.
+// The schedule decides what is fused and where it lies; a family decides how it is computed.
+import type { Operand, PrimNode } from '../graph/builder.ts';
+import type { Evaluator } from './evaluate.ts';
+import type { Root } from './fuse.ts';
+import type { Nest } from './nest.ts';
+import type { PrimNodes } from './positions.ts';
+import type { LoweredKernel } from './simd/emitter.ts';
+import type { MemorySlot, Storage } from './storage.ts';
+
+/** What a family may ask of the schedule around a kernel. */
+export interface ScheduleContext {
+  createEvaluator(): Evaluator;
+  storageOf(x: Operand): Storage;
+  isLoadTime(slot: MemorySlot): boolean;
+  /** Adds a kernel that runs once at load. */
+  addPacking(key: string, source: MemorySlot, make: () => { readonly kernel: LoweredKernel; readonly slot: MemorySlot }): MemorySlot;
+}
+
+/** A matmul or conv with all that is fused to it. */
+export interface ContractionRoot {
+  readonly context: ScheduleContext;
+  readonly root: Root;
+  readonly target: Storage;
+  /** The plain way to compute it: a sum at every point of the result. */
+  readonly nest: Nest;
+  readonly nodes: readonly PrimNode[];
+  readonly flops: number;
+}
+
+export interface Family {
+  /** Bytes of a row that a kernel may keep while its stages run. */
+  readonly keptBytes: number;
+  lowerNest(name: string, nest: Nest, flops?: number): readonly LoweredKernel[];
+  lowerContraction(site: ContractionRoot): readonly LoweredKernel[];
+  /** `x`: the operand, `outputs`: values and positions. */
+  lowerTopK(node: PrimNodes['topK'], x: Storage, outputs: readonly Storage[]): readonly LoweredKernel[];
+}
