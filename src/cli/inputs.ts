@@ -10,9 +10,9 @@ import { decodeNpz } from '../formats/npz.ts';
 import { decodeValue } from '../formats/onnx/tensorProto.ts';
 import { isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue, TensorType, Value } from '../graph/graph.ts';
-import { DEFAULT_MAX_MEMORY_BYTES } from '../session/limits.ts';
-import { imageTensor } from './imageInput.ts';
-import type { ImageOptions } from './imageInput.ts';
+import { DEFAULT_MAX_MEMORY_BYTES, reserveWithin } from '../session/limits.ts';
+import { imageTensor } from '../session/imageFeed.ts';
+import type { ImageOptions } from '../session/imageFeed.ts';
 import { splitInput } from './options.ts';
 
 export interface InputOptions extends ImageOptions {
@@ -131,10 +131,7 @@ function filesIn(folder: string, inputs: readonly Value[]): Map<Value, string> {
 
 /** The values that the command line gives, by input name. */
 export function readInputs(graph: Graph, given: InputOptions): Map<string, HostValue> {
-  const limit = given.maxMemory ?? DEFAULT_MAX_MEMORY_BYTES;
-  const reserve = (bytes: number): void => {
-    if (!(bytes <= limit)) throw new AnychipError('limit', `it needs ${bytes} bytes, over the limit of ${limit}`, { hint: 'Raise --max-memory.' });
-  };
+  const reserve = reserveWithin(given.maxMemory ?? DEFAULT_MAX_MEMORY_BYTES);
   const required = graph.inputs.filter((value) => !graph.constants.has(value));
   const paths = given.inputs === undefined ? new Map<Value, string>() : filesIn(given.inputs, required);
   for (const text of given.input ?? []) {

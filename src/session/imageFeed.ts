@@ -4,9 +4,10 @@ import { elementCount, formatShape } from '../core/shape.ts';
 import { createTensor, elementWriter } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { dtypes } from '../core/dtype.ts';
-import type { Dim, TensorType, Value } from '../graph/graph.ts';
+import type { Dim, Graph, TensorType, Value } from '../graph/graph.ts';
 import { decodePixels } from '../reference/image.ts';
 import type { Pixels } from '../reference/image.ts';
+import { DEFAULT_MAX_MEMORY_BYTES, reserveWithin } from './limits.ts';
 
 export interface ImageOptions {
   /** Subtracted from pixels (0–255), one value or one a channel. */
@@ -114,4 +115,12 @@ export function imageTensor(bytes: Uint8Array, value: Value, type: TensorType, o
     });
   });
   return out;
+}
+
+/** A PNG or JPEG file as a value for the input `name` of a graph, scaled to the size that the input wants. */
+export function imageFeed(graph: Graph, name: string, bytes: Uint8Array, options: ImageOptions & { readonly maxMemoryBytes?: number } = {}): NumericTensor {
+  const value = graph.inputs.find((input) => input.name === name);
+  if (value === undefined) throw new AnychipError('bad-argument', `the model has no input '${name}'`, { hint: `Inputs: ${graph.inputs.map((v) => v.name).join(', ')}.` });
+  if (value.type?.kind !== 'tensor') throw new AnychipError('bad-argument', `input '${name}' takes no image`, { hint: 'An image goes into a tensor.' });
+  return imageTensor(bytes, value, value.type, options, reserveWithin(options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES));
 }

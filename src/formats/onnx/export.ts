@@ -1,0 +1,120 @@
+// A Graph to an ONNX file: the way back from `importModel`, operators in their latest form. Names that clash (bodies of functions written
+// out twice) get a number, since ONNX knows values by name; inputs and outputs keep theirs.
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { AnychipError, invariant } from '../../core/error.ts';
+import { subgraphsOf } from '../../graph/graph.ts';
+import type { Graph, Node, Value } from '../../graph/graph.ts';
+import { isOnnxOp, schemaOf } from '../../graph/ops.ts';
+import type { AttrKind, AttrSpec } from '../../graph/schema.ts';
+import { AttributeProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from './generated/onnx_pb.ts';
+import type { AttributeProto, GraphProto, NodeProto, ValueInfoProto } from './generated/onnx_pb.ts';
+import { tensorToProto } from './tensorProto.ts';
+import { typeToProto } from './types.ts';
+
+/** Opsets whose forms the graph holds, by domain, and the IR version that came with them. */
+const opsets: Readonly<Record<string, bigint>> = { '': 25n, 'ai.onnx.ml': 5n, 'ai.onnx.preview.training': 1n };
+const IR_VERSION = 13n;
+/** protobuf's own bound on a message. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+export interface ExportOptions {
+  readonly producer?: string;
+  readonly metadata?: ReadonlyMap<string, string>;
+}
+
+/** The model as bytes of an `.onnx` file, weights inside. Throws `limit` when they are more than such a file can hold. */
+export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Array {
+  const bytes = constantBytes(graph);
+  if (bytes > MAX_BYTES) throw new AnychipError('limit', `${bytes} bytes of weights, over the 2 GiB of a protobuf message`, { hint: 'Keep the model in its own file.' });
+  const used = new Set(['', ...domainsOf(graph)]);
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: options.producer ?? 'anychip',
+    opsetImport: [...used].map((domain) => ({ domain, version: opsets[domain]! })),
+    metadataProps: [...(options.metadata ?? [])].map(([key, value]) => ({ key, value })),
+    graph: graphToProto(graph, new Names(graph)),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+const bodiesOf = (graph: Graph): Graph[] => graph.nodes.flatMap(subgraphsOf);
+const constantBytes = (graph: Graph): number =>
+  [...graph.constants.values()].reduce((sum, constant) => sum + constant.bytes, 0) + bodiesOf(graph).reduce((sum, body) => sum + constantBytes(body), 0);
+const domainsOf = (graph: Graph): string[] => [...graph.nodes.map(({ op }) => onnxSchema(op).domain), ...bodiesOf(graph).flatMap(domainsOf)];
+
+function onnxSchema(op: Node['op']): ReturnType<typeof schemaOf> {
+  invariant(isOnnxOp(op), `${op} is no operator of ONNX: a graph is exported before it is compiled`);
+  return schemaOf(op);
+}
+
+/** One name for each Value of a graph and its bodies. */
+class Names {
+  readonly #byValue = new Map<Value, string>();
+  readonly #taken = new Set<string>();
+
+  constructor(graph: Graph) {
+    for (const value of [...graph.inputs, ...graph.outputs]) this.of(value);
+  }
+
+  of(value: Value | null): string {
+    if (value === null) return '';
+    let name = this.#byValue.get(value);
+    if (name !== undefined) return name;
+    name = value.name;
+    for (let i = 1; this.#taken.has(name); i++) name = `${value.name}.${i}`;
+    this.#taken.add(name);
+    this.#byValue.set(value, name);
+    return name;
+  }
+}
+
+function graphToProto(graph: Graph, names: Names): GraphProto {
+  return create(GraphProtoSchema, {
+    name: graph.name,
+    input: graph.inputs.map((value) => infoOf(value, names)),
+    output: graph.outputs.map((value) => infoOf(value, names)),
+    initializer: [...graph.constants].map(([value, constant]) => tensorToProto(constant.read(), names.of(value))),
+    node: graph.nodes.map((node) => nodeToProto(node, names)),
+    valueInfo: graph.nodes.flatMap((node) => node.outputs.flatMap((value) => (value?.type === undefined || graph.outputs.includes(value) ? [] : [infoOf(value, names)]))),
+  });
+}
+
+const infoOf = (value: Value, names: Names): ValueInfoProto =>
+  create(ValueInfoProtoSchema, { name: names.of(value), ...(value.type === undefined ? {} : { type: typeToProto(value.type) }) });
+
+function nodeToProto(node: Node, names: Names): NodeProto {
+  const schema = onnxSchema(node.op);
+  const attrs: Readonly<Record<string, unknown>> = node.attrs;
+  return create(NodeProtoSchema, {
+    opType: node.op,
+    domain: schema.domain,
+    name: node.name,
+    input: node.inputs.map((value) => names.of(value)),
+    output: node.outputs.map((value) => names.of(value)),
+    attribute: Object.entries(schema.attrs).flatMap(([name, spec]) => (isDefault(attrs[name], spec.fallback) ? [] : [attributeToProto(name, spec, attrs[name], names)])),
+  });
+}
+
+/** Such an attribute is left out: a default is a 64-bit number, the file would round it to 32 bits. */
+const isDefault = (value: unknown, fallback: unknown): boolean =>
+  value === fallback || (Array.isArray(value) && Array.isArray(fallback) && value.length === fallback.length && value.every((x, i) => x === fallback[i]));
+
+type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
+const utf8 = new TextEncoder();
+
+/** By kind: AttributeProto.AttributeType and the field that holds the value. Kinds tie values to their types in the declarations. */
+const writers: { readonly [K in AttrKind]: (value: never, names: Names) => AttributeInit } = {
+  float: (f: number) => ({ type: 1, f }),
+  int: (i: number) => ({ type: 2, i: BigInt(i) }),
+  string: (s: string) => ({ type: 3, s: utf8.encode(s) }),
+  tensor: (t: Parameters<typeof tensorToProto>[0]) => ({ type: 4, t: tensorToProto(t, '') }),
+  graph: (g: Graph, names) => ({ type: 5, g: graphToProto(g, names) }),
+  floats: (floats: readonly number[]) => ({ type: 6, floats: [...floats] }),
+  ints: (ints: readonly number[]) => ({ type: 7, ints: ints.map(BigInt) }),
+  strings: (strings: readonly string[]) => ({ type: 8, strings: strings.map((s) => utf8.encode(s)) }),
+  type: (type: NonNullable<Value['type']>) => ({ type: 13, tp: typeToProto(type) }),
+};
+
+const attributeToProto = (name: string, spec: AttrSpec<unknown>, value: unknown, names: Names): AttributeProto =>
+  create(AttributeProtoSchema, { name, ...writers[spec.kind](value as never, names) });
