@@ -43,6 +43,7 @@ export const ints = attr('ints');
 export const floats = attr('floats');
 export const strings = attr('strings');
 export const tensor = attr('tensor');
+export const valueType = attr('type');
 
 export interface OpSchema<A extends Readonly<Record<string, AnySpec>> = Readonly<Record<string, AnySpec>>> {
   /** '' (ai.onnx), 'ai.onnx.ml', 'ai.onnx.preview.training'. */

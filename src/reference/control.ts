@@ -1,15 +1,16 @@
-// If, Loop and Scan, as generators that yield the subgraph to run next and receive its results. So the rules exist once: the
+// If, Loop, Scan and SequenceMap, as generators that yield the subgraph to run next and receive its results. So the rules exist once: the
 // interpreter drives them synchronously, an executor may drive them over compiled subgraphs.
 import { AnychipError } from '../core/error.ts';
-import { elementCount, normalizeAxis } from '../core/shape.ts';
-import { createTensor, numberReader, reshaped, scalar, stringTensor } from '../core/tensor.ts';
+import { normalizeAxis, sameShape } from '../core/shape.ts';
+import { createTensor, numberReader, reshaped, scalar } from '../core/tensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue, Node, NodeOf } from '../graph/graph.ts';
 import type { controlOps } from '../graph/ops/control.ts';
 import type { OpName } from '../graph/ops.ts';
-import { optionalAt, numericAt, tensorAt } from './evaluate.ts';
+import { numericAt, optionalAt, sequenceAt, tensorAt } from './evaluate.ts';
 import type { EvaluateContext, Evaluations } from './evaluate.ts';
+import { sliceTensor, stackTensors } from './moves.ts';
 
 export interface SubgraphCall {
   readonly graph: Graph;
@@ -26,46 +27,19 @@ const truth = (value: HostValue | undefined): boolean => {
   return value.data[0] === 1;
 };
 
-/** Joins equally shaped tensors along a new axis. */
-function stack(slices: readonly Tensor[], axis: number, like: Tensor | undefined): Tensor {
-  const shape = (slices[0] ?? like)?.shape ?? [];
+/** Joins the results of all steps along a new axis; `like` says what no step at all gives. */
+function stack(slices: readonly Tensor[], axis: number, like: Tensor): Tensor {
+  const { shape } = slices[0] ?? like;
   const at = normalizeAxis(axis, shape.length + 1);
-  const outShape = [...shape.slice(0, at), slices.length, ...shape.slice(at)];
-  const inner = elementCount(shape.slice(at));
-  const outer = elementCount(shape.slice(0, at));
-  if (slices.some((s) => s.shape.length !== shape.length || s.shape.some((d, i) => d !== shape[i]))) {
+  if (slices.length === 0) return { ...like, shape: shape.toSpliced(at, 0, 0) };
+  if (slices.some((s) => !sameShape(s.shape, shape))) {
     throw new AnychipError('shape', 'a scan output whose shape changes from step to step', { hint: 'Scan outputs must have one shape in all iterations.' });
   }
-  const dtype = (slices[0] ?? like)?.dtype ?? 'f32';
-  if (dtype === 'string') {
-    const data: string[] = [];
-    for (let o = 0; o < outer; o++) for (const s of slices) if (s.dtype === 'string') data.push(...s.data.slice(o * inner, (o + 1) * inner));
-    return stringTensor(outShape, data);
-  }
-  const out = createTensor(dtype, outShape);
-  let position = 0;
-  for (let o = 0; o < outer; o++) {
-    for (const s of slices) for (let i = 0; i < inner; i++) if (s.dtype !== 'string') out.data[position++] = s.data[o * inner + i]!;
-  }
-  return out;
+  return stackTensors(slices, at);
 }
 
 /** Element `i` along `axis`, that axis removed. */
-function sliceAlong(x: Tensor, axis: number, i: number): Tensor {
-  const shape = [...x.shape.slice(0, axis), ...x.shape.slice(axis + 1)];
-  const inner = elementCount(x.shape.slice(axis + 1));
-  const outer = elementCount(x.shape.slice(0, axis));
-  const length = x.shape[axis]!;
-  if (x.dtype === 'string') {
-    return stringTensor(
-      shape,
-      Array.from({ length: outer * inner }, (_, k) => x.data[(Math.floor(k / inner) * length + i) * inner + (k % inner)]!),
-    );
-  }
-  const out = createTensor(x.dtype, shape);
-  for (let o = 0; o < outer; o++) for (let k = 0; k < inner; k++) out.data[o * inner + k] = x.data[(o * length + i) * inner + k]!;
-  return out;
-}
+const elementAlong = (x: Tensor, axis: number, i: number): Tensor => reshaped(sliceTensor(x, axis, i, 1), x.shape.toSpliced(axis, 1));
 
 function* runLoop(node: NodeOf<'Loop'>, inputs: readonly HostValue[]): ControlSteps {
   const trips = optionalAt(inputs, 0);
@@ -84,12 +58,12 @@ function* runLoop(node: NodeOf<'Loop'>, inputs: readonly HostValue[]): ControlSt
   return [...carried, ...scans.map((list, k) => stack(list, 0, emptyLike(body, 1 + states + k)))];
 }
 
-/** A zero-element tensor of a body output's declared type, for loops that never ran. */
-function emptyLike(body: Graph, output: number): Tensor | undefined {
+/** No elements, but a body output's declared dtype and shape: for loops that never ran. */
+function emptyLike(body: Graph, output: number): Tensor {
   const type = body.outputs[output]?.type;
-  if (type?.kind !== 'tensor') return undefined;
-  const shape = (type.shape ?? []).map((d) => (typeof d === 'number' ? d : 0));
-  return type.dtype === 'string' ? stringTensor(shape, []) : { ...createTensor(type.dtype, [0]), shape };
+  const [dtype, dims] = type?.kind === 'tensor' ? [type.dtype, type.shape ?? []] : (['f32', []] as const);
+  const shape = dims.map((d) => (typeof d === 'number' ? d : 0));
+  return dtype === 'string' ? { dtype, shape, data: [] } : { ...createTensor(dtype, [0]), shape };
 }
 
 function* runScan(node: NodeOf<'Scan'>, inputs: readonly HostValue[]): ControlSteps {
@@ -103,7 +77,7 @@ function* runScan(node: NodeOf<'Scan'>, inputs: readonly HostValue[]): ControlSt
   let carried: HostValue[] = inputs.slice(0, states);
   const outputs: Tensor[][] = Array.from({ length: body.outputs.length - states }, () => []);
   for (let i = 0; i < length; i++) {
-    const slices = sequences.map((x, k) => sliceAlong(x, axes[k]!, node.attrs.scan_input_directions?.[k] === 1 ? length - 1 - i : i));
+    const slices = sequences.map((x, k) => elementAlong(x, axes[k]!, node.attrs.scan_input_directions?.[k] === 1 ? length - 1 - i : i));
     const results = yield { graph: body, inputs: [...carried, ...slices] };
     carried = results.slice(0, states);
     outputs.forEach((list, k) => list.push(tensorAt(results, states + k)));
@@ -115,12 +89,27 @@ function* runScan(node: NodeOf<'Scan'>, inputs: readonly HostValue[]): ControlSt
   return [...carried, ...joined];
 }
 
+/** Sequences give their elements one by one; tensors are the same for every element. */
+function* runSequenceMap(node: NodeOf<'SequenceMap'>, inputs: readonly HostValue[]): ControlSteps {
+  const { length } = sequenceAt(inputs, 0);
+  const { body } = node.attrs;
+  const outputs: HostValue[][] = body.outputs.map(() => []);
+  const given = inputs.map((value) => (value === null || isTensor(value) ? () => value : (i: number) => value[i] ?? null));
+  if (inputs.some((value) => value !== null && !isTensor(value) && value.length !== length)) throw new AnychipError('run', 'sequences of different lengths are mapped together');
+  for (let i = 0; i < length; i++) {
+    const results = yield { graph: body, inputs: given.map((element) => element(i)) };
+    outputs.forEach((list, k) => list.push(results[k] ?? null));
+  }
+  return outputs;
+}
+
 export const controlRules: ControlRules = {
   *If(node, inputs) {
     return yield { graph: truth(reshaped(numericAt(inputs, 0), [1])) ? node.attrs.then_branch : node.attrs.else_branch, inputs: [] };
   },
   Loop: runLoop,
   Scan: runScan,
+  SequenceMap: runSequenceMap,
 };
 
 /** The steps of a control-flow node; undefined for any other operator. */
@@ -140,4 +129,5 @@ export const controlEvaluations: Evaluations<ControlOp> = {
   If: (node, inputs, context) => drive(controlRules.If(node, inputs), context),
   Loop: (node, inputs, context) => drive(controlRules.Loop(node, inputs), context),
   Scan: (node, inputs, context) => drive(controlRules.Scan(node, inputs), context),
+  SequenceMap: (node, inputs, context) => drive(controlRules.SequenceMap(node, inputs), context),
 };

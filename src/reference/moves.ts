@@ -1,8 +1,8 @@
 // Moving elements without looking at them: works on every dtype, strings included.
-import { invariant } from '../core/error.ts';
-import { forEachIndex, stridesOf } from '../core/shape.ts';
+import { AnychipError, invariant } from '../core/error.ts';
+import { elementCount, forEachIndex, formatShape, stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
-import { createTensor, stringTensor } from '../core/tensor.ts';
+import { createTensor, reshaped, stringTensor } from '../core/tensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 /** A tensor whose element at `index` is element `source(index)` of `x`, or the only element of `fill` where that is −1. */
@@ -32,36 +32,39 @@ export function moveCoordinates(x: Tensor, shape: Shape, source: (index: readonl
   return moveElements(x, shape, (index) => source(index)?.reduce((sum, i, axis) => sum + i * strides[axis]!, 0) ?? -1, fill);
 }
 
-/** Tensors of one dtype joined along `axis`; their other dimensions are equal. */
+/** Tensors joined along `axis`. Throws `shape` where dtypes or other dimensions differ. */
 export function joinTensors(parts: readonly Tensor[], axis: number): Tensor {
   const first = parts[0];
   invariant(first !== undefined, 'nothing to join');
-  const starts: number[] = [];
-  let total = 0;
-  for (const part of parts) {
-    starts.push(total);
-    total += part.shape[axis]!;
-  }
-  const shape = first.shape.map((d, i) => (i === axis ? total : d));
-  const strides = parts.map((part) => stridesOf(part.shape));
-  const find = (index: readonly number[]): readonly [number, number] => {
-    let p = parts.length - 1;
-    while (starts[p]! > index[axis]!) p--;
-    return [p, index.reduce((sum, at, i) => sum + (i === axis ? at - starts[p]! : at) * strides[p]![i]!, 0)];
-  };
+  const fits = parts.every((t) => t.dtype === first.dtype && t.shape.length === first.shape.length && t.shape.every((d, i) => i === axis || d === first.shape[i]));
+  if (!fits) throw new AnychipError('shape', `cannot join ${parts.map((t) => t.dtype + formatShape(t.shape)).join(', ')} along axis ${axis}`);
+  const shape = first.shape.with(axis, parts.reduce((sum, part) => sum + part.shape[axis]!, 0)); // prettier-ignore
+  const outer = elementCount(shape.slice(0, axis));
+  const runs = parts.map((part) => elementCount(part.shape.slice(axis)));
   if (first.dtype === 'string') {
     const data: string[] = [];
-    forEachIndex(shape, (index) => {
-      const [p, at] = find(index);
-      data.push(String(parts[p]!.data[at]));
-    });
+    for (let o = 0; o < outer; o++) for (const [p, part] of parts.entries()) if (part.dtype === 'string') data.push(...part.data.slice(o * runs[p]!, (o + 1) * runs[p]!));
     return stringTensor(shape, data);
   }
   const out = createTensor(first.dtype, shape);
-  forEachIndex(shape, (index, flat) => {
-    const [p, at] = find(index);
-    const part = parts[p]!;
-    if (part.dtype !== 'string') out.data[flat] = part.data[at]!;
-  });
+  let position = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const [p, part] of parts.entries()) for (let i = 0; i < runs[p]!; i++) if (part.dtype !== 'string') out.data[position++] = part.data[o * runs[p]! + i]!;
+  }
   return out;
+}
+
+/** Tensors of one shape joined along a new axis, at `axis` of the result. */
+export const stackTensors = (parts: readonly Tensor[], axis: number): Tensor =>
+  joinTensors(
+    parts.map((part) => reshaped(part, part.shape.toSpliced(axis, 0, 1))),
+    axis,
+  );
+
+/** Elements `start` to `start + size` along `axis`. */
+export function sliceTensor(x: Tensor, axis: number, start: number, size: number): Tensor {
+  const inner = elementCount(x.shape.slice(axis + 1));
+  const [from, run, row] = [start * inner, size * inner, x.shape[axis]! * inner];
+  const moved = moveElements(x, [elementCount(x.shape.slice(0, axis)), run], ([o, i]) => o! * row + from + i!);
+  return reshaped(moved, x.shape.with(axis, size));
 }

@@ -26,7 +26,7 @@ import {
 import type { shapeOps } from '../graph/ops/shape.ts';
 import { clampedInts, numericAt, optionalAt, tensorAt } from './evaluate.ts';
 import type { EvaluateContext, Evaluations } from './evaluate.ts';
-import { joinTensors, moveCoordinates } from './moves.ts';
+import { joinTensors, moveCoordinates, sliceTensor } from './moves.ts';
 
 const intsAt = (inputs: readonly HostValue[], i: number): number[] => clampedInts(numericAt(inputs, i));
 const optionalIntsAt = (inputs: readonly HostValue[], i: number): number[] | undefined => {
@@ -87,24 +87,16 @@ export const shapeEvaluations: Evaluations<keyof typeof shapeOps> = {
   },
   Concat: ({ attrs }, inputs) => {
     const parts = inputs.map((_, i) => tensorAt(inputs, i));
-    const rank = parts[0]!.shape.length;
-    const axis = normalizeAxis(attrs.axis, rank);
-    const fits = parts.every((t) => t.dtype === parts[0]!.dtype && t.shape.length === rank && t.shape.every((d, i) => i === axis || d === parts[0]!.shape[i]));
-    if (!fits) throw new AnychipError('shape', `cannot join shapes ${parts.map((t) => `[${t.shape.join(', ')}]`).join(', ')} along axis ${axis}`);
-    return [joinTensors(parts, axis)];
+    return [joinTensors(parts, normalizeAxis(attrs.axis, parts[0]!.shape.length))];
   },
   Split: ({ attrs, outputs }, inputs) => {
     const x = tensorAt(inputs, 0);
     const axis = normalizeAxis(attrs.axis, x.shape.length);
     let start = 0;
     return splitSizes(x.shape[axis]!, optionalIntsAt(inputs, 1), attrs.num_outputs ?? outputs.length).map((size) => {
-      const from = start;
+      const part = sliceTensor(x, axis, start, size);
       start += size;
-      return moveCoordinates(
-        x,
-        x.shape.map((d, i) => (i === axis ? size : d)),
-        (index) => index.map((at, i) => (i === axis ? at + from : at)),
-      );
+      return part;
     });
   },
   Slice: (_, inputs) => {

@@ -29,4 +29,5 @@ export const controlOps = {
       scan_output_directions: ints(),
     },
   }),
+  SequenceMap: op({ since: 17, inputs: ['input_sequence', 'additional_inputs*'], outputs: ['out_sequence*'], attrs: { body: required('graph') } }),
 } as const;

@@ -2,4 +2,4 @@
 import type { controlOps } from '../../graph/ops/control.ts';
 import type { Lowerings } from '../lowering.ts';
 
-export const controlLowerings: Lowerings<keyof typeof controlOps> = { If: 'host', Loop: 'host', Scan: 'host' };
+export const controlLowerings: Lowerings<keyof typeof controlOps> = { If: 'host', Loop: 'host', Scan: 'host', SequenceMap: 'host' };
