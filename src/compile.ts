@@ -1,7 +1,9 @@
 // The way of a model through the house, top to bottom: Graph → primitives and placement → kernels and memory → source → binary → plan.
 import { within } from './core/error.ts';
 import { trace } from './core/trace.ts';
+import { verifyIfDebugging } from './core/verified.ts';
 import type { Graph, Node } from './graph/graph.ts';
+import { verifyGraph, verifyPrimGraph } from './graph/verify.ts';
 import type { InputBinding } from './passes/binding.ts';
 import type { Partition, PartitionStep } from './passes/partition.ts';
 import { specialize } from './passes/specialize.ts';
@@ -11,6 +13,7 @@ import type { Target } from './runtime/device.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
 import { scheduleGraph } from './schedule/scheduleGraph.ts';
 import type { Schedule } from './schedule/schedule.ts';
+import { verifySchedule } from './schedule/verify.ts';
 
 export interface CompileOptions {
   /** Loops of at most this many steps become straight-line code. */
@@ -42,19 +45,25 @@ export async function compile(graph: Graph, target: Target, bindings: readonly I
 /** Primitives, and where each part runs: the first half of `compile`. */
 export function specializeFor(graph: Graph, target: Target, bindings: readonly InputBinding[], options: CompileOptions = {}): Partition {
   const context = createContext();
-  return within(graph.name, () =>
-    specialize(graph, bindings, {
+  return within(graph.name, () => {
+    verifyIfDebugging('the graph is not valid', () => verifyGraph(graph));
+    return specialize(graph, bindings, {
       storage: target.capabilities.storage,
       fold: createFolder(),
       evaluate: (node, inputs) => evaluateNode(node, inputs, context),
       ...options,
-    }),
-  );
+    });
+  });
 }
 
 /** Kernels and memory of one device program; its report names the nodes that the model has. */
 export function scheduleStep(step: Extract<PartitionStep, { kind: 'device' }>, target: Target): Schedule {
-  const schedule = within(step.graph.name, () => scheduleGraph(step.graph, target.capabilities));
+  const schedule = within(step.graph.name, () => {
+    verifyIfDebugging('the primitive graph is not valid', () => verifyPrimGraph(step.graph));
+    const made = scheduleGraph(step.graph, target.capabilities);
+    verifyIfDebugging('the kernels are not valid', () => verifySchedule(step.graph, made));
+    return made;
+  });
   const origin = new Map([...step.origins].map(([prim, node]) => [prim.name, titleOf(node)]));
   return { ...schedule, report: schedule.report.map((call) => ({ ...call, nodes: [...new Set(call.nodes.map((name) => origin.get(name) ?? name))] })) };
 }

@@ -26,7 +26,8 @@ export type TraceEvent = Happening & { readonly level: TraceLevel };
 
 const listeners = new Map<(event: TraceEvent) => void, TraceLevel>();
 const environment: Readonly<Record<string, string | undefined>> = globalThis.process?.env ?? {};
-const printedLevel = Number(environment['ANYCHIP_DEBUG'] ?? 0);
+/** ANYCHIP_DEBUG: 0 where it is not set or no number. From 1 on, what each step of compiling made is verified too. */
+export const debugLevel = Number(environment['ANYCHIP_DEBUG'] ?? 0) || 0;
 
 /** Subscribes to events up to `level`; the result unsubscribes. Kernels are timed one by one while anyone asks for level 4. */
 export function onTrace(listener: (event: TraceEvent) => void, level: TraceLevel = 5): () => void {
@@ -35,13 +36,13 @@ export function onTrace(listener: (event: TraceEvent) => void, level: TraceLevel
 }
 
 /** Whether anyone wants events of this level: for what costs something to find out. */
-export const isTraced = (level: TraceLevel): boolean => level <= printedLevel || [...listeners.values()].some((wanted) => level <= wanted);
+export const isTraced = (level: TraceLevel): boolean => level <= debugLevel || [...listeners.values()].some((wanted) => level <= wanted);
 
 /** Emits the event that `build` makes, if anyone wants events of this level. */
 export function trace(level: TraceLevel, build: () => Happening): void {
-  if (listeners.size === 0 && level > printedLevel) return;
+  if (listeners.size === 0 && level > debugLevel) return;
   if (!isTraced(level)) return;
   const event: TraceEvent = { level, ...build() };
   for (const [listener, wanted] of listeners) if (level <= wanted) listener(event);
-  if (level <= printedLevel) console.error(`[anychip ${event.kind}] ${event.message}${event.facts === undefined ? '' : ` ${JSON.stringify(event.facts)}`}`);
+  if (level <= debugLevel) console.error(`[anychip ${event.kind}] ${event.message}${event.facts === undefined ? '' : ` ${JSON.stringify(event.facts)}`}`);
 }

@@ -1,10 +1,10 @@
 // Reference of the activation family: each function by its formula.
+import { erf } from '../core/math.ts';
 import type { HostValue } from '../graph/graph.ts';
 import type { activationOps } from '../graph/ops/activation.ts';
 import { mapElements } from './broadcast.ts';
 import { numericAt } from './evaluate.ts';
 import type { Evaluations } from './evaluate.ts';
-import { erf } from './prims/arithmetic.ts';
 
 const each = (inputs: readonly HostValue[], f: (x: number) => number, wide?: (x: bigint) => bigint): readonly HostValue[] => {
   const x = numericAt(inputs, 0);

@@ -6,6 +6,7 @@ import { encodeE8M0, encodeFloat, isSmallFloat, roundEven } from '../core/float.
 import type { PowerRounding } from '../core/float.ts';
 import { bigintReader, createTensor, elementWriter, numberReader, stringTensor } from '../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
+import { erf } from '../core/math.ts';
 import type { HostValue } from '../graph/graph.ts';
 import type { mathOps } from '../graph/ops/math.ts';
 import { dtypeOfCode } from '../graph/onnxTypes.ts';
@@ -13,7 +14,6 @@ import { forEachBroadcast, isWide, mapElements } from './broadcast.ts';
 import { floatOfText, integerOfText, textOfFloat } from './castText.ts';
 import { numericAt, optionalAt, tensorAt } from './evaluate.ts';
 import type { Evaluate, Evaluations } from './evaluate.ts';
-import { erf } from './prims/arithmetic.ts';
 
 type Evaluator = (node: unknown, inputs: readonly HostValue[]) => readonly HostValue[];
 

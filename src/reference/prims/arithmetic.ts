@@ -4,6 +4,7 @@ import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
 import { roundEven } from '../../core/float.ts';
+import { erf, pow } from '../../core/math.ts';
 import type { BinaryFn, CompareFn, ReduceFn, UnaryFn } from '../../graph/prims.ts';
 
 export const isWide = (dtype: NumericDType): boolean => dtype === 'i64' || dtype === 'u64';
@@ -14,25 +15,6 @@ export type BigintFn2 = (a: bigint, b: bigint) => bigint;
 const unsupported = (fn: string, dtype: string): never => {
   throw new AnychipError('shape', `${fn} is not defined on ${dtype}`);
 };
-
-/** Abramowitz and Stegun 7.1.5 (series) and 7.1.14 (continued fraction), to double precision. */
-export function erf(x: number): number {
-  const a = Math.abs(x);
-  if (Number.isNaN(x)) return NaN;
-  if (a > 6) return Math.sign(x);
-  if (a < 2.5) {
-    let term = a;
-    let sum = a;
-    for (let n = 1; Math.abs(term) > 1e-18 * sum && n < 200; n++) {
-      term *= (-a * a) / n;
-      sum += term / (2 * n + 1);
-    }
-    return Math.sign(x) * ((2 / Math.sqrt(Math.PI)) * sum);
-  }
-  let fraction = 0;
-  for (let n = 60; n > 0; n--) fraction = n / 2 / (a + fraction);
-  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
-}
 
 export const numberUnary: { readonly [F in UnaryFn]: (x: number) => number } = {
   neg: (x) => -x,
@@ -73,9 +55,6 @@ const bigintUnary: { readonly [F in UnaryFn]?: (x: bigint) => bigint } = {
 };
 export const wideUnary = (fn: UnaryFn): ((x: bigint) => bigint) => bigintUnary[fn] ?? (() => unsupported(fn, 'i64'));
 
-/** IEEE 754-2019 pow: 1 to any power and −1 to an infinite one are 1, where JavaScript says NaN. */
-const floatPow = (a: number, b: number): number => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
-
 /** a^b wrapped to 32 bits; b < 0 gives 0 unless a is ±1. */
 function intPow(a: number, b: number): number {
   if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0;
@@ -99,7 +78,7 @@ const floatBinary: { readonly [F in BinaryFn]: NumberFn2 } = {
   div: (a, b) => a / b,
   mod: modOf,
   rem: (a, b) => a % b,
-  pow: floatPow,
+  pow,
   min: Math.min,
   max: Math.max,
   and: () => unsupported('and', 'a float'),

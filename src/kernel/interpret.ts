@@ -1,0 +1,190 @@
+// Runs kernels as they are written, one operation at a time: the definition of what kernel IR means. Slow; it needs no compiler, and it
+// checks what a machine does not: bounds, division by zero and, on watched memory, reads of what was never written and races.
+import { dtypes } from '../core/dtype.ts';
+import { AnychipError, within } from '../core/error.ts';
+import { elementWriter, bigintReader, createTensor, numberReader } from '../core/tensor.ts';
+import type { BinaryFn, Expr, ExprKind, Kernel, KernelCall, KernelModule, Stmt, StmtKind } from './ir.ts';
+import { View, watchedBlock } from './memory.ts';
+import type { Block, Moment } from './memory.ts';
+import type { ExprOf } from './rewriteKernel.ts';
+import { binaryScalar, bitcastScalar, castScalar, compareScalar, constantScalar, fmaScalar, unaryScalar } from './scalar.ts';
+import type { Scalar } from './scalar.ts';
+
+/** One value a lane. */
+type Value = readonly Scalar[];
+type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
+
+/** One thread of a grid step at work. */
+interface Frame {
+  readonly buffers: ReadonlyMap<string, View>;
+  readonly locals: Map<string, Value>;
+  now: Moment;
+}
+
+/** Work that pauses at every barrier. */
+type Work = Generator<void, void, void>;
+
+const lanesOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+function bufferOf(frame: Frame, name: string): View {
+  const view = frame.buffers.get(name);
+  if (view === undefined) throw new AnychipError('internal', `there is no buffer ${name}`);
+  return view;
+}
+
+const mapLanes = (e: Expr, frame: Frame, f: (x: Scalar) => Scalar): Value => evaluate(e, frame).map(f);
+function zip(a: Expr, b: Expr, frame: Frame, f: (x: Scalar, y: Scalar) => Scalar): Value {
+  const right = evaluate(b, frame);
+  return evaluate(a, frame).map((x, i) => f(x, right[i]!));
+}
+
+/** Halves with halves, until one is left: the order that the IR calls pairwise. */
+function foldAcross(items: Value, f: (a: Scalar, b: Scalar) => Scalar): Scalar {
+  let left = items;
+  while (left.length > 1) {
+    const half = left.length / 2;
+    left = lanesOf(half).map((i) => f(left[i]!, left[i + half]!));
+  }
+  return left[0]!;
+}
+
+const rules: { readonly [K in ExprKind]: (e: ExprOf[K], frame: Frame) => Value } = {
+  const: (e) => lanesOf(e.type.lanes).map(() => constantScalar(e.type.dtype, e.value)),
+  var: (e, frame) => {
+    const value = frame.locals.get(e.name);
+    if (value === undefined) throw new AnychipError('internal', `${e.name} is not known where it is used`);
+    return value;
+  },
+  load: (e, frame) => {
+    const view = bufferOf(frame, e.buffer);
+    const at = scalarOf(e.index, frame);
+    return lanesOf(e.type.lanes).map((lane) => view.load(at + lane, frame.now));
+  },
+  unary: (e, frame) => mapLanes(e.x, frame, (x) => unaryScalar(e.fn, e.type.dtype, x)),
+  binary: (e, frame) => zip(e.a, e.b, frame, (a, b) => binaryScalar(e.fn, e.type.dtype, a, b)),
+  compare: (e, frame) => zip(e.a, e.b, frame, (a, b) => compareScalar(e.fn, a, b)),
+  select: (e, frame) => {
+    const [a, b] = [evaluate(e.a, frame), evaluate(e.b, frame)];
+    return evaluate(e.condition, frame).map((holds, i) => (holds === 0 ? b[i]! : a[i]!));
+  },
+  fma: (e, frame) => {
+    const [b, c] = [evaluate(e.b, frame), evaluate(e.c, frame)];
+    return mapLanes(e.a, frame, (a) => a).map((a, i) => fmaScalar(e.type.dtype, a, b[i]!, c[i]!));
+  },
+  cast: (e, frame) => mapLanes(e.x, frame, (x) => castScalar(e.x.type.dtype, e.type.dtype, x)),
+  bitcast: (e, frame) => mapLanes(e.x, frame, (x) => bitcastScalar(e.x.type.dtype, e.type.dtype, x)),
+  narrow: (e, frame) => {
+    if (e.to === 'string') throw new AnychipError('internal', 'strings are not computed with');
+    const cell = createTensor(e.to, [1]);
+    const [write, read] = [elementWriter(cell), dtypes[e.to].held === 'bigint' ? bigintReader(cell) : numberReader(cell)];
+    return mapLanes(e.x, frame, (x) => {
+      write(0, x);
+      return read(0);
+    });
+  },
+  splat: (e, frame) => {
+    const [x] = evaluate(e.x, frame);
+    return lanesOf(e.type.lanes).map(() => x!);
+  },
+  pack: (e, frame) => e.items.map((x) => evaluate(x, frame)[0]!),
+  extract: (e, frame) => [evaluate(e.x, frame)[e.lane]!],
+  across: (e, frame) => [foldAcross(evaluate(e.x, frame), (a, b) => binaryScalar(e.fn satisfies BinaryFn, e.type.dtype, a, b))],
+};
+
+const dispatch = <K extends ExprKind>(e: ExprOf[K] & { readonly kind: K }, frame: Frame): Value => rules[e.kind](e, frame);
+const evaluate = (e: Expr, frame: Frame): Value => dispatch(e, frame);
+const scalarOf = (e: Expr, frame: Frame): number => Number(evaluate(e, frame)[0]!);
+
+const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | Work } = {
+  for: function* (s, frame) {
+    const to = scalarOf(s.to, frame);
+    for (let i = scalarOf(s.from, frame); i < to; i += s.step) {
+      frame.locals.set(s.var, [i]);
+      yield* runAll(s.body, frame);
+    }
+  },
+  let: (s, frame) => void frame.locals.set(s.name, evaluate(s.value, frame)),
+  assign: (s, frame) => void frame.locals.set(s.name, evaluate(s.value, frame)),
+  store: (s, frame) => {
+    const view = bufferOf(frame, s.buffer);
+    const at = scalarOf(s.index, frame);
+    evaluate(s.value, frame).forEach((x, lane) => view.store(at + lane, x, frame.now));
+  },
+  if: (s, frame) => runAll(scalarOf(s.condition, frame) === 0 ? s.else : s.then, frame),
+  barrier: function* () {
+    yield;
+  },
+};
+
+const perform = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, frame: Frame): void | Work => steps[s.kind](s, frame);
+
+function* runAll(body: readonly Stmt[], frame: Frame): Work {
+  for (const s of body) {
+    const work = perform(s, frame);
+    if (work !== undefined) yield* work;
+  }
+}
+
+/** The order of a kernel's grid steps; results must not depend on it. */
+export type GridOrder = 'forward' | 'backward';
+
+/** Runs calls of a module over the same memory, one after the other. */
+export class Interpreter {
+  readonly #module: KernelModule;
+  readonly #order: GridOrder;
+  #stamp = 0;
+
+  constructor(module: KernelModule, order: GridOrder = 'forward') {
+    this.#module = module;
+    this.#order = order;
+  }
+
+  /** All `run` calls, or one `init` call, with `bases` as the table of blocks. Throws an 'internal' error that names kernel and buffer. */
+  execute(entry: 'run' | { readonly init: number }, bases: readonly Block[]): void {
+    for (const call of entry === 'run' ? this.#module.run : [this.#module.init[entry.init]!]) this.#call(call, bases);
+  }
+
+  /** Says that the caller filled a block, so that reading it is no mistake. */
+  markWritten({ watch }: Block): void {
+    watch?.written.fill(++this.#stamp);
+  }
+
+  #call(call: KernelCall, bases: readonly Block[]): void {
+    const kernel = this.#module.kernels[call.kernel]!;
+    const params = kernel.params.map((p, i) => {
+      const { base, offsetBytes } = call.args[i]!;
+      const block = bases[base];
+      if (block === undefined) throw new AnychipError('internal', `block ${base} is not bound`, { path: [kernel.name, p.name] });
+      return new View(p.name, p.dtype, p.elements, block, offsetBytes);
+    });
+    const first = this.#stamp + 1;
+    const { extent } = kernel.grid;
+    for (let i = 0; i < extent; i++) within(kernel.name, () => this.#step(kernel, params, this.#order === 'forward' ? i : extent - 1 - i, first));
+  }
+
+  /** One grid step: its threads take turns, each up to the next barrier. */
+  #step(kernel: Kernel, params: readonly View[], position: number, call: number): void {
+    const step = this.#stamp + 1;
+    const { var: name, threads } = kernel.block ?? { var: '', threads: 1 };
+    const shared = scratchOf(kernel, true);
+    const frames = lanesOf(threads).map((thread): Frame => {
+      const locals = new Map<string, Value>([[kernel.grid.var, [position]]]);
+      if (name !== '') locals.set(name, [thread]);
+      const buffers = new Map([...params, ...shared, ...scratchOf(kernel, false)].map((view) => [view.name, view]));
+      return { buffers, locals, now: { stamp: 0, call, step, phase: 0 } };
+    });
+    const running = frames.map((frame) => runAll(kernel.body, frame));
+    for (let ended = 0; ended === 0;) {
+      const phase = this.#stamp + 1;
+      for (const [thread, work] of running.entries()) {
+        frames[thread]!.now = { stamp: ++this.#stamp, call, step, phase };
+        if (work.next().done === true) ended++;
+      }
+      if (ended > 0 && ended < threads) throw new AnychipError('internal', `${threads - ended} of ${threads} threads wait at a barrier that the others do not reach`);
+    }
+  }
+}
+
+/** Fresh scratch memory of one thread, or of the threads of a grid step together. */
+const scratchOf = (kernel: Kernel, shared: boolean): View[] =>
+  kernel.scratch.filter((s) => (s.shared ?? false) === shared).map((s) => new View(s.name, s.dtype, s.elements, watchedBlock(s.elements * dtypes[s.dtype].bytes), 0));

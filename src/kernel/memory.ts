@@ -1,0 +1,100 @@
+// Memory as an interpreter of kernels sees it: blocks of bytes, and beside each, if asked for, who last wrote and read every byte.
+// So it finds reads of what was never written, and grid steps or threads whose result depends on the order they run in.
+import { byteWidth, dtypes } from '../core/dtype.ts';
+import type { NumericDType } from '../core/dtype.ts';
+import { AnychipError } from '../core/error.ts';
+import { bigintReader, elementWriter, numberReader } from '../core/tensor.ts';
+import type { Scalar } from './scalar.ts';
+
+export interface Block {
+  readonly bytes: Uint8Array;
+  /** Left out: nothing is watched. */
+  readonly watch?: Watch;
+}
+
+/** For each byte the stamp of who wrote or read it last; 0 for never. Stamps only grow. */
+export interface Watch {
+  readonly written: Int32Array;
+  readonly read: Int32Array;
+}
+
+/** Fresh memory whose contents are undefined: watched, and filled with what is no sensible number. */
+export function watchedBlock(bytes: number): Block {
+  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes) } };
+}
+
+/** Where a thread is: every access until its next barrier bears its stamp. */
+export interface Moment {
+  readonly stamp: number;
+  /** The first stamps of the call, of the grid step, and of what its threads do between the same two barriers. */
+  readonly call: number;
+  readonly step: number;
+  readonly phase: number;
+}
+
+/** Whether an access with this stamp comes neither before nor after what happens now: another grid step, or another thread of it. */
+const meets = (stamp: number, now: Moment): boolean => stamp >= now.call && stamp !== now.stamp && (stamp < now.step || stamp >= now.phase);
+
+/** A typed window on a block. */
+export class View {
+  readonly name: string;
+  readonly elements: number;
+  readonly #width: number;
+  readonly #block: Block;
+  readonly #offset: number;
+  readonly #read: (i: number) => Scalar;
+  readonly #write: (i: number, value: Scalar) => void;
+
+  constructor(name: string, dtype: NumericDType, elements: number, block: Block, offset: number) {
+    this.name = name;
+    this.elements = elements;
+    this.#width = byteWidth(dtype);
+    this.#block = block;
+    this.#offset = offset;
+    const end = offset + elements * this.#width;
+    if (offset < 0 || end > block.bytes.byteLength) fail(`${name} is bytes ${offset} to ${end} of a block of ${block.bytes.byteLength}`);
+    const data = dtypes[dtype].viewArray(block.bytes.buffer, block.bytes.byteOffset + offset, elements);
+    const tensor = { dtype, shape: [elements], data };
+    this.#read = dtypes[dtype].held === 'bigint' ? bigintReader(tensor) : numberReader(tensor);
+    this.#write = elementWriter(tensor);
+  }
+
+  load(i: number, now: Moment): Scalar {
+    this.#check(i);
+    const watch = this.#block.watch;
+    if (watch !== undefined) {
+      this.#eachByte(i, (b) => {
+        const stamp = watch.written[b]!;
+        if (stamp === 0) fail(`element ${i} of ${this.name} is read and was never written`);
+        if (meets(stamp, now)) fail(`element ${i} of ${this.name} is read while another grid step or thread writes it`);
+        watch.read[b] = now.stamp;
+      });
+    }
+    return this.#read(i);
+  }
+
+  store(i: number, value: Scalar, now: Moment): void {
+    this.#check(i);
+    const watch = this.#block.watch;
+    if (watch !== undefined) {
+      this.#eachByte(i, (b) => {
+        if (meets(watch.written[b]!, now) || meets(watch.read[b]!, now)) fail(`element ${i} of ${this.name} is written while another grid step or thread uses it`);
+        watch.written[b] = now.stamp;
+      });
+    }
+    this.#write(i, value);
+  }
+
+  #eachByte(i: number, visit: (byte: number) => void): void {
+    const start = this.#offset + i * this.#width;
+    for (let b = start; b < start + this.#width; b++) visit(b);
+  }
+
+  #check(i: number): void {
+    if (i < 0 || i >= this.elements) fail(`element ${i} of ${this.name}, which has ${this.elements}`);
+  }
+}
+
+function fail(reason: string): never {
+  throw new AnychipError('internal', reason, { hint: 'This is a bug in anychip; please report it with the model.' });
+}

@@ -1,0 +1,247 @@
+// Verifies kernels: types of every expression, names, buffers, and positions that are known to lie outside them; and modules: that
+// every argument of a call lies inside the block of memory it points into. A schedule that passes here may still compute the wrong
+// thing; what interpret.ts is for.
+import { byteWidth, dtypes } from '../core/dtype.ts';
+import type { BufferParam, Expr, Kernel, KernelCall, KernelModule, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
+import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE, scratchBytes } from './ir.ts';
+import { computeType } from './computeType.ts';
+import { operandsOf } from './rewriteKernel.ts';
+import { rangeOfIndex, variableRange } from './indexRange.ts';
+import type { IndexRange } from './indexRange.ts';
+import { typeProblem } from './typeRules.ts';
+
+export interface KernelFindings {
+  readonly problems: readonly string[];
+  /** Loads and stores whose positions are proven to lie inside their buffers, and all of them. */
+  readonly proven: number;
+  readonly accesses: number;
+}
+
+type AnyBuffer = BufferParam | ScratchBuffer;
+type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
+
+interface Local {
+  readonly type: Expr['type'];
+  readonly kind: 'loop' | 'let';
+  /** What is known of a scalar index. */
+  readonly range: IndexRange | undefined;
+}
+
+/** What is known at one place of a kernel. */
+interface Scope {
+  readonly locals: ReadonlyMap<string, Local>;
+  /** Whether some grid step certainly gets here. */
+  readonly certain: boolean;
+}
+
+class KernelVerifier {
+  readonly problems: string[] = [];
+  proven = 0;
+  accesses = 0;
+  readonly #buffers = new Map<string, AnyBuffer>();
+  readonly #assigned: ReadonlySet<string>;
+
+  constructor(kernel: Kernel) {
+    this.#assigned = assignedIn(kernel.body);
+    for (const buffer of [...kernel.params, ...kernel.scratch]) {
+      if (this.#buffers.has(buffer.name)) this.#report(`two buffers are called ${buffer.name}`);
+      if (!Number.isInteger(buffer.elements) || buffer.elements < 0) this.#report(`buffer ${buffer.name} has ${buffer.elements} elements`);
+      this.#buffers.set(buffer.name, buffer);
+    }
+    const { var: name, extent } = kernel.grid;
+    if (!Number.isInteger(extent) || extent < 0) this.#report(`a grid of ${extent} steps`);
+    if (this.#buffers.has(name)) this.#report(`the grid variable ${name} is also a buffer`);
+    const grid: Local = { type: INDEX, kind: 'loop', range: variableRange(name, 0, extent - 1) };
+    let scope: Scope = { locals: new Map([[name, grid]]), certain: extent > 0 };
+    if (kernel.block !== undefined) {
+      const { var: thread, threads } = kernel.block;
+      if (!Number.isInteger(threads) || threads < 1) this.#report(`a block of ${threads} threads`);
+      scope = this.#declare(thread, { type: INDEX, kind: 'loop', range: variableRange(thread, 0, threads - 1) }, scope);
+    }
+    this.#block(kernel.body, scope);
+  }
+
+  #report(problem: string): void {
+    if (!this.problems.includes(problem)) this.problems.push(problem);
+  }
+
+  #block(body: readonly Stmt[], outer: Scope): void {
+    let scope = outer;
+    for (const s of body) scope = this.#statement(s, scope);
+  }
+
+  /** The scope of the statements after `s`. */
+  #statement<K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, scope: Scope): Scope {
+    return this.#statements[s.kind](s, scope);
+  }
+
+  readonly #statements: { readonly [K in StmtKind]: (s: StmtOf[K], scope: Scope) => Scope } = {
+    for: (s, scope) => {
+      for (const bound of [s.from, s.to]) this.#expectType(bound, scope, 'index', `a bound of loop ${s.var}`);
+      if (!Number.isInteger(s.step) || s.step <= 0) this.#report(`loop ${s.var} has step ${s.step}`);
+      const [from, to] = [this.#range(s.from, scope), this.#range(s.to, scope)];
+      const isEntered = from.max < to.min;
+      const local: Local = { type: INDEX, kind: 'loop', range: loopRange(s, from, to) };
+      if (from.min < to.max) this.#block(s.body, this.#declare(s.var, local, { ...scope, certain: scope.certain && isEntered }));
+      return scope;
+    },
+    let: (s, scope) => {
+      this.#expression(s.value, scope);
+      const isIndex = s.value.type.dtype === 'index' && !this.#assigned.has(s.name);
+      return this.#declare(s.name, { type: s.value.type, kind: 'let', range: isIndex ? this.#range(s.value, scope) : undefined }, scope);
+    },
+    assign: (s, scope) => {
+      this.#expression(s.value, scope);
+      const local = scope.locals.get(s.name);
+      if (local?.kind !== 'let') this.#report(`${s.name} is assigned to, and is no local`);
+      else if (!sameType(local.type, s.value.type)) this.#report(`${s.name} is ${typeText(local.type)} and is assigned ${typeText(s.value.type)}`);
+      return scope;
+    },
+    store: (s, scope) => {
+      this.#expression(s.value, scope);
+      const buffer = this.#access(s.buffer, s.index, s.value.type, scope);
+      if (buffer !== undefined && 'access' in buffer && buffer.access === 'read') this.#report(`a store into ${s.buffer}, which is only read`);
+      return scope;
+    },
+    if: (s, scope) => {
+      this.#expectType(s.condition, scope, 'bool', 'a condition');
+      for (const body of [s.then, s.else]) this.#block(body, { ...scope, certain: false });
+      return scope;
+    },
+    barrier: (_, scope) => scope,
+  };
+
+  #declare(name: string, local: Local, scope: Scope): Scope {
+    if (scope.locals.has(name) || this.#buffers.has(name)) this.#report(`${name} is declared where it is known already`);
+    return { ...scope, locals: new Map([...scope.locals, [name, local]]) };
+  }
+
+  #expectType(e: Expr, scope: Scope, dtype: 'index' | 'bool', what: string): void {
+    this.#expression(e, scope);
+    if (e.type.dtype !== dtype || e.type.lanes !== 1) this.#report(`${what} is ${typeText(e.type)}, not ${dtype}`);
+  }
+
+  #expression(e: Expr, scope: Scope): void {
+    const operands = operandsOf(e);
+    // The position of a load is looked at with its buffer.
+    if (e.kind !== 'load') for (const x of operands) this.#expression(x, scope);
+    const problem = typeProblem(e);
+    if (problem !== undefined) this.#report(`${e.kind}${'fn' in e ? ` ${e.fn}` : ''} of ${operands.map((x) => typeText(x.type)).join(', ')} as ${typeText(e.type)}: ${problem}`);
+    if (e.kind === 'var') {
+      const local = scope.locals.get(e.name);
+      if (local === undefined) this.#report(`${e.name} is not known where it is used`);
+      else if (!sameType(local.type, e.type)) this.#report(`${e.name} is ${typeText(local.type)} and is used as ${typeText(e.type)}`);
+    }
+    if (e.kind !== 'load') return;
+    const buffer = this.#access(e.buffer, e.index, e.type, scope);
+    if (buffer !== undefined && 'access' in buffer && buffer.access === 'write') this.#report(`a load from ${e.buffer}, which is only written`);
+  }
+
+  /** Checks a load from or a store into a buffer. */
+  #access(name: string, at: Expr, type: Expr['type'], scope: Scope): AnyBuffer | undefined {
+    this.#expectType(at, scope, 'index', `a position in ${name}`);
+    const buffer = this.#buffers.get(name);
+    if (buffer === undefined) {
+      this.#report(`there is no buffer ${name}`);
+      return undefined;
+    }
+    if (computeType(buffer.dtype) !== type.dtype) this.#report(`${name} holds ${buffer.dtype} and is used as ${type.dtype}`);
+    this.accesses++;
+    const range = this.#range(at, scope);
+    const limit = buffer.elements - type.lanes;
+    if (range.min >= 0 && range.max <= limit) this.proven++;
+    else if (scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
+      this.#report(`elements ${range.min} to ${range.max + type.lanes - 1} of ${name}, which has ${buffer.elements}`);
+    return buffer;
+  }
+
+  #range(e: Expr, scope: Scope): IndexRange {
+    return rangeOfIndex(e, (name) => scope.locals.get(name)?.range);
+  }
+}
+
+const INDEX: Expr['type'] = { dtype: 'index', lanes: 1 };
+const sameType = (a: Expr['type'], b: Expr['type']): boolean => a.dtype === b.dtype && a.lanes === b.lanes;
+const typeText = (type: Expr['type']): string => (type.lanes === 1 ? type.dtype : `${type.dtype}x${type.lanes}`);
+
+/** Every value from `from` on that lies below `to`. */
+function loopRange(s: StmtOf['for'], from: IndexRange, to: IndexRange): IndexRange {
+  const isFixed = from.min === from.max && to.min === to.max;
+  const last = isFixed ? from.min + Math.floor((to.max - 1 - from.min) / s.step) * s.step : to.max - 1;
+  return isFixed ? variableRange(s.var, from.min, last) : { min: from.min, max: last, exact: false, symbols: new Set([s.var]) };
+}
+
+function assignedIn(body: readonly Stmt[], into: Set<string> = new Set()): Set<string> {
+  for (const s of body) {
+    if (s.kind === 'assign') into.add(s.name);
+    if (s.kind === 'for') assignedIn(s.body, into);
+    if (s.kind === 'if') for (const branch of [s.then, s.else]) assignedIn(branch, into);
+  }
+  return into;
+}
+
+export function verifyKernel(kernel: Kernel): KernelFindings {
+  const { problems, proven, accesses } = new KernelVerifier(kernel);
+  return { problems, proven, accesses };
+}
+
+/** The memory that a module is called with, bytes. */
+export interface ModuleMemory {
+  readonly arenaBytes: number;
+  readonly weightsBytes: number;
+  readonly scratchBytes: number;
+  /** What `run` is bound to, from BOUND_BASE on; inputs must not be written. */
+  readonly bound: readonly { readonly bytes: number; readonly writable: boolean }[];
+  /** What each `init` call is bound to: only read. */
+  readonly staged: readonly (readonly number[])[];
+}
+
+interface Block {
+  readonly title: string;
+  readonly bytes: number;
+  readonly writable: boolean;
+}
+
+function callProblems(module: KernelModule, call: KernelCall, blocks: readonly (Block | undefined)[]): string[] {
+  const kernel = module.kernels[call.kernel];
+  if (kernel === undefined) return [`a call of kernel ${call.kernel} of ${module.kernels.length}`];
+  if (call.args.length !== kernel.params.length) return [`${kernel.name} is called with ${call.args.length} buffers and has ${kernel.params.length}`];
+  return kernel.params.flatMap((param, i) => {
+    const { base, offsetBytes } = call.args[i]!;
+    const block = blocks[base];
+    const what = `${kernel.name} ${param.name}`;
+    if (block === undefined) return [`${what} lies in block ${base}, which is not bound`];
+    const width = byteWidth(param.dtype);
+    const end = offsetBytes + param.elements * width;
+    const problems: string[] = [];
+    if (offsetBytes < 0 || end > block.bytes) problems.push(`${what} is bytes ${offsetBytes} to ${end} of ${block.title}, which has ${block.bytes}`);
+    if (offsetBytes % width !== 0) problems.push(`${what} is not aligned: byte ${offsetBytes} for ${param.dtype}`);
+    if (param.access !== 'read' && !block.writable) problems.push(`${what} is written and lies in ${block.title}`);
+    return problems;
+  });
+}
+
+/** All that is wrong with a module, one sentence each. */
+export function verifyModule(module: KernelModule, memory: ModuleMemory): string[] {
+  const arena: Block = { title: 'the arena', bytes: memory.arenaBytes, writable: true };
+  const weights = (writable: boolean): Block => ({ title: 'the weights', bytes: memory.weightsBytes, writable });
+  const blocksOf = (bound: readonly Block[], atLoad: boolean): Block[] => {
+    const blocks: Block[] = [];
+    blocks[ARENA_BASE] = arena;
+    blocks[WEIGHTS_BASE] = weights(atLoad);
+    bound.forEach((block, i) => void (blocks[BOUND_BASE + i] = block));
+    return blocks;
+  };
+  const inKernels = module.kernels.flatMap((kernel) => verifyKernel(kernel).problems.map((problem) => `${kernel.name}: ${problem}`));
+  const inScratch = module.kernels.flatMap((kernel) => {
+    const bytes = scratchBytes(kernel, (dtype) => dtypes[dtype].bytes);
+    return bytes > memory.scratchBytes ? [`${kernel.name}: ${bytes} bytes of scratch, and the plan has ${memory.scratchBytes}`] : [];
+  });
+  const inInit = module.init.flatMap((call, i) => {
+    const staged = (memory.staged[i] ?? []).map((bytes): Block => ({ title: 'a staged constant', bytes, writable: false }));
+    return callProblems(module, call, blocksOf(staged, true));
+  });
+  const bound = memory.bound.map(({ bytes, writable }): Block => ({ title: writable ? 'an output' : 'an input', bytes, writable }));
+  const inRun = module.run.flatMap((call) => callProblems(module, call, blocksOf(bound, false)));
+  return [...new Set([...inKernels, ...inScratch, ...inInit, ...inRun])];
+}

@@ -1,0 +1,73 @@
+// A schedule verified, and run by the interpreter of kernels, for tests: no compiler, and every rule of memory is checked.
+import { expect } from 'vitest';
+import { byteWidth, dtypes } from '../../src/core/dtype.ts';
+import type { DType } from '../../src/core/dtype.ts';
+import { elementCount } from '../../src/core/shape.ts';
+import { bytesOf, createTensor, numeric, toNumbers } from '../../src/core/tensor.ts';
+import type { NumericTensor } from '../../src/core/tensor.ts';
+import type { PrimGraph } from '../../src/graph/builder.ts';
+import { verifyPrimGraph } from '../../src/graph/verify.ts';
+import { Interpreter } from '../../src/kernel/interpret.ts';
+import type { GridOrder } from '../../src/kernel/interpret.ts';
+import type { KernelModule } from '../../src/kernel/ir.ts';
+import { watchedBlock } from '../../src/kernel/memory.ts';
+import type { Block } from '../../src/kernel/memory.ts';
+import { expandMath } from '../../src/kernel/math.ts';
+import { lowerSmallFloats } from '../../src/kernel/smallFloats.ts';
+import type { Capabilities, SimdFacts } from '../../src/runtime/device.ts';
+import type { Schedule } from '../../src/schedule/schedule.ts';
+import { verifySchedule } from '../../src/schedule/verify.ts';
+
+export const createCapabilities = (simd: Partial<SimdFacts> = {}): Capabilities => ({
+  family: 'simd',
+  storage: Object.keys(dtypes).filter((name): name is DType => name in dtypes && name !== 'string'),
+  simd: { vectorLanes: 8, vectorRegisters: 16, fma: true, l1Bytes: 32 << 10, l2Bytes: 1 << 20, pointerBytes: 8, ...simd },
+  maxBufferBytes: 2 ** 31,
+});
+
+/** What is wrong with a graph and its schedule, as it is and after each lowering that renderers apply. */
+export function problemsOf(graph: PrimGraph, schedule: Schedule): string[] {
+  const again = { ...schedule, module: lowered(schedule.module) };
+  return [...verifyPrimGraph(graph), ...verifySchedule(graph, schedule), ...verifySchedule(graph, again)];
+}
+
+/** The module as the C renderer sees it: no small floats, no mathematics. */
+export const lowered = (module: KernelModule): KernelModule => ({ ...module, kernels: module.kernels.map((kernel) => expandMath(lowerSmallFloats(kernel))) });
+
+function blockOf(tensor: NumericTensor, interpreter: Interpreter): Block {
+  const bytes = bytesOf(tensor);
+  const block = watchedBlock(bytes.byteLength);
+  block.bytes.set(bytes);
+  interpreter.markWritten(block);
+  return block;
+}
+
+/** The graph's outputs, computed by the kernels of its schedule. */
+export function interpretSchedule(graph: PrimGraph, schedule: Schedule, inputs: readonly NumericTensor[], order: GridOrder = 'forward', module = schedule.module): NumericTensor[] {
+  const interpreter = new Interpreter(module, order);
+  const constant = (x: PrimGraph['inputs'][number]): NumericTensor => numeric(graph.constants.get(x)!.read());
+  const [arena, weights] = [watchedBlock(schedule.memory.arenaBytes), watchedBlock(schedule.memory.weightsBytes)];
+  for (const load of schedule.loads) {
+    const bytes = bytesOf(constant(load.constant));
+    weights.bytes.set(bytes, load.offsetBytes);
+    weights.watch!.written.fill(1, load.offsetBytes, load.offsetBytes + bytes.byteLength);
+  }
+  schedule.staged.forEach((list, i) => interpreter.execute({ init: i }, [arena, weights, ...list.map((x) => blockOf(constant(x), interpreter))]));
+  const outputs = graph.outputs.map((x) => createTensor(x.dtype, x.shape));
+  const blocks = outputs.map((tensor) => watchedBlock(tensor.data.byteLength));
+  interpreter.execute('run', [arena, weights, ...inputs.map((tensor) => blockOf(tensor, interpreter)), ...blocks]);
+  return outputs.map((tensor, i) => {
+    expect(blocks[i]!.watch!.written.indexOf(0), `output ${i} is written everywhere`).toBe(-1);
+    bytesOf(tensor).set(blocks[i]!.bytes);
+    return tensor;
+  });
+}
+
+/** Within `tolerance` of each element, which must have been written. */
+export function expectClose(actual: NumericTensor, expected: NumericTensor, what: string, tolerance = 1e-4): void {
+  expect({ dtype: actual.dtype, shape: actual.shape }, what).toEqual({ dtype: expected.dtype, shape: expected.shape });
+  expect(actual.data.byteLength).toBe(elementCount(expected.shape) * byteWidth(expected.dtype));
+  const [a, b] = [toNumbers(actual), toNumbers(expected)];
+  const wrong = a.findIndex((x, i) => !(Object.is(x, b[i]) || x === b[i] || Math.abs(x - b[i]!) <= tolerance * (1 + Math.abs(b[i]!))));
+  if (wrong >= 0) expect.fail(`${what}: element ${wrong} is ${a[wrong]} instead of ${b[wrong]}`);
+}
