@@ -1,6 +1,9 @@
 // The package: what onnxruntime's users know, and beside it the compiler's own parts.
+import { env, Tensor } from 'onnxruntime-common';
+import type { InferenceSession as Ort } from 'onnxruntime-common';
 import { createSession } from './session/create.ts';
 import type { InferenceSession as Session } from './session/inferenceSession.ts';
+import type { SessionOptions as Options } from './session/options.ts';
 
 /** A model ready to run on a device, in the shape of onnxruntime-common. */
 export type InferenceSession = Session;
@@ -9,9 +12,26 @@ export type InferenceSession = Session;
  * `session.device` says which and why.
  */
 export const InferenceSession = { create: createSession };
+/** The types that onnxruntime-common keeps under this name. */
+export declare namespace InferenceSession {
+  export type SessionOptions = Options;
+  export type RunOptions = Ort.RunOptions;
+  export type FeedsType = Ort.FeedsType;
+  export type FetchesType = Ort.FetchesType;
+  export type ReturnType = Ort.ReturnType;
+  export type OnnxValueMapType = Ort.OnnxValueMapType;
+  export type NullableOnnxValueMapType = Ort.NullableOnnxValueMapType;
+  export type ValueMetadata = Ort.ValueMetadata;
+  export type TensorValueMetadata = Ort.TensorValueMetadata;
+  export type NonTensorValueMetadata = Ort.NonTensorValueMetadata;
+  export type ExecutionProviderConfig = Ort.ExecutionProviderConfig;
+}
 
-export { Tensor } from 'onnxruntime-common';
+/** `env` is there for code that sets it; nothing in anychip reads it. */
+export { env, Tensor };
 export type { OnnxValue, TypedTensor } from 'onnxruntime-common';
+/** For `import ort from`, as onnxruntime-node allows it. */
+export default { InferenceSession, Tensor, env };
 export { AnychipError } from './core/error.ts';
 export type { ErrorCode } from './core/error.ts';
 export { onTrace } from './core/trace.ts';
@@ -20,7 +40,7 @@ export type { DType } from './core/dtype.ts';
 export type { NumericTensor, StringTensor, Tensor as HostTensor } from './core/tensor.ts';
 export type { Graph, HostValue, Node, Value } from './graph/graph.ts';
 export type { Model } from './formats/onnx/import.ts';
-export type { SessionOptions } from './session/inferenceSession.ts';
+export type { SessionOptions } from './session/options.ts';
 export type { HostNode } from './session/planRunner.ts';
 
 export { loadModel } from './session/create.ts';

@@ -1,5 +1,5 @@
 // From the options of a command to those of a session.
-import type { SessionOptions } from '../session/inferenceSession.ts';
+import type { SessionOptions } from '../session/options.ts';
 
 export interface GivenSession {
   readonly device: string;

@@ -28,27 +28,25 @@ export interface Choice {
   readonly why: string;
 }
 
-/** The first of `names` that works here. */
+/** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseDevice(names: readonly string[]): Promise<Choice> {
   const targets = createTargets();
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
   const refused: string[] = [];
+  const why = (reason: string): string => `${reason}${refused.length > 0 ? ` (not ${refused.join('; not ')})` : ''}`;
   for (const name of names) {
-    if (!known.includes(name)) {
-      throw new AnychipError('bad-argument', `there is no device '${name}'`, { hint: `Devices: ${known.join(', ')}.`, facts: { known } });
-    }
-    if (name === REFERENCE) return { name, target: undefined, why: 'asked for' };
+    if (name === REFERENCE) return { name, target: undefined, why: why('asked for') };
+    if (!known.includes(name)) refused.push(`${name}: there is no such device`);
     for (const target of targets.filter((t) => name === AUTO || t.name === name)) {
       const availability = await target.probe();
-      if (availability.ok) return { name: target.name, target, why: name === AUTO ? reasonFor(target, availability.detail, refused) : 'asked for' };
+      if (availability.ok) return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${availability.detail}` : 'asked for') };
       refused.push(`${target.name}: ${availability.reason}. ${availability.hint}`);
     }
   }
+  if (!names.some((name) => known.includes(name)))
+    throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: `Devices: ${known.join(', ')}.`, facts: { known } });
   throw new AnychipError('device', `no device of ${names.join(', ')} works here`, { hint: refused.join(' '), facts: { refused } });
 }
-
-const reasonFor = (target: Target, detail: string, refused: readonly string[]): string =>
-  `the fastest that works: ${detail}${refused.length > 0 ? ` (not ${refused.join('; not ')})` : ''}`;
 
 /** The target of this name, to compile for; it need not work here. */
 export function resolveTarget(name: string): Target {

@@ -22,12 +22,21 @@ const PLAN_LIMIT = 16;
 const COLD_CALLS = 4;
 /** Distinct bindings after which a body counts as ever-changing and stays interpreted. */
 const BINDING_LIMIT = 32;
+
+/** A plan that is being compiled or is loaded, and how many runs hold it; one that was put out is let go by its last run. */
+interface Entry {
+  readonly runner: Promise<PlanRunner>;
+  plan: ExecutionPlan | undefined;
+  users: number;
+  isOut: boolean;
+}
+
 export class GraphRunner implements SubRunner {
   readonly graph: Graph;
   readonly #context: CompileContext;
   readonly #isBody: boolean;
   readonly #valueInputs: ReadonlySet<Value>;
-  readonly #plans = new Map<string, PlanRunner>();
+  readonly #plans = new Map<string, Entry>();
   readonly #calls = new Map<string, number>();
 
   constructor(graph: Graph, context: CompileContext, isBody = false) {
@@ -42,27 +51,51 @@ export class GraphRunner implements SubRunner {
   async run(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
     const bindings = this.bind(inputs);
     if (this.#isBody && this.#isCold(bindingKey(bindings))) return this.#interpret(inputs);
-    return (await this.#runnerFor(bindings)).run(inputs);
+    return this.#withRunner(bindings, (runner) => runner.run(inputs));
   }
 
   /** Compiles and loads for these bindings without running. */
   async prepare(bindings: readonly InputBinding[]): Promise<ExecutionPlan> {
-    return (await this.#runnerFor(bindings)).plan;
+    return this.#withRunner(bindings, (runner) => Promise.resolve(runner.plan));
   }
 
-  async #runnerFor(bindings: readonly InputBinding[]): Promise<PlanRunner> {
+  async #withRunner<T>(bindings: readonly InputBinding[], use: (runner: PlanRunner) => Promise<T>): Promise<T> {
+    const entry = this.#entryFor(bindings);
+    entry.users++;
+    try {
+      return await use(await entry.runner);
+    } finally {
+      entry.users--;
+      if (entry.isOut && entry.users === 0) disposeEntry(entry);
+    }
+  }
+
+  /** Runs that start together share what the first of them compiles. */
+  #entryFor(bindings: readonly InputBinding[]): Entry {
     const key = bindingKey(bindings);
     const earlier = this.#plans.get(key);
     if (earlier !== undefined) return earlier;
+    const entry: Entry = { runner: this.#load(bindings), plan: undefined, users: 0, isOut: false };
+    this.#plans.set(key, entry);
+    entry.runner.then(
+      ({ plan }) => void (entry.plan = plan),
+      () => void this.#plans.delete(key),
+    );
+    const [oldest] = this.#plans.keys();
+    if (this.#plans.size > PLAN_LIMIT && oldest !== undefined) this.#putOut(oldest);
+    return entry;
+  }
+
+  async #load(bindings: readonly InputBinding[]): Promise<PlanRunner> {
     const plan = await compile(this.graph, this.#context.target, bindings);
-    const runner = await PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
-    this.#plans.set(key, runner);
-    const oldest = this.#plans.keys().next();
-    if (this.#plans.size > PLAN_LIMIT && oldest.done !== true) {
-      this.#plans.get(oldest.value)!.dispose();
-      this.#plans.delete(oldest.value);
-    }
-    return runner;
+    return PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
+  }
+
+  #putOut(key: string): void {
+    const entry = this.#plans.get(key)!;
+    this.#plans.delete(key);
+    entry.isOut = true;
+    if (entry.users === 0) disposeEntry(entry);
   }
 
   /** What a plan for these inputs depends on. */
@@ -75,7 +108,7 @@ export class GraphRunner implements SubRunner {
     return this.#valueInputs.size > 0;
   }
   get plans(): readonly ExecutionPlan[] {
-    return [...this.#plans.values()].map((runner) => runner.plan);
+    return [...this.#plans.values()].flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
   }
 
   #isCold(key: string): boolean {
@@ -88,8 +121,15 @@ export class GraphRunner implements SubRunner {
     return interpretGraph(this.graph, inputs, { maxMemoryBytes: this.#context.maxMemoryBytes, seed: this.#context.seed });
   }
 
+  /** Lets go of every plan; one that a run holds goes when the run ends. */
   dispose(): void {
-    for (const runner of this.#plans.values()) runner.dispose();
-    this.#plans.clear();
+    for (const key of this.#plans.keys()) this.#putOut(key);
   }
+}
+
+function disposeEntry(entry: Entry): void {
+  entry.runner.then(
+    (runner) => runner.dispose(),
+    () => undefined,
+  );
 }

@@ -16,19 +16,12 @@ import { AUTO, chooseDevice } from './devices.ts';
 import type { Choice } from './devices.ts';
 import { GraphRunner } from './graphRunner.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
+import { copyValue } from './planRunner.ts';
 import type { HostNode } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
+import { checkOptions } from './options.ts';
+import type { SessionOptions } from './options.ts';
 import { dimsOf } from './shapes.ts';
-
-/** onnxruntime-common's options, and what anychip adds. */
-export interface SessionOptions extends Ort.SessionOptions {
-  /** Refuse to run any node on the host. */
-  readonly strict?: boolean;
-  /** Upper bound for memory that a model makes us allocate, bytes. */
-  readonly maxMemoryBytes?: number;
-  /** Seed of random operators. */
-  readonly seed?: number;
-}
 
 export class InferenceSession implements Ort {
   readonly model: Model;
@@ -38,6 +31,9 @@ export class InferenceSession implements Ort {
   readonly #opened: Device | undefined;
   readonly #options: SessionOptions;
   readonly #hostNodes = new Map<string, HostNode>();
+  /** Runs that have not ended. */
+  readonly #running = new Set<Promise<unknown>>();
+  #released: Promise<void> | undefined;
 
   private constructor(model: Model, choice: Choice, opened: Device | undefined, options: SessionOptions) {
     this.model = model;
@@ -58,14 +54,20 @@ export class InferenceSession implements Ort {
 
   /** A session over a model already in memory; use `InferenceSession.create` of the package for paths and bytes. */
   static async fromModel(model: Model, options: SessionOptions = {}): Promise<InferenceSession> {
-    const names = (options.executionProviders ?? [AUTO]).map((provider) => (typeof provider === 'string' ? provider : provider.name));
-    const choice = await chooseDevice(names);
+    checkOptions(options);
+    const names = (options.executionProviders ?? []).map((provider) => (typeof provider === 'string' ? provider : provider.name));
+    const choice = await chooseDevice(names.length === 0 ? [AUTO] : names);
     trace(1, () => ({ kind: 'placement', message: `device ${choice.name}: ${choice.why}` }));
     const threads = options.intraOpNumThreads;
     const opened = await choice.target?.openDevice(threads === undefined || threads === 0 ? {} : { threads });
     const session = new InferenceSession(model, choice, opened, options);
-    await session.#prepare();
-    return session;
+    try {
+      await session.#prepare();
+      return session;
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
   }
 
   /** Compiles now where the declared shapes leave nothing open; else the first run does. */
@@ -88,15 +90,19 @@ export class InferenceSession implements Ort {
   #graphInputs(): readonly Value[] {
     return this.model.graph.inputs;
   }
+  #requiredInputs(): readonly Value[] {
+    return this.#graphInputs().filter((value) => !this.model.graph.constants.has(value));
+  }
 
+  /** Inputs that a run must bring; those with a value in the model may be fed too. */
   get inputNames(): readonly string[] {
-    return this.#graphInputs().map((value) => value.name);
+    return this.#requiredInputs().map((value) => value.name);
   }
   get outputNames(): readonly string[] {
     return this.model.graph.outputs.map((value) => value.name);
   }
   get inputMetadata(): readonly Ort.ValueMetadata[] {
-    return this.#graphInputs().map(metadataOf);
+    return this.#requiredInputs().map(metadataOf);
   }
   get outputMetadata(): readonly Ort.ValueMetadata[] {
     return this.model.graph.outputs.map(metadataOf);
@@ -113,36 +119,44 @@ export class InferenceSession implements Ort {
   run(feeds: Ort.FeedsType, options?: Ort.RunOptions): Promise<Ort.ReturnType>;
   run(feeds: Ort.FeedsType, fetches: Ort.FetchesType, options?: Ort.RunOptions): Promise<Ort.ReturnType>;
   async run(feeds: Ort.FeedsType, fetches?: Ort.FetchesType | Ort.RunOptions): Promise<Ort.ReturnType> {
+    if (!isRecord(feeds) || isOrtTensor(feeds)) {
+      throw new AnychipError('bad-argument', 'feeds must be an object of tensors by the names of inputs', { hint: `Inputs: ${this.inputNames.join(', ')}.` });
+    }
+    const wanted = wantedOutputs(fetches, this.outputNames);
     const values = new Map<string, HostValue>();
     for (const [name, value] of Object.entries(feeds)) {
       if (value !== null && value !== undefined) values.set(name, fromOrt(asTensor(value), name));
     }
-    const wanted = wantedNames(fetches, this.outputNames);
     const outputs = await this.runValues(values);
     const results: Record<string, OnnxValue> = {};
-    for (const name of wanted) {
-      const value = outputs.get(name);
-      if (value === undefined) throw new AnychipError('bad-argument', `there is no output '${name}'`, { hint: `Outputs: ${this.outputNames.join(', ')}.` });
-      if (value === null || !isTensor(value)) {
+    for (const [name, into] of wanted) {
+      const value = outputs.get(name) ?? null;
+      if (!isTensor(value)) {
         throw new AnychipError('unsupported', `output '${name}' is not a tensor`, { hint: 'Use session.runValues, which returns sequences and optionals too.' });
       }
-      results[name] = toOrt(value, name);
+      results[name] = toOrt(value, name, into);
     }
     return results;
   }
 
-  /** Runs on anychip's own values: every dtype, sequences (arrays) and empty optionals (null). */
+  /** Runs on anychip's own values: every dtype, sequences (arrays) and empty optionals (null). Runs may overlap; they do not disturb each other. */
   async runValues(feeds: ReadonlyMap<string, HostValue>): Promise<Map<string, HostValue>> {
-    const inputs = this.#checkFeeds(feeds);
-    const outputs = await this.#runInputs(inputs);
-    return new Map(this.outputNames.map((name, i) => [name, outputs[i] ?? null]));
+    if (this.#released !== undefined) throw new AnychipError('bad-argument', 'the session was released', { hint: 'Create another one.' });
+    const run = this.#runInputs(this.#checkFeeds(feeds));
+    this.#running.add(run);
+    try {
+      const outputs = await run;
+      return new Map(this.outputNames.map((name, i) => [name, outputs[i] ?? null]));
+    } finally {
+      this.#running.delete(run);
+    }
   }
 
   async #runInputs(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
     if (this.#runner !== undefined) return this.#runner.run(inputs);
-    return within(this.model.graph.name, () =>
-      interpretGraph(this.model.graph, inputs, { maxMemoryBytes: this.#options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES, seed: this.#options.seed ?? 0 }),
-    );
+    const { graph } = this.model;
+    const limits = { maxMemoryBytes: this.#options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES, seed: this.#options.seed ?? 0 };
+    return within(graph.name, () => interpretGraph(graph, inputs, limits)).map(copyValue);
   }
 
   /** Inputs in the graph's order, or one error that names what is wrong. */
@@ -166,9 +180,13 @@ export class InferenceSession implements Ort {
     });
   }
 
-  async release(): Promise<void> {
-    this.#runner?.dispose();
-    this.#opened?.dispose();
+  /** Frees the device's memory once the runs that are under way have ended; later runs are refused. */
+  release(): Promise<void> {
+    this.#released ??= Promise.allSettled(this.#running).then(() => {
+      this.#runner?.dispose();
+      this.#opened?.dispose();
+    });
+    return this.#released;
   }
   startProfiling(): void {
     throw new AnychipError('unsupported', 'profiling through onnxruntime-common', { hint: 'Set ANYCHIP_DEBUG=1..5 or use `anychip bench`.' });
@@ -178,15 +196,31 @@ export class InferenceSession implements Ort {
   }
 }
 
-function asTensor(value: OnnxValue): OrtTensor {
-  if (typeof value === 'object' && value !== null && 'dims' in value && 'location' in value) return value;
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** By shape, not by class: another copy of onnxruntime-common may have made it. */
+const isOrtTensor = (value: unknown): value is OrtTensor => isRecord(value) && 'dims' in value && 'type' in value && 'location' in value;
+
+function asTensor(value: unknown): OrtTensor {
+  if (isOrtTensor(value)) return value;
   throw new AnychipError('bad-argument', 'a feed that is not a Tensor', { hint: "Feeds are tensors: new Tensor('float32', data, dims)." });
 }
 
-function wantedNames(fetches: Ort.FetchesType | Ort.RunOptions | undefined, all: readonly string[]): readonly string[] {
-  if (Array.isArray(fetches)) return fetches.map(String);
-  const named = Object.keys(fetches ?? {}).filter((key) => all.includes(key));
-  return named.length > 0 ? named : all;
+/** The outputs asked for, each with the tensor to write it to if one was given. Without any name the second argument of `run` holds options. */
+function wantedOutputs(fetches: unknown, all: readonly string[]): ReadonlyMap<string, OrtTensor | undefined> {
+  const hint = `Outputs: ${all.join(', ')}.`;
+  if (fetches === undefined) return new Map(all.map((name) => [name, undefined]));
+  if (Array.isArray(fetches)) {
+    const unknown = fetches.find((name) => !all.includes(name));
+    if (unknown !== undefined) throw new AnychipError('bad-argument', `there is no output '${String(unknown)}'`, { hint });
+    if (fetches.length === 0) throw new AnychipError('bad-argument', 'an empty list of outputs', { hint: `${hint} Leave the list out to get all.` });
+    return new Map(fetches.map((name: string) => [name, undefined]));
+  }
+  if (!isRecord(fetches) || isOrtTensor(fetches)) throw new AnychipError('bad-argument', 'fetches must be names of outputs, or an object of tensors by them', { hint });
+  const named = all.flatMap((name): (readonly [string, OrtTensor | undefined])[] => {
+    const given = fetches[name];
+    return given === null ? [[name, undefined]] : isOrtTensor(given) ? [[name, given]] : [];
+  });
+  return new Map(named.length > 0 ? named : all.map((name) => [name, undefined]));
 }
 
 function metadataOf(value: Value): Ort.ValueMetadata {

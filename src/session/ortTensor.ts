@@ -3,7 +3,7 @@ import { Tensor as OrtTensor } from 'onnxruntime-common';
 import { dtypes } from '../core/dtype.ts';
 import type { DType, NumericArray, NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
-import { elementCount } from '../core/shape.ts';
+import { formatShape } from '../core/shape.ts';
 import { createTensor, stringTensor } from '../core/tensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 
@@ -45,27 +45,53 @@ export function fromOrt(tensor: OrtTensor, name: string): Tensor {
   if (!ArrayBuffer.isView(data)) return stringTensor(dims, Array.from(data, String));
   const dtype = numericDTypes.get(tensor.type);
   if (dtype === undefined) throw new AnychipError('unsupported', `input '${name}' has the type ${tensor.type}`);
-  const held = dtypes[dtype].viewArray(data.buffer, data.byteOffset, data.byteLength / dtypes[dtype].bytes);
-  return { dtype, shape: dims, data: held.length === elementCount(dims) ? held : unpackNibbles(dtype, dims, held) };
+  const { bits, bytes, viewArray } = dtypes[dtype];
+  const held = viewArray(data.buffer, data.byteOffset, data.byteLength / bytes);
+  return { dtype, shape: dims, data: bits === 4 ? fromNibbles(dtype, dims, held) : held };
 }
 
-/** onnxruntime-common may hold two 4-bit elements in a byte. */
-function unpackNibbles(dtype: NumericDType, shape: readonly number[], packed: NumericArray): NumericArray {
+/** Elements of 4 bits: onnxruntime-common takes one a byte, or two, the first in the low half. */
+function fromNibbles(dtype: NumericDType, shape: readonly number[], given: NumericArray): NumericArray {
   const { data } = createTensor(dtype, shape);
+  const isPacked = given.length !== data.length;
   for (let i = 0; i < data.length; i++) {
-    const nibble = (Number(packed[i >> 1]) >> (4 * (i & 1))) & 15;
+    const nibble = (isPacked ? Number(given[i >> 1]) >> (4 * (i & 1)) : Number(given[i])) & 15;
     data[i] = dtype === 'i4' && nibble > 7 ? nibble - 16 : nibble;
   }
   return data;
 }
 
-export function toOrt(value: Tensor, name: string): OrtTensor {
+function toNibbles(values: NumericArray): Uint8Array {
+  const packed = new Uint8Array(Math.ceil(values.length / 2));
+  values.forEach((value: number | bigint, i: number) => void (packed[i >> 1]! |= (Number(value) & 15) << (4 * (i & 1))));
+  return packed;
+}
+
+/** The value as a tensor of onnxruntime-common; written into `into` where the caller gave one, which must fit. */
+export function toOrt(value: Tensor, name: string, into?: OrtTensor): OrtTensor {
   const type = ortNames[value.dtype];
   if (type === undefined) {
     throw new AnychipError('unsupported', `output '${name}' is ${value.dtype}, which onnxruntime-common cannot hold`, {
       hint: 'Use session.runValues, which returns anychip tensors.',
     });
   }
-  const { data, shape } = value;
-  return data instanceof BigInt64Array || data instanceof BigUint64Array || ArrayBuffer.isView(data) ? new OrtTensor(type, data, shape) : new OrtTensor('string', [...data], shape);
+  if (value.dtype === 'string') return into === undefined ? new OrtTensor('string', [...value.data], value.shape) : writeInto(into, type, value, value.data, name);
+  const data = dtypes[value.dtype].bits === 4 ? toNibbles(value.data) : value.data;
+  return into === undefined ? new OrtTensor(type, data, value.shape) : writeInto(into, type, value, data, name);
 }
+
+function writeInto(into: OrtTensor, type: OrtTensor.Type, { shape }: Tensor, data: NumericArray | readonly string[], name: string): OrtTensor {
+  const held = into.data;
+  if (into.type !== type || !sameShape(into.dims, shape) || held.length !== data.length) {
+    throw new AnychipError('bad-argument', `the tensor given for output '${name}' is ${into.type} ${formatShape(into.dims)}, the output is ${type} ${formatShape(shape)}`, {
+      hint: 'Give a tensor of that type and shape, or none.',
+    });
+  }
+  // Bytes, not values: half floats may be held in arrays of another class.
+  if (ArrayBuffer.isView(held) && ArrayBuffer.isView(data)) {
+    new Uint8Array(held.buffer, held.byteOffset, held.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  } else if (!ArrayBuffer.isView(held) && !ArrayBuffer.isView(data)) data.forEach((text, i) => void (held[i] = text));
+  return into;
+}
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);

@@ -44,16 +44,26 @@ interface Body {
   readonly captures: ReturnType<typeof capturesOf>;
 }
 
+/** The value with memory of its own. */
+export function copyValue(value: HostValue): HostValue {
+  if (value === null) return null;
+  if (!isTensor(value)) return value.map(copyValue);
+  return value.dtype === 'string' ? value : { ...value, data: value.data.slice() };
+}
+
 export class PlanRunner {
   readonly plan: ExecutionPlan;
   readonly #context: RunContext;
   readonly #programs = new Map<DeviceStep, ProgramRunner>();
   readonly #rests = new Map<RestStep, SubRunner>();
   readonly #bodies = new Map<Graph, Body>();
+  /** Slots that hold new memory after each run. */
+  readonly #fresh: ReadonlySet<number>;
 
   private constructor(plan: ExecutionPlan, context: RunContext) {
     this.plan = plan;
     this.#context = context;
+    this.#fresh = new Set(plan.steps.flatMap((step) => (step.kind === 'device' ? step.outputs.map(({ slot }) => slot) : step.kind === 'rest' ? step.outputs : [])));
   }
 
   static async load(plan: ExecutionPlan, context: RunContext): Promise<PlanRunner> {
@@ -83,7 +93,8 @@ export class PlanRunner {
       if (step.kind === 'device') step.outputs.forEach((port, i) => void (values[port.slot] = outputs[i] ?? null));
       else step.outputs.forEach((slot, i) => void (slot !== null && (values[slot] = outputs[i] ?? null)));
     }
-    return plan.outputs.map(at);
+    // An output is the caller's to change: what the plan keeps, the caller gave or a host node may have passed on is copied.
+    return plan.outputs.map((slot, i) => (this.#fresh.has(slot) && plan.outputs.indexOf(slot) === i ? at(slot) : copyValue(at(slot))));
   }
 
   async #runStep(step: ExecutionPlan['steps'][number], at: (slot: number) => HostValue): Promise<readonly HostValue[]> {

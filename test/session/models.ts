@@ -1,0 +1,46 @@
+// Small models for tests of sessions, as the bytes of ONNX files.
+import type { NumericDType } from '../../src/core/dtype.ts';
+import { tensorFrom } from '../../src/core/tensor.ts';
+import { exportModel } from '../../src/formats/onnx/export.ts';
+import { constantOf, tensorType } from '../../src/graph/graph.ts';
+import type { Dim, Graph, Node, Value } from '../../src/graph/graph.ts';
+import type { DType } from '../../src/core/dtype.ts';
+import { listDevices } from '../../src/index.ts';
+
+/** Devices that work here, the reference among them. */
+export const devices: readonly string[] = (await listDevices()).filter(({ availability }) => availability.ok).map(({ name }) => name);
+
+export const valueOf = (name: string, dtype: DType, shape: readonly Dim[]): Value => ({ name, type: tensorType(dtype, shape) });
+
+const modelOf = (graph: Omit<Graph, 'name' | 'constants'> & Partial<Graph>): Uint8Array => exportModel({ name: 'small', constants: new Map(), ...graph });
+
+/** y = x + x, and z = -x. */
+export function doubling(dtype: NumericDType = 'f32', shape: readonly Dim[] = ['n']): Uint8Array {
+  const [x, y, z] = [valueOf('x', dtype, shape), valueOf('y', dtype, shape), valueOf('z', dtype, shape)];
+  const nodes: Node[] = [
+    { op: 'Add', name: 'add', attrs: {}, inputs: [x, x], outputs: [y] },
+    { op: 'Neg', name: 'neg', attrs: {}, inputs: [x], outputs: [z] },
+  ];
+  return modelOf({ inputs: [x], outputs: [y, z], nodes });
+}
+
+/** y = x. */
+export function passing(dtype: DType, shape: readonly Dim[] = ['n']): Uint8Array {
+  const [x, y] = [valueOf('x', dtype, shape), valueOf('y', dtype, shape)];
+  return modelOf({ inputs: [x], outputs: [y], nodes: [{ op: 'Identity', name: 'same', attrs: {}, inputs: [x], outputs: [y] }] });
+}
+
+/** y = x + bias, where bias may be fed and is 10 otherwise; and a constant output. */
+export function withDefault(): Uint8Array {
+  const [x, bias, y, fixed] = [valueOf('x', 'f32', [2]), valueOf('bias', 'f32', [1]), valueOf('y', 'f32', [2]), valueOf('fixed', 'f32', [1])];
+  const seven: Value = { name: 'seven', type: undefined };
+  const nodes: Node[] = [
+    { op: 'Add', name: 'add', attrs: {}, inputs: [x, bias], outputs: [y] },
+    { op: 'Identity', name: 'same', attrs: {}, inputs: [seven], outputs: [fixed] },
+  ];
+  const constants = new Map([
+    [bias, constantOf(tensorFrom('f32', [1], [10]))],
+    [seven, constantOf(tensorFrom('f32', [1], [7]))],
+  ]);
+  return modelOf({ inputs: [x, bias], outputs: [y, fixed], nodes, constants });
+}
