@@ -93,8 +93,10 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   const vectorAxis = outerLanes > 1 ? last : undefined;
   const others = vectorAxis === undefined ? nest.outer : nest.outer.slice(0, -1);
   const values = nest.stages.map((s) => s.value);
+  // Rows kept side by side for the lanes of the outer axis cannot be walked in vectors themselves.
+  const innerLanes = outerLanes > 1 && nest.stages.some((s) => s.kind === 'keep') ? 1 : lanes;
   const writeStages = (substitution: Substitution, laneCount: number): void => {
-    for (const stage of nest.stages) writeStage({ emitter, lanes, outerLanes: laneCount, substitution }, stage);
+    for (const stage of nest.stages) writeStage({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution }, stage);
   };
   const along = (axis: Axis, bindings: ReadonlyMap<string, IndexExpr>, range?: { readonly from: Expr; readonly to: Expr }): void =>
     writeStrips(emitter, {

@@ -3,6 +3,7 @@
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { Native } from '../../ffi/native.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
+import { InOrder } from '../../runtime/inOrder.ts';
 import { CpuBuffer, CpuProgram } from './memory.ts';
 
 /** A run expected to take less than this blocks: handing it to another thread costs about 50 µs. */
@@ -13,9 +14,7 @@ const RUN = -1;
 
 export class CpuQueue implements Queue {
   readonly #native: Native;
-  /** The end of all work handed in, while some of it is not done. */
-  #pending: Promise<void> | undefined;
-  #failure: unknown;
+  readonly #work = new InOrder();
   /** How long the last run of each program took. */
   readonly #millis = new WeakMap<CpuProgram, number>();
 
@@ -25,18 +24,18 @@ export class CpuQueue implements Queue {
 
   write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
     const to = placeIn(target, offsetBytes, data.byteLength);
-    this.#enqueue(() => this.#native.copy(to, this.#hostAddress(data), data.byteLength));
+    this.#work.enqueue(() => this.#native.copy(to, this.#hostAddress(data), data.byteLength));
   }
 
   read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
     const from = placeIn(source, offsetBytes, into.byteLength);
-    this.#enqueue(() => this.#native.copy(this.#hostAddress(into), from, into.byteLength));
+    this.#work.enqueue(() => this.#native.copy(this.#hostAddress(into), from, into.byteLength));
   }
 
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
     const from = placeIn(source, sourceOffset, bytes);
     const to = placeIn(target, targetOffset, bytes);
-    this.#enqueue(() => this.#native.copy(to, from, bytes));
+    this.#work.enqueue(() => this.#native.copy(to, from, bytes));
   }
 
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
@@ -55,7 +54,7 @@ export class CpuQueue implements Queue {
     const table = BigUint64Array.from(bases, (buffer) => placeIn(buffer, 0, 0));
     const [tableAt, timesAt] = [table, times].map(({ buffer }) => this.#hostAddress(new Uint8Array(buffer)));
     const args = [program.pool, entry, tableAt!, program.scratch.address, program.strideBytes, timesAt!];
-    this.#enqueue(() => {
+    this.#work.enqueue(() => {
       const start = performance.now();
       const end = (): void => {
         // The table and the buffers must live until here.
@@ -67,39 +66,8 @@ export class CpuQueue implements Queue {
     });
   }
 
-  async finish(): Promise<void> {
-    while (this.#pending !== undefined) await this.#pending;
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure !== undefined) throw failure;
-  }
-
-  /** Runs `work` after all before it; at once if nothing is pending. After a failure the rest is dropped until `finish` reports it. */
-  #enqueue(work: () => void | Promise<void>): void {
-    if (this.#pending === undefined) {
-      if (this.#failure === undefined) this.#track(this.#attempt(work));
-      return;
-    }
-    this.#track(this.#pending.then(() => (this.#failure === undefined ? this.#attempt(work) : undefined)));
-  }
-
-  #attempt(work: () => void | Promise<void>): void | Promise<void> {
-    const fail = (error: unknown): void => {
-      this.#failure ??= error;
-    };
-    try {
-      return work()?.catch(fail);
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  #track(work: void | Promise<void>): void {
-    if (work === undefined) return;
-    const pending = work.then(() => {
-      if (this.#pending === pending) this.#pending = undefined;
-    });
-    this.#pending = pending;
+  finish(): Promise<void> {
+    return this.#work.finish();
   }
 
   #hostAddress(bytes: Uint8Array): bigint {

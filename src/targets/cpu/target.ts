@@ -1,8 +1,7 @@
 // The machine's own processor, through C and the system's compiler.
-import { dtypes } from '../../core/dtype.ts';
-import type { DType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
 import { openNative } from '../../ffi/native.ts';
+import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import { CRenderer } from '../../render/c/renderer.ts';
 import { CompileCache } from '../../runtime/compileCache.ts';
 import type { Availability, Device, OpenOptions, Target } from '../../runtime/device.ts';
@@ -11,13 +10,6 @@ import { CpuDevice, MAX_BUFFER_BYTES } from './device.ts';
 import { cpuFacts } from './facts.ts';
 import { compileUnits, findToolchain } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
-
-/** dtypes that are not kept in memory of kernels: strings, and the exponent-only float, whose rounding has no default. */
-const HOST_ONLY: ReadonlySet<string> = new Set(['string', 'f8e8m0']);
-const isDType = (name: string): name is DType => name in dtypes;
-const storage: readonly DType[] = Object.keys(dtypes)
-  .filter(isDType)
-  .filter((dtype) => !HOST_ONLY.has(dtype));
 
 const TRIAL_UNITS = [
   'typedef float v __attribute__((vector_size(16)));\nfloat half(float x) { v a = {x, x, x, x}; return (a * 0.5f)[2]; }\n',
@@ -54,7 +46,7 @@ export function createCpuTarget(cache: CompileCache = new CompileCache()): Targe
     evidence: 'E4',
     rank: 100,
     probe: () => probe(toolchain),
-    capabilities: { family: 'simd', storage, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
+    capabilities: { family: 'simd', storage: storedDTypes, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
     createRenderer: () => new CRenderer(),
     createCompiler: () => new CpuCompiler(cache, toolchain),
     openDevice: async (options: OpenOptions = {}): Promise<Device> => new CpuDevice(await openNative(), cache.folder, options.threads ?? cpuFacts().cores),

@@ -1,0 +1,188 @@
+// One kernel as a function over addresses that runs a range of grid steps.
+import { byteWidth } from '../../core/dtype.ts';
+import { AnychipError } from '../../core/error.ts';
+import { index } from '../../kernel/build.ts';
+import type { Expr, Kernel, Stmt, StmtKind } from '../../kernel/ir.ts';
+import { expandMath } from '../../kernel/math.ts';
+import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
+import { constantOf, isNatural, pushAddress } from './address.ts';
+import { Code } from './code.ts';
+import type { WasmFunction } from './code.ts';
+import { pushExpr } from './expression.ts';
+import { Scope, valueType } from './scope.ts';
+import type { BufferPlace, WasmFeatures } from './scope.ts';
+import { storageOf, storeLanes } from './storage.ts';
+
+/** As `scratchBytes` in kernel/ir.ts counts. */
+const SCRATCH_ALIGNMENT = 64;
+/** Copies of an unrolled loop's body. */
+const MAX_COPIES = 64;
+/** Positions in a buffer are signed 32-bit numbers. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
+
+type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
+
+interface Context {
+  readonly scope: Scope;
+  readonly assigned: ReadonlySet<string>;
+}
+
+const push = (e: Expr, { scope }: Context): void => pushExpr(e, scope);
+
+/** A value that is not changed: where it is constant, no local is needed. */
+function bindIndex(name: string, value: Expr, context: Context): boolean {
+  if (value.type.dtype !== 'index' || context.assigned.has(name)) return false;
+  const known = constantOf(value, context.scope);
+  if (known === undefined) return false;
+  context.scope.bind(name, { kind: 'constant', value: known });
+  return true;
+}
+
+function writeFor(s: StmtOf['for'], context: Context): void {
+  const { scope } = context;
+  const [from, to] = [constantOf(s.from, scope), constantOf(s.to, scope)];
+  const trips = from === undefined || to === undefined ? undefined : Math.max(0, Math.ceil((to - from) / s.step));
+  if (trips !== undefined && (trips <= 1 || (s.unroll === true && trips <= MAX_COPIES))) {
+    for (let i = 0; i < trips; i++) {
+      scope.block(() => {
+        scope.bind(s.var, { kind: 'constant', value: from! + i * s.step });
+        writeBlock(s.body, context);
+      });
+    }
+    return;
+  }
+  scope.block(() => writeLoop(s, trips !== undefined, context));
+}
+
+/** Tested at its end; before it as well where it may have nothing to do. */
+function writeLoop(s: StmtOf['for'], runs: boolean, context: Context): void {
+  const { scope } = context;
+  const { code } = scope;
+  const counter = scope.own('i32');
+  const natural = isNatural(s.from, scope);
+  push(s.from, context);
+  code.set(counter);
+  const limit = scope.own('i32');
+  const known = constantOf(s.to, scope);
+  if (known === undefined) {
+    push(s.to, context);
+    code.set(limit);
+  }
+  const pushLimit = (): void => (known === undefined ? code.get(limit) : code.emit('i32.const', known));
+  if (!runs) {
+    code.emit('block');
+    code.emit('local.get', counter);
+    pushLimit();
+    code.emit('i32.ge_s');
+    code.emit('br_if', 0);
+  }
+  code.emit('loop');
+  scope.depth++;
+  scope.bind(s.var, { kind: 'local', local: counter, depth: scope.depth, isNatural: natural });
+  writeBlock(s.body, context);
+  scope.depth--;
+  code.emit('local.get', counter);
+  code.emit('i32.const', s.step);
+  code.emit('i32.add');
+  code.emit('local.tee', counter);
+  pushLimit();
+  code.emit('i32.lt_s');
+  code.emit('br_if', 0);
+  code.emit('end');
+  if (!runs) code.emit('end');
+}
+
+function writeStore(s: StmtOf['store'], context: Context): void {
+  const { scope } = context;
+  const { dtype } = scope.buffer(s.buffer);
+  const storage = storageOf(dtype);
+  const offset = pushAddress(s.buffer, s.index, storage.bytes, scope, (e) => push(e, context));
+  push(storage.isPacked ? { kind: 'narrow', type: s.value.type, to: dtype, x: s.value } : s.value, context);
+  if (s.value.type.lanes === 1) scope.code.emit(storage.store, offset);
+  else scope.withLocals(['v128'], (temporary = 0) => storeLanes(scope.code, dtype, offset, temporary));
+}
+
+const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) => void } = {
+  for: writeFor,
+  let: (s, context) => {
+    if (bindIndex(s.name, s.value, context)) return;
+    const { scope } = context;
+    const natural = s.value.type.dtype === 'index' && !context.assigned.has(s.name) && isNatural(s.value, scope);
+    push(s.value, context);
+    const local = scope.own(valueType(s.value.type));
+    scope.code.set(local);
+    scope.bind(s.name, { kind: 'local', local, depth: scope.depth, isNatural: natural });
+  },
+  assign: (s, context) => {
+    push(s.value, context);
+    const binding = context.scope.binding(s.name);
+    if (binding.kind === 'local') context.scope.code.set(binding.local);
+  },
+  store: writeStore,
+  if: (s, context) => {
+    const { code } = context.scope;
+    push(s.condition, context);
+    code.emit('if');
+    context.scope.block(() => writeBlock(s.then, context));
+    if (s.else.length > 0) {
+      code.emit('else');
+      context.scope.block(() => writeBlock(s.else, context));
+    }
+    code.emit('end');
+  },
+  // A grid step is one thread here.
+  barrier: () => undefined,
+};
+
+const dispatch = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, context: Context): void => stmtRules[s.kind](s, context);
+
+function writeBlock(body: readonly Stmt[], context: Context): void {
+  for (const s of body) dispatch(s, context);
+}
+
+function assignedIn(body: readonly Stmt[], into = new Set<string>()): Set<string> {
+  for (const s of body) {
+    if (s.kind === 'assign') into.add(s.name);
+    if (s.kind === 'for') assignedIn(s.body, into);
+    if (s.kind === 'if') for (const branch of [s.then, s.else]) assignedIn(branch, into);
+  }
+  return into;
+}
+
+/** Parameters: an address for each buffer, that of scratch memory, and the grid steps [from, to). */
+export function kernelFunction(source: Kernel, features: WasmFeatures): WasmFunction {
+  const kernel = expandMath(lowerSmallFloats(source));
+  for (const { elements, dtype } of [...kernel.params, ...kernel.scratch]) {
+    if (elements <= MAX_ELEMENTS && elements * byteWidth(dtype) < 2 ** 32) continue;
+    throw new AnychipError('limit', `a tensor of ${elements} elements of ${dtype} is too large for wasm`, {
+      hint: 'Bind smaller dimensions, or use another device.',
+      facts: { elements, dtype },
+    });
+  }
+  const names = [...kernel.params.map((p) => p.name), 'scratch', 'from', 'to'];
+  const code = new Code(names.length);
+  const scratch = kernel.params.length;
+  const buffers = new Map<string, BufferPlace>(kernel.params.map(({ name, dtype }, local) => [name, { local, offset: 0, dtype }]));
+  let offset = 0;
+  for (const { name, dtype, elements } of kernel.scratch) {
+    buffers.set(name, { local: scratch, offset, dtype });
+    offset += Math.ceil((elements * byteWidth(dtype)) / SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT;
+  }
+  const scope = new Scope(code, features, buffers);
+  const context: Context = { scope, assigned: assignedIn(kernel.body) };
+  if (kernel.grid.extent === 1) writeFor({ kind: 'for', var: kernel.grid.var, from: index(0), to: index(1), step: 1, body: kernel.body }, context);
+  else {
+    const bound = (name: string, local: number): Expr => {
+      scope.bind(name, { kind: 'local', local, depth: 0, isNatural: true });
+      return { kind: 'var', type: { dtype: 'index', lanes: 1 }, name };
+    };
+    const [from, to] = [bound('grid from', scratch + 1), bound('grid to', scratch + 2)];
+    writeFor({ kind: 'for', var: kernel.grid.var, from, to, step: 1, body: kernel.body }, context);
+  }
+  return {
+    name: `$${kernel.name.replace(/[^\w.-]/g, '_')}`,
+    params: names.map((name) => ({ name: `$${name}`, type: 'i32' })),
+    locals: code.locals,
+    instructions: code.instructions,
+  };
+}

@@ -1,0 +1,102 @@
+// What a name means while a kernel is written: types of values, where buffers begin, locals and constants in sight.
+import { invariant } from '../../core/error.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
+import type { Code, ValueType } from './code.ts';
+
+/** Lanes of a vector: all vectors are of 128 bits. */
+export const LANES = 4;
+
+/** What engines may lack. */
+export interface WasmFeatures {
+  /** Relaxed SIMD: fused multiply-add and conversions that leave cases open. */
+  readonly relaxed: boolean;
+}
+
+const scalarTypes = { f32: 'f32', f64: 'f64', i32: 'i32', u32: 'i32', i64: 'i64', u64: 'i64', bool: 'i32', index: 'i32' } as const satisfies Record<ComputeDType, ValueType>;
+const laneDTypes: ReadonlySet<ComputeDType> = new Set(['f32', 'i32', 'u32', 'bool']);
+
+/** The type that instructions on a scalar of this dtype are named after. */
+export const scalarType = (dtype: ComputeDType): 'i32' | 'i64' | 'f32' | 'f64' => scalarTypes[dtype];
+
+/** A vector of bools is a vector of masks, 0 or −1; a scalar bool is 0 or 1. */
+export function valueType({ dtype, lanes }: ExprType): ValueType {
+  if (lanes === 1) return scalarTypes[dtype];
+  invariant(lanes === LANES && laneDTypes.has(dtype), `there are no vectors of ${lanes} ${dtype}`);
+  return 'v128';
+}
+
+/** Where a buffer begins: a local that holds an address, and bytes after it. */
+export interface BufferPlace {
+  readonly local: number;
+  readonly offset: number;
+  readonly dtype: NumericDType;
+}
+
+export type Binding =
+  | {
+      readonly kind: 'local';
+      readonly local: number;
+      /** How many loops are around its definition. */
+      readonly depth: number;
+      /** Known to be at least 0, as an index. */
+      readonly isNatural: boolean;
+    }
+  | { readonly kind: 'constant'; readonly value: number };
+
+export class Scope {
+  readonly code: Code;
+  readonly features: WasmFeatures;
+  /** Loops around what is written. */
+  depth = 0;
+  readonly #buffers: ReadonlyMap<string, BufferPlace>;
+  #names = new Map<string, Binding>();
+  #owned: number[] = [];
+
+  constructor(code: Code, features: WasmFeatures, buffers: ReadonlyMap<string, BufferPlace>) {
+    this.code = code;
+    this.features = features;
+    this.#buffers = buffers;
+  }
+
+  buffer(name: string): BufferPlace {
+    const place = this.#buffers.get(name);
+    invariant(place !== undefined, `the kernel has no buffer ${name}`);
+    return place;
+  }
+
+  binding(name: string): Binding {
+    const binding = this.#names.get(name);
+    invariant(binding !== undefined, `the kernel has no variable ${name} here`);
+    return binding;
+  }
+
+  bind(name: string, binding: Binding): void {
+    this.#names.set(name, binding);
+  }
+
+  /** A local until the end of the block at hand. */
+  own(type: ValueType): number {
+    const local = this.code.local(type);
+    this.#owned.push(local);
+    return local;
+  }
+
+  /** What `write` binds is forgotten after it. */
+  block(write: () => void): void {
+    const [names, owned] = [this.#names, this.#owned];
+    this.#names = new Map(names);
+    this.#owned = [];
+    write();
+    for (const local of this.#owned) this.code.release(local);
+    this.#names = names;
+    this.#owned = owned;
+  }
+
+  /** Locals for one expression. */
+  withLocals(types: readonly ValueType[], write: (...locals: readonly number[]) => void): void {
+    const locals = types.map((type) => this.code.local(type));
+    write(...locals);
+    for (const local of locals) this.code.release(local);
+  }
+}

@@ -1,0 +1,112 @@
+// Work in order on a WebAssembly device. What is short runs at once on the calling thread; a long run goes to a worker, so that the event
+// loop goes on, and all later work waits for it.
+import { invariant } from '../../core/error.ts';
+import { InOrder } from '../../runtime/inOrder.ts';
+import type { Buffer, Program, Queue } from '../../runtime/device.ts';
+import { WasmProgram } from './device.ts';
+import type { WasmDevice } from './device.ts';
+import { WasmBuffer } from './memory.ts';
+import type { RunRequest } from './team.ts';
+
+/** A run expected to take less than this blocks: handing it to another thread costs about 0.1 ms. */
+const SHORT_MILLIS = 1;
+/** Work of a call below this many nanoseconds is done by one thread: waking the others would take as long. */
+const WIDE_NANOS = 10_000;
+const NANOS_PER_MILLI = 1e6;
+
+export class WasmQueue implements Queue {
+  readonly #device: WasmDevice;
+  readonly #work = new InOrder();
+  /** How long the last run of each program took. */
+  readonly #millis = new WeakMap<WasmProgram, number>();
+
+  constructor(device: WasmDevice) {
+    this.#device = device;
+  }
+
+  write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
+    const to = placeIn(target, offsetBytes, data.byteLength);
+    this.#work.enqueue(() => this.#device.memory.view(to, data.byteLength).set(data));
+  }
+
+  read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
+    const from = placeIn(source, offsetBytes, into.byteLength);
+    this.#work.enqueue(() => into.set(this.#device.memory.view(from, into.byteLength)));
+  }
+
+  copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
+    const from = placeIn(source, sourceOffset, bytes);
+    const to = placeIn(target, targetOffset, bytes);
+    this.#work.enqueue(() => this.#device.memory.view(to, bytes).set(this.#device.memory.view(from, bytes)));
+  }
+
+  dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
+    invariant(program instanceof WasmProgram, 'a program of another device');
+    const addresses = addressesOf(bases);
+    this.#work.enqueue(() => (entry === 'run' ? this.#run(program, addresses) : this.#execute(program, entry.init, entry.init + 1, addresses)));
+  }
+
+  async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
+    invariant(program instanceof WasmProgram, 'a program of another device');
+    const addresses = addressesOf(bases);
+    const times: number[] = [];
+    for (let i = 0; i < calls; i++) {
+      const call = program.table.init + i;
+      await this.finish();
+      const start = performance.now();
+      this.#work.enqueue(() => this.#execute(program, call, call + 1, addresses));
+      await this.finish();
+      times.push((performance.now() - start) * NANOS_PER_MILLI);
+    }
+    return times;
+  }
+
+  #run(program: WasmProgram, addresses: Uint32Array): void | Promise<void> {
+    const { init, steps } = program.table;
+    const start = performance.now();
+    const end = (): void => void this.#millis.set(program, performance.now() - start);
+    const run = this.#execute(program, init, steps.length, addresses, this.#millis.get(program));
+    return run === undefined ? end() : run.then(end);
+  }
+
+  /** Runs the calls [first, last), which took `millis` the last time. */
+  #execute(program: WasmProgram, first: number, last: number, addresses: Uint32Array, millis?: number): void | Promise<void> {
+    const { pool, isShared, memory } = this.#device;
+    const { steps, nanos } = program.table;
+    const table = this.#device.allocate(addresses.byteLength);
+    memory.view(table.address, addresses.byteLength).set(new Uint8Array(addresses.buffer));
+    const calls = Array.from({ length: last - first }, (_, i) => ({ call: first + i, steps: steps[first + i]! }));
+    const request: RunRequest = {
+      program: program.id,
+      first,
+      last,
+      wide: calls.filter(({ call, steps }) => steps > 1 && nanos[call]! > WIDE_NANOS),
+      bases: table.address,
+      scratch: program.scratch.address,
+      stride: program.strideBytes,
+    };
+    const expected = millis ?? calls.reduce((sum, { call }) => sum + nanos[call]!, 0) / NANOS_PER_MILLI;
+    const end = (): void => table.dispose();
+    try {
+      const run = isShared && expected > SHORT_MILLIS ? pool.runInBackground(request) : pool.runHere(request);
+      return run === undefined ? end() : run.finally(end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  finish(): Promise<void> {
+    return this.#work.finish();
+  }
+}
+
+const addressesOf = (bases: readonly Buffer[]): Uint32Array => Uint32Array.from(bases, (buffer) => placeIn(buffer, 0, 0));
+
+/** The address of `bytes` bytes at an offset of a buffer of this device. */
+function placeIn(buffer: Buffer, offset: number, bytes: number): number {
+  invariant(buffer instanceof WasmBuffer, 'a buffer of another device');
+  invariant(buffer.alive, 'a buffer that was disposed');
+  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
+  return buffer.address + offset;
+}
