@@ -95,12 +95,8 @@ export class Pool {
   runInBackground(request: RunRequest): Promise<void> {
     return this.#exclusively(async () => {
       const isWide = this.#threads > 1 && request.wide.length > 0;
-      if (isWide && this.#helpers === undefined) await this.#startHelpers();
-      if (this.#runner === undefined) {
-        this.#runner = new Thread();
-        await this.#runner.ask(this.#startMessage(0));
-      }
-      await this.#runner.ask({ kind: 'run', request, threads: isWide ? this.#threads : 1 });
+      const [runner] = await Promise.all([this.#runner ?? this.#startRunner(), isWide && this.#helpers === undefined ? this.#startHelpers() : undefined]);
+      await runner.ask({ kind: 'run', request, threads: isWide ? this.#threads : 1 });
     });
   }
 
@@ -112,6 +108,13 @@ export class Pool {
 
   #startMessage(thread: number): ToWorker {
     return { kind: 'start', memory: this.#memory, thread, programs: [...this.#programs.values()] };
+  }
+
+  async #startRunner(): Promise<Thread> {
+    const runner = new Thread();
+    this.#runner = runner;
+    await runner.ask(this.#startMessage(0));
+    return runner;
   }
 
   async #startHelpers(): Promise<void> {
