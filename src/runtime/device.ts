@@ -28,6 +28,8 @@ export interface Source {
   readonly language: string;
   /** Units that compile on their own and link together. Text, or bytes of an encoded module. */
   readonly units: readonly (string | Uint8Array)[];
+  /** One more unit, the same in everything this renderer makes: compiling it once is enough. */
+  readonly common?: string;
 }
 
 /** What a compiler made: enough to load it here or elsewhere. Plain data, part of a saved ExecutionPlan. */

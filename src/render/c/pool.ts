@@ -1,4 +1,4 @@
-// The C of a thread pool and of the loop that runs a list of calls over it: the part of every binary that is the same.
+// The C of a thread pool and of the loop that runs a list of calls over it: a unit of its own, the same in every binary.
 // No header is included: the few functions of POSIX threads are declared by hand, with storage large enough on every system.
 //
 // One word holds the job: the upper half counts jobs, the lower half the chunks not yet taken. A thread takes a chunk by
@@ -7,17 +7,22 @@
 /** Changes whenever the functions below, or what they are called with, change: part of the format of binaries. */
 export const POOL_ABI = 2;
 
-export const POOL_DECLARATIONS = `#define HIDDEN __attribute__((visibility("hidden")))
+/** What the wrappers of kernels need. */
+export const KERNEL_DECLARATIONS = `#define HIDDEN __attribute__((visibility("hidden")))
 typedef void steps(char *const *, char *, i64, i64);
+`;
+
+/** What a table of calls needs besides. */
+export const CALL_DECLARATIONS = `struct pool;
+struct place { i64 base, offset; };
+struct call { steps *run; const struct place *args; i64 count, extent; int wide; };
+HIDDEN void anychip_run_calls(struct pool *, const struct call *, const struct call *, char *const *, char *, i64, i64 *);
 `;
 
 /** Nanoseconds an idle worker spins before it sleeps. */
 const SPIN_NANOS = 200_000;
 
 export const POOL_SOURCE = `
-struct place { i64 base, offset; };
-struct call { steps *run; const struct place *args; i64 count, extent; int wide; };
-
 int pthread_create(unsigned long *, const void *, void *(*)(void *), void *);
 int pthread_join(unsigned long, void **);
 int pthread_mutex_init(void *, const void *);
@@ -161,13 +166,13 @@ void anychip_dispose_pool(struct pool *p) {
  * Runs the calls [first, last) of a table in order; each ends before the next begins. The scratch memory of thread t begins at t * stride.
  * Where times is given, it gets the nanoseconds of each call.
  */
-static void run_calls(struct pool *p, const struct call *first, const struct call *last, char *const *bases, char *scratch, i64 stride, i64 *times) {
-  char *args[MAX_ARGS];
+HIDDEN void anychip_run_calls(struct pool *p, const struct call *first, const struct call *last, char *const *bases, char *scratch, i64 stride, i64 *times) {
   pthread_mutex_lock(&p->running);
   p->scratch = scratch;
   p->stride = stride;
   for (const struct call *call = first; call < last; call++) {
     i64 start = times ? nanos() : 0;
+    char *args[call->count + 1];
     for (i64 i = 0; i < call->count; i++) args[i] = bases[call->args[i].base] + call->args[i].offset;
     if (call->wide && p->threads > 1) run_wide(p, call, args);
     else call->run(args, scratch, 0, call->extent);

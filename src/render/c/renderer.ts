@@ -1,10 +1,10 @@
-// A kernel module as C: units of kernels that compile in parallel, and an entry unit with the tables of calls and the thread pool.
+// A kernel module as C: units of kernels that compile in parallel, one of them with the tables of calls, and the thread pool.
 // It must not know the machine: vectors have the lanes the schedule gave them, and compilers map them to what there is.
 import { dtypes } from '../../core/dtype.ts';
 import type { Kernel, KernelCall, KernelModule } from '../../kernel/ir.ts';
 import type { Renderer, Source } from '../../runtime/device.ts';
 import { kernelSymbol, kernelText } from './kernel.ts';
-import { POOL_DECLARATIONS, POOL_SOURCE } from './pool.ts';
+import { CALL_DECLARATIONS, KERNEL_DECLARATIONS, POOL_SOURCE } from './pool.ts';
 import { Prelude } from './prelude.ts';
 
 /** Characters of kernels that are worth a unit of their own, and the most units to make. */
@@ -35,14 +35,16 @@ export class CRenderer implements Renderer {
       return made;
     });
     const units = distribute([...byText.values()]).map(unitText);
-    return { language: 'c', units: [...units, entryText(module, kernels)] };
+    // The last has the least text.
+    const last = units.pop() ?? unitText([]);
+    return { language: 'c', units: [...units, `${last}\n${entryText(module, kernels)}`], common: `${new Prelude().text}${KERNEL_DECLARATIONS}${CALL_DECLARATIONS}${POOL_SOURCE}` };
   }
 
   renderKernel(module: KernelModule, kernel: number): string {
     const prelude = new Prelude();
     const source = module.kernels[kernel]!;
     const text = kernelText(source, kernelSymbol(source, kernel), disjointParams(module)[kernel]!, prelude);
-    return `${prelude.text}${POOL_DECLARATIONS}\n${text}`;
+    return `${prelude.text}${KERNEL_DECLARATIONS}\n${text}`;
   }
 }
 
@@ -81,19 +83,22 @@ function distribute(kernels: readonly RenderedKernel[]): RenderedKernel[][] {
     emptiest.kernels.push(kernel);
     emptiest.size += kernel.text.length;
   }
-  return groups.filter((group) => group.kernels.length > 0).map((group) => group.kernels);
+  return groups
+    .filter((group) => group.kernels.length > 0)
+    .sort((a, b) => b.size - a.size)
+    .map((group) => group.kernels);
 }
 
 function unitText(kernels: readonly RenderedKernel[]): string {
   const prelude = new Prelude();
   for (const kernel of kernels) prelude.include(kernel.prelude);
-  return `${prelude.text}${POOL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
+  return `${prelude.text}${KERNEL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
 }
 
 /** Whether several threads would finish the call sooner; scalar code does about four operations a nanosecond, memory gives eight bytes. */
 const isWide = ({ grid, cost }: Kernel): boolean => grid.extent > 1 && Math.max(cost.flops / 4, cost.bytes / 8) > WIDE_NANOS;
 
-/** The tables of calls, the thread pool, and the function that runs them: entry −1 is `run`, others are `init` calls. */
+/** The tables of calls, and the function that runs them: entry −1 is `run`, others are `init` calls. */
 function entryText(module: KernelModule, kernels: readonly RenderedKernel[]): string {
   const calls = [...module.init, ...module.run];
   const used = new Set(calls.map((call) => kernels[call.kernel]!.symbol));
@@ -102,12 +107,9 @@ function entryText(module: KernelModule, kernels: readonly RenderedKernel[]): st
     const kernel = module.kernels[call.kernel]!;
     return `  {${kernels[call.kernel]!.symbol}, a${i}, ${call.args.length}, ${kernel.grid.extent}, ${isWide(kernel) ? 1 : 0}},`;
   });
-  const maxArgs = Math.max(1, ...module.kernels.map((kernel) => kernel.params.length));
   const first = module.init.length;
   return [
-    new Prelude().text + POOL_DECLARATIONS,
-    `#define MAX_ARGS ${maxArgs}`,
-    POOL_SOURCE,
+    CALL_DECLARATIONS,
     ...[...used].map((symbol) => `steps ${symbol};`),
     ...places,
     'static const struct call calls[] = {',
@@ -116,7 +118,7 @@ function entryText(module: KernelModule, kernels: readonly RenderedKernel[]): st
     '};',
     'void anychip_execute(struct pool *p, i64 entry, char *const *bases, char *scratch, i64 stride, i64 *times) {',
     `  i64 first = entry < 0 ? ${first} : entry, last = entry < 0 ? ${calls.length} : entry + 1;`,
-    '  run_calls(p, calls + first, calls + last, bases, scratch, stride, times);',
+    '  anychip_run_calls(p, calls + first, calls + last, bases, scratch, stride, times);',
     '}',
     '',
   ].join('\n');

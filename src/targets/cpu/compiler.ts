@@ -5,12 +5,14 @@ import type { CompileReport, Compiler, Source } from '../../runtime/device.ts';
 import { contentKey } from '../../runtime/compileCache.ts';
 import type { CompileCache } from '../../runtime/compileCache.ts';
 import { binaryFormat } from './device.ts';
-import { compileUnits, toolchainIdentity } from './toolchain.ts';
+import { compileObject, compileUnits, toolchainIdentity } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
 export class CpuCompiler implements Compiler {
   readonly #cache: CompileCache;
   readonly #toolchain: () => Promise<Toolchain>;
+  /** By their keys. */
+  readonly #objects = new Map<string, Promise<Uint8Array>>();
 
   constructor(cache: CompileCache, toolchain: () => Promise<Toolchain>) {
     this.#cache = cache;
@@ -23,11 +25,13 @@ export class CpuCompiler implements Compiler {
       throw new AnychipError('internal', 'the C compiler was given bytes');
     });
     const toolchain = await this.#toolchain();
-    const key = contentKey([binaryFormat(), ...toolchainIdentity(toolchain), ...units]);
+    const identity = [binaryFormat(), ...toolchainIdentity(toolchain)];
+    const common = source.common ?? '';
+    const key = contentKey([...identity, common, ...units]);
     const kept = this.#cache.get(key);
     if (kept !== undefined) return { binary: { format: binaryFormat(), bytes: kept }, cached: true };
     const start = performance.now();
-    const bytes = await compileUnits(toolchain, units);
+    const bytes = await compileUnits(toolchain, units, common === '' ? [] : [await this.#object(toolchain, identity, common)]);
     trace(2, () => ({
       kind: 'time',
       message: 'C compiler',
@@ -35,5 +39,21 @@ export class CpuCompiler implements Compiler {
     }));
     this.#cache.put(key, bytes);
     return { binary: { format: binaryFormat(), bytes }, cached: false };
+  }
+
+  /** The object of a unit that many programs share. */
+  #object(toolchain: Toolchain, identity: readonly string[], unit: string): Promise<Uint8Array> {
+    const key = contentKey(['object', ...identity, unit]);
+    let object = this.#objects.get(key);
+    if (object === undefined) this.#objects.set(key, (object = this.#makeObject(key, toolchain, unit)));
+    return object;
+  }
+
+  async #makeObject(key: string, toolchain: Toolchain, unit: string): Promise<Uint8Array> {
+    const kept = this.#cache.get(key);
+    if (kept !== undefined) return kept;
+    const bytes = await compileObject(toolchain, unit);
+    this.#cache.put(key, bytes);
+    return bytes;
   }
 }

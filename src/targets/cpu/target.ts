@@ -11,9 +11,15 @@ import { cpuFacts } from './facts.ts';
 import { compileUnits, findToolchain } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
+/** Vectors, two units, and functions of the C library that programs may call: they must be found when the library is loaded. */
 const TRIAL_UNITS = [
   'typedef float v __attribute__((vector_size(16)));\nfloat half(float x) { v a = {x, x, x, x}; return (a * 0.5f)[2]; }\n',
-  'float half(float);\nint anychip_trial(int x) { return (int)half((float)x); }\n',
+  `float half(float);
+double floor(double), fma(double, double, double); float floorf(float), fmaf(float, float, float);
+void *memcpy(void *, const void *, unsigned long), *calloc(unsigned long, unsigned long); int pthread_create(), pthread_cond_wait(), clock_gettime();
+void *const needed[] = {floor, fma, floorf, fmaf, memcpy, calloc, pthread_create, pthread_cond_wait, clock_gettime};
+int anychip_trial(int x) { return (int)half((float)x); }
+`,
 ];
 
 /** Compiles two units, links and loads them, and calls what came out. */

@@ -4,6 +4,7 @@ import { accessSync, constants, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { AnychipError } from '../../core/error.ts';
+import { isRecord } from '../../core/pack.ts';
 import type { CompileCache } from '../../runtime/compileCache.ts';
 import { contentKey } from '../../runtime/compileCache.ts';
 import { cpuFacts } from './facts.ts';
@@ -14,6 +15,8 @@ export interface Toolchain {
   /** First line of what it says of itself. */
   readonly version: string;
   readonly flags: readonly string[];
+  /** What ends the linking of a shared library. */
+  readonly libraries: readonly string[];
 }
 
 /**
@@ -24,6 +27,11 @@ const BASE_FLAGS = ['-O2', '-ftree-slp-vectorize', '-fPIC', '-fwrapv', '-fno-str
 /** Tried in order: the processor at hand, else what the compiler takes for granted. */
 const MACHINE_FLAGS: readonly (readonly string[])[] = [['-march=native'], ['-mcpu=native'], []];
 const LINK_FLAGS = ['-shared', '-fPIC'];
+/**
+ * Tried in order. This process has the libraries of C already, and reading them again takes longer than all other linking; binding at
+ * once shows when loading whether anything is missing.
+ */
+const LIBRARIES: readonly (readonly string[])[] = [['-nostdlib', '-Wl,-z,now', '-lgcc'], ['-lm']];
 const CANDIDATES = ['cc', 'gcc', 'clang'];
 const TIMEOUT_MILLIS = 120_000;
 
@@ -56,10 +64,13 @@ function locate(program: string): string | undefined {
   return undefined;
 }
 
-/** Compiles C units, side by side, into one shared library. Rejects with a 'device' error that quotes the compiler. */
-export async function compileUnits(toolchain: Pick<Toolchain, 'command' | 'flags'>, units: readonly string[]): Promise<Uint8Array> {
+type Command = Pick<Toolchain, 'command' | 'flags' | 'libraries'>;
+/** Runs the compiler in a folder of its own. Rejects with a 'device' error that quotes it. */
+type Run = (args: readonly string[]) => Promise<void>;
+
+async function inFolder(toolchain: Command, make: (folder: string, run: Run) => Promise<string>): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
-  const run = async (args: readonly string[]): Promise<void> => {
+  const run: Run = async (args) => {
     const { ok, output } = await execute(toolchain.command, args, folder);
     if (ok) return;
     throw new AnychipError('device', `${toolchain.command.join(' ')} failed: ${firstLines(output)}`, {
@@ -68,21 +79,38 @@ export async function compileUnits(toolchain: Pick<Toolchain, 'command' | 'flags
     });
   };
   try {
-    const objects = units.map((unit, i) => {
-      writeFileSync(join(folder, `unit${i}.c`), unit);
-      return `unit${i}.o`;
-    });
-    const waiting = objects.map((object, i) => ['-c', ...BASE_FLAGS, ...toolchain.flags, '-o', object, `unit${i}.c`]);
-    const worker = async (): Promise<void> => {
-      for (let args = waiting.shift(); args !== undefined; args = waiting.shift()) await run(args);
-    };
-    await Promise.all(Array.from({ length: Math.min(waiting.length, cpuFacts().cores) }, worker));
-    await run([...LINK_FLAGS, '-o', 'out.so', ...objects, '-lm']);
-    return readFileSync(join(folder, 'out.so'));
+    return readFileSync(join(folder, await make(folder, run)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+function writeUnit(toolchain: Command, folder: string, unit: string, name: string): { readonly object: string; readonly args: readonly string[] } {
+  writeFileSync(join(folder, `${name}.c`), unit);
+  return { object: `${name}.o`, args: ['-c', ...BASE_FLAGS, ...toolchain.flags, '-o', `${name}.o`, `${name}.c`] };
+}
+
+/** Compiles one C unit into an object file. Rejects with a 'device' error that quotes the compiler. */
+export const compileObject = (toolchain: Command, unit: string): Promise<Uint8Array> =>
+  inFolder(toolchain, async (folder, run) => {
+    const { object, args } = writeUnit(toolchain, folder, unit, 'unit');
+    await run(args);
+    return object;
+  });
+
+/** Compiles C units, side by side, into one shared library, with `objects` of `compileObject`. Rejects with a 'device' error that quotes the compiler. */
+export const compileUnits = (toolchain: Command, units: readonly string[], objects: readonly Uint8Array[] = []): Promise<Uint8Array> =>
+  inFolder(toolchain, async (folder, run) => {
+    const made = units.map((unit, i) => writeUnit(toolchain, folder, unit, `unit${i}`));
+    objects.forEach((bytes, i) => writeFileSync(join(folder, `object${i}.o`), bytes));
+    const waiting = made.map(({ args }) => args);
+    const worker = async (): Promise<void> => {
+      for (let args = waiting.shift(); args !== undefined; args = waiting.shift()) await run(args);
+    };
+    await Promise.all(Array.from({ length: Math.min(waiting.length, cpuFacts().cores) }, worker));
+    await run([...LINK_FLAGS, '-o', 'out.so', ...made.map(({ object }) => object), ...objects.map((_, i) => `object${i}.o`), ...toolchain.libraries]);
+    return 'out.so';
+  });
 
 const firstLines = (text: string): string => text.split('\n').slice(0, 4).join(' ').slice(0, 600) || 'it said nothing';
 
@@ -111,7 +139,7 @@ export async function findToolchain(cache: CompileCache, tryOut: TryOut): Promis
     if (remembered !== undefined) return remembered;
     const found = await tryFlags(command, tryOut, problems);
     if (found === undefined) continue;
-    cache.put(key, new TextEncoder().encode(JSON.stringify({ version: found.version, flags: found.flags })));
+    cache.put(key, new TextEncoder().encode(JSON.stringify({ version: found.version, flags: found.flags, libraries: found.libraries })));
     return found;
   }
   throw new AnychipError('device', `no C compiler works here: ${problems.slice(0, TRIAL_ERRORS_SHOWN).join('; ')}`, {
@@ -122,14 +150,15 @@ export async function findToolchain(cache: CompileCache, tryOut: TryOut): Promis
 
 function toolchainKey(path: string, command: readonly string[]): string {
   const { size, mtimeMs } = statSync(path);
-  return contentKey(['toolchain 1', path, ...command, String(size), String(mtimeMs), cpuFacts().fingerprint, BASE_FLAGS.join(' ')]);
+  return contentKey(['toolchain 2', path, ...command, String(size), String(mtimeMs), cpuFacts().fingerprint, BASE_FLAGS.join(' '), LIBRARIES.join(' ')]);
 }
 
 async function tryFlags(command: readonly string[], tryOut: TryOut, problems: string[]): Promise<Toolchain | undefined> {
   const version = await execute(command, ['--version']);
   let problem = `${command.join(' ')} does not start: ${firstLines(version.output)}`;
-  for (const flags of version.ok ? MACHINE_FLAGS : []) {
-    const toolchain = { command, version: version.output.split('\n')[0] ?? '', flags };
+  const choices = version.ok ? MACHINE_FLAGS.flatMap((flags) => LIBRARIES.map((libraries) => ({ flags, libraries }))) : [];
+  for (const choice of choices) {
+    const toolchain = { command, version: version.output.split('\n')[0] ?? '', ...choice };
     try {
       await tryOut(toolchain);
       return toolchain;
@@ -145,11 +174,12 @@ async function tryFlags(command: readonly string[], tryOut: TryOut, problems: st
 function parseToolchain(bytes: Uint8Array | undefined, command: readonly string[]): Toolchain | undefined {
   if (bytes === undefined) return undefined;
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  if (typeof value !== 'object' || value === null || !('version' in value) || !('flags' in value)) return undefined;
-  const { version, flags } = value;
-  if (typeof version !== 'string' || !Array.isArray(flags) || !flags.every((flag): flag is string => typeof flag === 'string')) return undefined;
-  return { command, version, flags };
+  if (!isRecord(value)) return undefined;
+  const { version, flags, libraries } = value;
+  return typeof version === 'string' && isTexts(flags) && isTexts(libraries) ? { command, version, flags, libraries } : undefined;
 }
+
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 /** Everything besides the source that decides what the compiler makes. */
 export const toolchainIdentity = (toolchain: Toolchain): string[] => [
@@ -158,5 +188,6 @@ export const toolchainIdentity = (toolchain: Toolchain): string[] => [
   ...BASE_FLAGS,
   ...toolchain.flags,
   ...LINK_FLAGS,
+  ...toolchain.libraries,
   cpuFacts().fingerprint,
 ];
