@@ -107,19 +107,19 @@ export const decodeE8M0 = (bits: number): number => (bits === 255 ? NaN : 2 ** (
 
 export type PowerRounding = 'up' | 'down' | 'nearest';
 
-/** The E8M0 bits of |x| as a power of two, rounded as asked; beyond the range the nearest end when it saturates, else NaN. */
+/** The E8M0 bits of |x| as a power of two, rounded as asked; beyond the range (zero is below it) the nearest end when it saturates, else NaN. */
 export function encodeE8M0(x: number, rounding: PowerRounding, saturate = true): number {
   const magnitude = Math.abs(x);
   if (Number.isNaN(x)) return 255;
   if (magnitude === Infinity) return saturate ? 254 : 255;
-  if (magnitude === 0) return 0;
+  if (magnitude === 0) return saturate ? 0 : 255;
   const floor = Math.floor(Math.log2(magnitude));
   const low = 2 ** floor > magnitude ? floor - 1 : 2 ** (floor + 1) <= magnitude ? floor + 1 : floor;
   const ratio = magnitude / 2 ** low;
   const up = rounding === 'up' ? ratio > 1 : rounding === 'nearest' && ratio >= 1.5;
   const power = low + (up ? 1 : 0);
   if (power > 127) return saturate ? 254 : 255;
-  return Math.max(power + 127, 0);
+  return power >= -127 ? power + 127 : saturate ? 0 : 255;
 }
 
 /** `x` rounded to the precision of `dtype`, as a number. */

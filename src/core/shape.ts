@@ -15,6 +15,12 @@ export function stridesOf(shape: Shape): number[] {
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
+/** Throws unless the shapes are equal: for operators that do not broadcast. */
+export function checkSameShape(a: Shape, b: Shape): void {
+  if (!sameShape(a, b))
+    throw new AnychipError('shape', `operands of shapes ${formatShape(a)} and ${formatShape(b)}`, { hint: 'This operator does not broadcast: its operands have one shape.' });
+}
+
 export const formatShape = (shape: readonly (number | string)[]): string => `[${shape.join(', ')}]`;
 
 /** NumPy broadcasting of any number of shapes (ONNX "multidirectional broadcasting"). */

@@ -1,5 +1,6 @@
 // Reference of the activation family: each function by its formula.
 import { erf } from '../core/math.ts';
+import { checkSameShape } from '../core/shape.ts';
 import type { HostValue } from '../graph/graph.ts';
 import type { activationOps } from '../graph/ops/activation.ts';
 import { mapElements } from './broadcast.ts';
@@ -43,6 +44,11 @@ export const activationEvaluations: Evaluations<keyof typeof activationOps> = {
   HardSigmoid: ({ attrs }, inputs) => each(inputs, (x) => hardSigmoid(x, attrs.alpha, attrs.beta)),
   HardSwish: (_, inputs) => each(inputs, (x) => x * hardSigmoid(x, 1 / 6, 0.5)),
   Swish: ({ attrs }, inputs) => each(inputs, (x) => x * sigmoid(attrs.alpha * x)),
+  SwiGLU: ({ attrs }, inputs) => {
+    const [gate, value] = [numericAt(inputs, 0), numericAt(inputs, 1)];
+    checkSameShape(gate.shape, value.shape);
+    return [mapElements(gate.dtype, [gate, value], (x, v) => x! * sigmoid(attrs.alpha * x!) * v!)];
+  },
   Mish: (_, inputs) => each(inputs, (x) => x * Math.tanh(softplus(x))),
   Gelu: ({ attrs }, inputs) =>
     each(inputs, attrs.approximate === 'tanh' ? (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))) : (x) => 0.5 * x * (1 + erf(x / Math.SQRT2))),

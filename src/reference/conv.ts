@@ -2,12 +2,14 @@
 import { AnychipError } from '../core/error.ts';
 import { elementCount, forEachIndex, formatShape } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
-import { createTensor, elementWriter, numberReader, tensorBytes, toNumbers } from '../core/tensor.ts';
+import { createTensor, elementWriter, numberReader, numeric, tensorBytes, toNumbers } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import type { convOps } from '../graph/ops/conv.ts';
-import { checkGroups, deformGeometry, resolveTranspose, resolveWindows, spatialOf } from '../graph/ops/convGeometry.ts';
+import { causalGeometry, checkGroups, deformGeometry, resolveTranspose, resolveWindows, spatialOf } from '../graph/ops/convGeometry.ts';
+import { sigmoid } from './activation.ts';
 import type { EvaluateContext, Evaluations } from './evaluate.ts';
 import { numericAt, optionalAt } from './evaluate.ts';
+import { joinTensors, sliceTensor } from './moves.ts';
 import { sampleLinear } from './sampling.ts';
 import { poolEvaluations } from './pool.ts';
 import { forEachWindow } from './windows.ts';
@@ -98,6 +100,21 @@ export const convEvaluations: Evaluations<keyof typeof convOps> = {
       }
     });
     return [written(y, sums)];
+  },
+
+  CausalConvWithState({ attrs }, inputs) {
+    const [x, w, bias, past] = [numericAt(inputs, 0), numericAt(inputs, 1), optionalAt(inputs, 2), optionalAt(inputs, 3)];
+    const g = causalGeometry(x.shape, w.shape, bias?.shape, past?.shape, attrs.activation);
+    const state = past ?? createTensor(x.dtype, [g.batch, g.channels, g.taps - 1]);
+    const all = numeric(joinTensors([state, x], 2));
+    const [y, row] = [createTensor(x.dtype, x.shape), g.length + g.taps - 1];
+    const [write, read, weight, shift] = [elementWriter(y), numberReader(all), numberReader(w), bias === undefined ? () => 0 : numberReader(bias)];
+    forEachIndex(x.shape, ([n, c, t], at) => {
+      let sum = shift(c!);
+      for (let tap = 0; tap < g.taps; tap++) sum += read((n! * g.channels + c!) * row + t! + tap) * weight(c! * g.taps + tap);
+      write(at, g.activated ? sum * sigmoid(sum) : sum);
+    });
+    return [y, sliceTensor(all, 2, g.length, g.taps - 1)];
   },
 
   DeformConv({ attrs }, inputs, context) {

@@ -2,7 +2,7 @@
 import { elementCount, forEachIndex, stridesOf } from '../core/shape.ts';
 import { createTensor, elementWriter, numberReader, tensorBytes, toNumbers } from '../core/tensor.ts';
 import { isFloat } from '../core/dtype.ts';
-import { affineSpatial, cubicWeights, gridLine, gridSampleShape, roundAway, roundsAway } from '../graph/ops/gridGeometry.ts';
+import { affineSpatial, cubicWeights, gridLine, gridSampleShape } from '../graph/ops/gridGeometry.ts';
 import { numericAt } from './evaluate.ts';
 import type { Evaluations } from './evaluate.ts';
 import { roundEven } from '../core/float.ts';
@@ -53,8 +53,7 @@ function cornersOf(coordinates: readonly number[], axes: readonly Axis[], mode: 
   const strides = stridesOf(axes.map((a) => a.size));
   return coordinates.reduce<readonly Tap[]>(
     (corners, at, i) => {
-      const nearest = roundsAway(axes.length) ? roundAway : roundEven;
-      const start = padded(mode === 'nearest' ? nearest(at) : at, axes[i]!);
+      const start = padded(mode === 'nearest' ? roundEven(at) : at, axes[i]!);
       const taps = tapsAt[mode]!(start).flatMap(([p, weight]) => {
         const index = pixel(p, axes[i]!);
         return index === undefined ? [] : [[index * strides[i]!, weight] as const];

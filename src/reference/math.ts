@@ -4,12 +4,12 @@ import type { DType, NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { encodeE8M0, encodeFloat, isSmallFloat, roundEven } from '../core/float.ts';
 import type { PowerRounding } from '../core/float.ts';
-import { bigintReader, createTensor, elementWriter, numberReader, stringTensor } from '../core/tensor.ts';
+import { bigintReader, bytesOf, createTensor, elementWriter, numberReader, stringTensor, tensorOf } from '../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
 import { erf } from '../core/math.ts';
 import type { HostValue } from '../graph/graph.ts';
 import type { mathOps } from '../graph/ops/math.ts';
-import { dtypeOfCode } from '../graph/onnxTypes.ts';
+import { dtypeOfCode, numericDTypeOfCode } from '../graph/onnxTypes.ts';
 import { forEachBroadcast, isWide, mapElements } from './broadcast.ts';
 import { floatOfText, integerOfText, textOfFloat } from './castText.ts';
 import { numericAt, optionalAt, tensorAt } from './evaluate.ts';
@@ -75,7 +75,12 @@ const variadic =
     ];
   };
 
-const floorMod = (a: number, b: number): number => (b === 0 ? NaN : a - Math.floor(a / b) * b);
+/** Python's %: the sign of the divisor, on zeros too. */
+function floorMod(a: number, b: number): number {
+  const rest = a % b;
+  if (rest === 0) return b < 0 || Object.is(b, -0) ? -0 : 0;
+  return rest < 0 === b < 0 ? rest : rest + b;
+}
 const wideFloorMod = (a: bigint, b: bigint): bigint => (b === 0n ? 0n : ((a % b) + b) % b);
 
 /** x^y in the base's dtype; IEEE 754-2019 where JavaScript differs (1^NaN, (−1)^∞). */
@@ -197,6 +202,18 @@ function castStrings(texts: readonly string[], shape: readonly number[], to: Num
 const cast: Evaluate<'Cast'> = ({ attrs }, inputs) => [castTo(tensorAt(inputs, 0), dtypeOfCode(attrs.to), attrs)];
 const castLike: Evaluate<'CastLike'> = ({ attrs }, inputs) => [castTo(tensorAt(inputs, 0), tensorAt(inputs, 1).dtype, attrs)];
 
+const bitCast: Evaluate<'BitCast'> = ({ attrs }, inputs) => {
+  const x = numericAt(inputs, 0);
+  const to = numericDTypeOfCode(attrs.to);
+  const { bits, bytes, class: kind, viewArray } = dtypes[to];
+  if (dtypes[x.dtype].bits !== bits) throw new AnychipError('shape', `BitCast of ${x.dtype} to ${to}`, { hint: 'Both must have the same number of bits.' });
+  const out = tensorOf(to, x.shape, viewArray(bytesOf(x).slice().buffer, 0, x.data.length));
+  // Elements below a byte lie in one of their own, with the sign spread over it.
+  if (bits < 8 && bytes === 1)
+    out.data.forEach((value, i) => void (out.data[i] = kind === 'int' ? (Number(value) << (32 - bits)) >> (32 - bits) : Number(value) & ((1 << bits) - 1)));
+  return [out];
+};
+
 const isInf: Evaluate<'IsInf'> = ({ attrs }, inputs) => [
   mapElements('bool', [numericAt(inputs, 0)], (x) => (x === Infinity && attrs.detect_positive !== 0) || (x === -Infinity && attrs.detect_negative !== 0)),
 ];
@@ -216,7 +233,11 @@ const mod: Evaluate<'Mod'> = ({ attrs }, inputs) => {
 const bitShift: Evaluate<'BitShift'> = ({ attrs }, inputs) => {
   const [a, b] = pair(inputs);
   const bits = BigInt(dtypes[a.dtype].bits);
-  const shift = (x: bigint, n: bigint): bigint => (n >= bits ? 0n : attrs.direction === 'LEFT' ? BigInt.asUintN(Number(bits), x << n) : x >> n);
+  // A count outside the width leaves what fills in: the sign to the right, else zeros.
+  const shift = (x: bigint, n: bigint): bigint => {
+    const isOut = n < 0n || n >= bits;
+    return attrs.direction === 'LEFT' ? (isOut ? 0n : x << n) : x >> (isOut ? bits : n);
+  };
   return [mapElements(a.dtype, [a, b], (x, y) => Number(shift(BigInt(x), BigInt(y))), shift)];
 };
 
@@ -302,4 +323,5 @@ export const mathEvaluations: Evaluations<keyof typeof mathOps> = {
   Where: where,
   Cast: cast,
   CastLike: castLike,
+  BitCast: bitCast,
 };

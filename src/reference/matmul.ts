@@ -9,6 +9,7 @@ import { checkSquare, resolveGemm } from '../graph/ops/matmulGeometry.ts';
 import { attentionEvaluations } from './attention.ts';
 import type { Evaluate, Evaluations } from './evaluate.ts';
 import { numericAt, optionalAt } from './evaluate.ts';
+import { linearAttention } from './linearAttention.ts';
 import { broadcastOffsets, castTensor, stridedOffsets } from './prims/elementwise.ts';
 import { matmulTensors, productSum } from './products.ts';
 
@@ -95,6 +96,7 @@ function determinant(matrix: number[][]): number {
 
 export const matmulEvaluations: Evaluations<keyof typeof matmulOps> = {
   ...attentionEvaluations,
+  LinearAttention: linearAttention,
   MatMul: (_, inputs, context) => [matmulTensors(numericAt(inputs, 0), numericAt(inputs, 1), numericAt(inputs, 0).dtype, context)],
   Gemm,
   Einsum,

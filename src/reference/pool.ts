@@ -13,7 +13,7 @@ import { numericAt, optionalAt } from './evaluate.ts';
 import { forEachWindow, planesOf } from './windows.ts';
 import type { Taps } from './windows.ts';
 
-type PoolOp = Exclude<keyof typeof convOps, 'Conv' | 'ConvTranspose' | 'DeformConv'>;
+type PoolOp = Exclude<keyof typeof convOps, 'Conv' | 'ConvTranspose' | 'DeformConv' | 'CausalConvWithState'>;
 
 /** One value per window and plane, from the elements of the window that lie on data. */
 function pool(x: NumericTensor, attrs: WindowAttrs, context: EvaluateContext, combine: (values: readonly number[], taps: Taps) => number): readonly NumericTensor[] {

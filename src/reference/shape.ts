@@ -133,7 +133,9 @@ export const shapeEvaluations: Evaluations<keyof typeof shapeOps> = {
     const x = tensorAt(inputs, 0);
     const s = attrs.blocksize;
     const { n, c, h, w } = blockShape(x.shape, s, 'join');
-    return [moveCoordinates(x, [n, c * s * s, h / s, w / s], ([a, d, y, z]) => [a!, d! % c, y! * s + Math.floor(d! / (c * s)), z! * s + (Math.floor(d! / c) % s)])];
+    // DCR: the place in the block is the outer part of a channel; CRD: the inner.
+    const [channel, place] = attrs.mode === 'CRD' ? [(d: number) => Math.floor(d / (s * s)), (d: number) => d % (s * s)] : [(d: number) => d % c, (d: number) => Math.floor(d / c)];
+    return [moveCoordinates(x, [n, c * s * s, h / s, w / s], ([a, d, y, z]) => [a!, channel(d!), y! * s + Math.floor(place(d!) / s), z! * s + (place(d!) % s)])];
   },
   DepthToSpace: ({ attrs }, inputs) => {
     const x = tensorAt(inputs, 0);

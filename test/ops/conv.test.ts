@@ -140,3 +140,23 @@ it('upgrades the norms whose order was a float', () => {
   const [upgraded] = convUpgrades['LpPool']!(node, { opset: 1, fresh: (hint) => hint, constant: () => 'c' });
   expect(upgraded!.attrs.get('p')).toEqual({ kind: 'int', value: 2 });
 });
+
+describe('CausalConvWithState', () => {
+  const [x, w, bias] = [random('f32', [2, 3, 6]), random('f32', [3, 1, 4]), random('f32', [3])];
+  it('is a depthwise Conv padded before, and may be run in pieces', () => {
+    const whole = numbers({ op: 'CausalConvWithState', inputs: [x, w, bias], outputs: 2 });
+    const conv = numbers({ op: 'Conv', attrs: { group: 3, pads: [3, 0] }, inputs: [x, w, bias] });
+    expect(whole).toEqual(conv);
+    const part = (start: number, end: number) => reference({ op: 'Slice', inputs: [x, intTensor([start]), intTensor([end]), intTensor([2])] })[0]!;
+    const first = reference({ op: 'CausalConvWithState', inputs: [part(0, 2), w, bias], outputs: 2 });
+    const second = reference({ op: 'CausalConvWithState', inputs: [part(2, 6), w, bias, first[1]!], outputs: 2 });
+    expect(numbers({ op: 'Concat', attrs: { axis: 2 }, inputs: [first[0]!, second[0]!] })).toEqual(whole);
+    expect(second[1]).toEqual(part(3, 6));
+  });
+  it('agrees, with and without activation, state and bias', () => {
+    for (const activation of ['none', 'silu']) {
+      expectAgreement({ op: 'CausalConvWithState', attrs: { activation }, inputs: [x, w, bias, random('f32', [2, 3, 3])], outputs: 2 });
+      expectAgreement({ op: 'CausalConvWithState', attrs: { activation }, inputs: [x, random('f32', [3, 1, 1])], outputs: 2 });
+    }
+  });
+});

@@ -326,3 +326,31 @@ describe('RotaryEmbedding', () => {
     expect(() => reference({ op: 'RotaryEmbedding', inputs: [random('f32', [1, 1, 1, 4]), cache, cache, intTensor([5], [1, 1])] })).toThrow(/position 5/);
   });
 });
+
+describe('LinearAttention', () => {
+  const heads = { q_num_heads: 4, kv_num_heads: 2 };
+  const [batch, steps, keySize, valueSize] = [2, 5, 3, 4];
+  const shapes = { q: [batch, steps, 4 * keySize], k: [batch, steps, 2 * keySize], v: [batch, steps, 2 * valueSize], past: [batch, 2, keySize, valueSize] };
+  it.each([
+    ['linear', undefined, undefined],
+    ['gated', 2 * keySize, undefined],
+    ['gated', 2, undefined],
+    ['delta', undefined, 1],
+    ['gated_delta', 2, 2],
+  ] as const)('agrees on %s with decays %s and rates %s', (update_rule, decays, rates) => {
+    for (const past of [null, random('f32', shapes.past)]) {
+      const decay = decays === undefined ? null : random('f32', [batch, steps, decays], -1, 0);
+      const beta = rates === undefined ? null : random('f32', [batch, steps, rates], 0, 1);
+      const inputs = [random('f32', shapes.q), random('f32', shapes.k), random('f32', shapes.v), past, decay, beta];
+      expectAgreement({ op: 'LinearAttention', attrs: { ...heads, update_rule }, inputs, outputs: 2 });
+    }
+  });
+  it('with the rule linear is attention without softmax to what came before', () => {
+    const one = { q_num_heads: 1, kv_num_heads: 1, scale: 1, update_rule: 'linear' };
+    const [q, k, v] = [tensorFrom('f32', [1, 2, 2], [1, 2, 3, 4]), tensorFrom('f32', [1, 2, 2], [1, 0, 1, 1]), tensorFrom('f32', [1, 2, 1], [10, 100])];
+    // Step 0: q₀·k₀ = 1 → 10. Step 1: q₁·k₀ = 3 and q₁·k₁ = 7 → 30 + 700.
+    expect(numbers({ op: 'LinearAttention', attrs: one, inputs: [q, k, v], outputs: 2 }).values).toEqual([10, 730]);
+    expect(numbers({ op: 'LinearAttention', attrs: one, inputs: [q, k, v], outputs: 2 }, 1)).toEqual({ shape: [1, 1, 2, 1], values: [110, 100] });
+    expect(() => numbers({ op: 'LinearAttention', attrs: { ...one, update_rule: 'gated' }, inputs: [q, k, v], outputs: 2 })).toThrow(/decay/);
+  });
+});

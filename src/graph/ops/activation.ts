@@ -15,6 +15,7 @@ export const activationOps = {
   HardSigmoid: op({ ...unary, attrs: { alpha: float(0.2), beta: float(0.5) } }),
   HardSwish: op({ ...unary, since: 14 }),
   Swish: op({ ...unary, since: 24, attrs: { alpha: float(1) } }),
+  SwiGLU: op({ since: 28, inputs: ['A', 'B'], outputs: ['Y'], attrs: { alpha: float(1) } }),
   Mish: op({ ...unary, since: 18 }),
   Gelu: op({ ...unary, since: 20, attrs: { approximate: string('none') } }),
   Softplus: op(unary),

@@ -13,6 +13,12 @@ export const convOps = {
     outputs: ['Y'],
     attrs: { ...placement, group: int(1), output_padding: ints(), output_shape: ints() },
   }),
+  CausalConvWithState: op({
+    since: 27,
+    inputs: ['input', 'weight', 'bias?', 'past_state?'],
+    outputs: ['output', 'present_state'],
+    attrs: { activation: string('none') },
+  }),
   DeformConv: op({
     since: 19,
     inputs: ['X', 'W', 'offset', 'B?', 'mask?'],

@@ -1,7 +1,7 @@
 // Where the windows of convolutions and pools lie: padding resolved from auto_pad, output sizes, and which input a window touches.
 // Shared by the reference, the decompositions and the quantised convolutions; knows shapes only, never data.
 import { AnychipError } from '../../core/error.ts';
-import { formatShape } from '../../core/shape.ts';
+import { formatShape, sameShape } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
 
 /** The attributes that Conv, ConvInteger, QLinearConv and the pools have in common. */
@@ -186,4 +186,29 @@ export function unpooledShape(x: Shape, attrs: WindowAttrs): number[] {
   const strides = perAxis('strides', attrs.strides, rank, 1, 1);
   const { low, high } = explicitPads(attrs, rank);
   return [x[0]!, x[1]!, ...spatial.map((d, i) => (d - 1) * strides[i]! + kernel[i]! - low[i]! - high[i]!)];
+}
+
+/** A causal convolution per channel: input [batch, channels, length], weight [channels, 1, taps]. */
+export interface CausalGeometry {
+  readonly batch: number;
+  readonly channels: number;
+  readonly length: number;
+  readonly taps: number;
+  readonly activated: boolean;
+}
+
+/** Specification of CausalConvWithState, opset 27. */
+export function causalGeometry(x: Shape, w: Shape, bias: Shape | undefined, past: Shape | undefined, activation: string): CausalGeometry {
+  const bad = (what: string): never => {
+    throw new AnychipError('shape', `CausalConvWithState of ${formatShape(x)} with ${what}`, {
+      hint: 'It takes [batch, channels, length], a weight [channels, 1, k] and a state [batch, channels, k − 1].',
+    });
+  };
+  const [batch, channels, length] = [x[0]!, x[1]!, x[2]!];
+  const taps = w[2] ?? 0;
+  if (x.length !== 3 || !sameShape(w, [channels, 1, taps]) || taps < 1) bad(`a weight of ${formatShape(w)}`);
+  if (bias !== undefined && !sameShape(bias, [channels])) bad(`a bias of ${formatShape(bias)}`);
+  if (past !== undefined && !sameShape(past, [batch, channels, taps - 1])) bad(`a state of ${formatShape(past)}`);
+  if (!['none', 'silu', 'swish'].includes(activation)) bad(`the activation '${activation}'`);
+  return { batch, channels, length, taps, activated: activation !== 'none' };
 }

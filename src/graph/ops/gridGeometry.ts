@@ -24,9 +24,6 @@ export function gridSampleShape(x: Shape, grid: Shape, attrs: { readonly mode: s
   return [x[0]!, x[1]!, ...grid.slice(1, -1)];
 }
 
-/** The nearest pixel of a tie: half away from zero in volumes, half to even elsewhere, as the specification's own cases have it. */
-export const roundsAway = (spatialRank: number): boolean => spatialRank === 3;
-
 /** Normalised coordinates −1…1 of the centres (or corners) of `size` pixels. A single aligned pixel lies in the middle. */
 export function gridLine(size: number, alignCorners: boolean): number[] {
   return Array.from({ length: size }, (_, i) => (alignCorners ? (size === 1 ? 0 : (2 * i) / (size - 1) - 1) : (2 * i + 1) / size - 1));

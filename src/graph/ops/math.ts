@@ -58,5 +58,6 @@ export const mathOps = {
   Clip: op({ since: 1, inputs: ['input', 'min?', 'max?'], outputs: ['output'], attrs: {} }),
   Where: op({ since: 9, inputs: ['condition', 'X', 'Y'], outputs: ['output'], attrs: {} }),
   Cast: op({ since: 1, inputs: ['input'], outputs: ['output'], attrs: { to: required('int'), saturate: int(1), round_mode: string('up') } }),
+  BitCast: op({ since: 26, inputs: ['input'], outputs: ['output'], attrs: { to: required('int') } }),
   CastLike: op({ since: 15, inputs: ['input', 'target_type'], outputs: ['output'], attrs: { saturate: int(1), round_mode: string('up') } }),
 } as const;

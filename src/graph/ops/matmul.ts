@@ -1,5 +1,5 @@
 // Declarations of the matmul family: products of matrices, contractions by equation, attention.
-import { float, int, op, required } from '../schema.ts';
+import { float, int, op, required, string } from '../schema.ts';
 
 export const matmulOps = {
   MatMul: op({ since: 1, inputs: ['A', 'B'], outputs: ['Y'], attrs: {} }),
@@ -21,6 +21,12 @@ export const matmulOps = {
       softcap: float(0),
       softmax_precision: int(),
     },
+  }),
+  LinearAttention: op({
+    since: 27,
+    inputs: ['query', 'key', 'value', 'past_state?', 'decay?', 'beta?'],
+    outputs: ['output', 'present_state'],
+    attrs: { chunk_size: int(64), kv_num_heads: required('int'), q_num_heads: required('int'), scale: float(0), update_rule: string('gated_delta') },
   }),
   RotaryEmbedding: op({
     since: 23,

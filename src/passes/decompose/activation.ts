@@ -1,4 +1,5 @@
 // Decompositions of the activation family: short elementwise chains, computed in f32 for the half-width floats.
+import { checkSameShape } from '../../core/shape.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { activationOps } from '../../graph/ops/activation.ts';
 import { accumulatorOf, inputAt } from '../lowering.ts';
@@ -49,6 +50,11 @@ export const activationLowerings: Lowerings<keyof typeof activationOps> = {
   HardSigmoid: (b, { attrs }, inputs) => formula(b, inputs, (x, k) => hardSigmoid(b, x, attrs.alpha, attrs.beta, k)),
   HardSwish: (b, _, inputs) => formula(b, inputs, (x, k) => b.mul(x, hardSigmoid(b, x, 1 / 6, 0.5, k))),
   Swish: (b, { attrs }, inputs) => formula(b, inputs, (x, k) => b.mul(x, sigmoid(b, b.mul(k(attrs.alpha), x), k))),
+  SwiGLU(b, { attrs }, inputs) {
+    const [gate, value] = [inputAt(inputs, 0), inputAt(inputs, 1)];
+    checkSameShape(gate.shape, value.shape);
+    return formula(b, inputs, (x, k) => b.mul(b.mul(x, sigmoid(b, b.mul(k(attrs.alpha), x), k)), b.cast(value, x.dtype)));
+  },
   Mish: (b, _, inputs) => formula(b, inputs, (x, k) => b.mul(x, b.tanh(softplus(b, x, k)))),
   Gelu: (b, { attrs }, inputs) => formula(b, inputs, (x, k) => gelu(b, x, attrs.approximate, k)),
   Softplus: (b, _, inputs) => formula(b, inputs, (x, k) => softplus(b, x, k)),

@@ -5,10 +5,11 @@ import { elementCount, formatShape } from '../../core/shape.ts';
 import { tensorFrom } from '../../core/tensor.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { convOps } from '../../graph/ops/conv.ts';
-import { checkGroups, deformGeometry, resolveTranspose, resolveWindows, spatialOf } from '../../graph/ops/convGeometry.ts';
+import { causalGeometry, checkGroups, deformGeometry, resolveTranspose, resolveWindows, spatialOf } from '../../graph/ops/convGeometry.ts';
 import type { WindowGeometry } from '../../graph/ops/convGeometry.ts';
 import { accumulatorOf, inputAt } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
+import { sigmoid } from './activation.ts';
 import { poolLowerings } from './pool.ts';
 import { linearTaps, sumTaps } from './sampling.ts';
 import { along, flipAxis, padAxis, sliceAxis, spreadAxis } from './views.ts';
@@ -124,6 +125,22 @@ export const convLowerings: Lowerings<keyof typeof convOps> = {
     }
     const g = resolveTranspose(spatial, attrs, w.shape.slice(2));
     return [finish(b, convTranspose(b, x, w, g, attrs.group, accumulatorOf(x.dtype)), inputs[2] ?? null, x.dtype)];
+  },
+
+  CausalConvWithState(b, { attrs }, inputs) {
+    const [x, w, bias, past] = [inputAt(inputs, 0), inputAt(inputs, 1), inputs[2] ?? null, inputs[3] ?? null];
+    const g = causalGeometry(x.shape, w.shape, bias?.shape, past?.shape, attrs.activation);
+    const all = past === null ? padAxis(b, x, 2, g.taps - 1, 0) : b.concat([past, x], 2);
+    const acc = accumulatorOf(x.dtype);
+    const sums = b.conv(all, w, { strides: [1], dilations: [1], low: [0], high: [0], groups: g.channels, acc });
+    const y = finish(b, sums, bias, acc);
+    const activated = g.activated
+      ? b.mul(
+          y,
+          sigmoid(b, y, (value) => b.scalar(acc, value)),
+        )
+      : y;
+    return [b.cast(activated, x.dtype), sliceAxis(b, all, 2, g.taps === 1 ? 0 : g.length, g.taps - 1)];
   },
 
   // Samples the columns of every window by gathers, then multiplies them with the filters.

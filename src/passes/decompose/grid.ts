@@ -3,11 +3,11 @@ import { isFloat } from '../../core/dtype.ts';
 import { elementCount } from '../../core/shape.ts';
 import { tensorFrom } from '../../core/tensor.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
-import { affineSpatial, GRID_CUBIC, gridLine, gridSampleShape, roundsAway } from '../../graph/ops/gridGeometry.ts';
+import { affineSpatial, GRID_CUBIC, gridLine, gridSampleShape } from '../../graph/ops/gridGeometry.ts';
 import type { visionOps } from '../../graph/ops/vision.ts';
 import { accumulatorOf, inputAt, numbersOf } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
-import { clampedIndex, roundAway, sumTaps, zeroOutside } from './sampling.ts';
+import { clampedIndex, sumTaps, zeroOutside } from './sampling.ts';
 import type { Tap } from './sampling.ts';
 import { along, sliceAxis } from './views.ts';
 
@@ -16,8 +16,6 @@ interface Axis {
   readonly size: number;
   readonly aligned: boolean;
   readonly padding: string;
-  /** Ties of the nearest pixel go away from zero, else to even. */
-  readonly awayFromZero: boolean;
 }
 
 /** at, mirrored at the borders of the axis: a triangle wave. */
@@ -57,7 +55,7 @@ function cubicFactors(b: Builder, t: Operand): readonly Operand[] {
 }
 
 const tapsOf: Readonly<Record<string, (b: Builder, at: Operand, axis: Axis) => readonly Tap[]>> = {
-  nearest: (b, at, axis) => [tapAt(b, padded(b, axis.awayFromZero ? roundAway(b, at) : b.round(at), axis), axis)],
+  nearest: (b, at, axis) => [tapAt(b, padded(b, b.round(at), axis), axis)],
   linear: (b, at, axis) => {
     const x = padded(b, at, axis);
     const base = b.floor(x);
@@ -93,7 +91,7 @@ export const gridLowerings: Lowerings<keyof Pick<typeof visionOps, 'GridSample' 
       const c = (value: number): Operand => b.scalar(n.dtype, value);
       const grown = b.add(n, c(1));
       const at = aligned ? b.mul(grown, c((size - 1) / 2)) : b.mul(b.sub(b.mul(grown, c(size)), c(1)), c(0.5));
-      return tapsOf[attrs.mode]!(b, at, { size, aligned, padding: attrs.padding_mode, awayFromZero: roundsAway(rank) }).map((tap) =>
+      return tapsOf[attrs.mode]!(b, at, { size, aligned, padding: attrs.padding_mode }).map((tap) =>
         tap.weight === undefined ? tap : { ...tap, weight: b.cast(tap.weight, acc) },
       );
     });

@@ -1,7 +1,9 @@
 // Decompositions of the math family: one or a few elementwise primitives each.
-import { isFloat, isInteger } from '../../core/dtype.ts';
+import { dtypes, isFloat, isInteger } from '../../core/dtype.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import { AnychipError } from '../../core/error.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
-import { dtypeOfCode } from '../../graph/onnxTypes.ts';
+import { dtypeOfCode, numericDTypeOfCode } from '../../graph/onnxTypes.ts';
 import type { mathOps } from '../../graph/ops/math.ts';
 import type { BinaryFn, CompareFn, UnaryFn } from '../../graph/prims.ts';
 import { accumulatorOf, inputAt, onHost } from '../lowering.ts';
@@ -57,6 +59,37 @@ const clip: Rule = (b, _, inputs) => {
   return [high === undefined ? raised : b.min(raised, high)];
 };
 
+/** Zeros shifted in are ones of the complement: so a negative number keeps its sign. */
+function shiftRight(b: Builder, x: Operand, count: Operand): Operand {
+  const unsigned = unsignedOf(x.dtype);
+  const isNegative = b.lt(x, b.scalar(x.dtype, 0));
+  const complement = b.where(isNegative, b.bitNot(x), x);
+  const shifted = b.bitcast(b.shr(b.bitcast(complement, unsigned), b.bitcast(count, unsigned)), x.dtype);
+  return b.where(isNegative, b.bitNot(shifted), shifted);
+}
+
+/** The unsigned kind of the same width; a negative count is more than the width there, as the specification has it. */
+const unsignedKinds: { readonly [D in NumericDType]?: NumericDType } = { i8: 'u8', i16: 'u16', i32: 'u32', i64: 'u64' };
+const unsignedOf = (dtype: NumericDType): NumericDType => unsignedKinds[dtype] ?? dtype;
+
+/** Floats whose divisor is infinite, or whose result is zero, have the divisor's sign; `rem` has the dividend's. */
+function floorMod(b: Builder, x: Operand, y: Operand): Operand {
+  if (!isFloat(x.dtype)) return b.mod(x, y);
+  const acc = accumulatorOf(x.dtype);
+  const [dividend, divisor, zero] = [b.cast(x, acc), b.cast(y, acc), b.scalar(acc, 0)];
+  const rest = b.rem(dividend, divisor);
+  const turned = b.xor(b.lt(rest, zero), b.lt(divisor, zero));
+  const signed = b.where(b.lt(divisor, zero), b.scalar(acc, -0), zero);
+  return b.cast(b.where(b.eq(rest, zero), signed, b.where(turned, b.add(rest, divisor), rest)), x.dtype);
+}
+
+const bitCast = (b: Builder, x: Operand, to: Operand['dtype']): Operand => {
+  if (dtypes[x.dtype].bits !== dtypes[to].bits) throw new AnychipError('shape', `BitCast of ${x.dtype} to ${to}`, { hint: 'Both must have the same number of bits.' });
+  // A bool is one byte of 0 or 1.
+  if (x.dtype === 'bool') return b.bitcast(b.cast(x, 'u8'), to === 'bool' ? 'u8' : to);
+  return to === 'bool' ? b.ne(b.bitcast(x, 'u8'), b.scalar('u8', 0)) : b.bitcast(x, to);
+};
+
 /** Kinds that only the host converts. */
 const cast = (b: Builder, x: Operand, to: Operand['dtype'] | 'string', saturate: boolean): readonly Operand[] | OnHost => {
   if (to === 'string') return onHost('strings');
@@ -104,14 +137,18 @@ export const mathLowerings: Lowerings<keyof typeof mathOps> = {
   Mul: binary('mul'),
   Div: binary('div'),
   Pow: pow,
-  Mod: (b, { attrs }, inputs) => [b[attrs.fmod !== 0 ? 'rem' : 'mod'](inputAt(inputs, 0), inputAt(inputs, 1))],
+  Mod: (b, { attrs }, inputs) => [(attrs.fmod !== 0 ? b.rem : (x: Operand, y: Operand) => floorMod(b, x, y))(inputAt(inputs, 0), inputAt(inputs, 1))],
   And: binary('and'),
   Or: binary('or'),
   Xor: binary('xor'),
   BitwiseAnd: binary('and'),
   BitwiseOr: binary('or'),
   BitwiseXor: binary('xor'),
-  BitShift: (b, { attrs }, inputs) => [b[attrs.direction === 'LEFT' ? 'shl' : 'shr'](inputAt(inputs, 0), inputAt(inputs, 1))],
+  BitShift(b, { attrs }, inputs) {
+    const [x, count] = [inputAt(inputs, 0), inputAt(inputs, 1)];
+    if (attrs.direction !== 'LEFT') return [x.dtype === unsignedOf(x.dtype) ? b.shr(x, count) : shiftRight(b, x, count)];
+    return [b.bitcast(b.shl(b.bitcast(x, unsignedOf(x.dtype)), b.bitcast(count, unsignedOf(x.dtype))), x.dtype)];
+  },
   Equal: binary('eq'),
   Less: binary('lt'),
   LessOrEqual: binary('le'),
@@ -124,5 +161,6 @@ export const mathLowerings: Lowerings<keyof typeof mathOps> = {
   Clip: clip,
   Where: (b, _, inputs) => [b.where(inputAt(inputs, 0), inputAt(inputs, 1), inputAt(inputs, 2))],
   Cast: (b, { attrs }, inputs) => cast(b, inputAt(inputs, 0), dtypeOfCode(attrs.to), attrs.saturate !== 0),
+  BitCast: (b, { attrs }, inputs) => [bitCast(b, inputAt(inputs, 0), numericDTypeOfCode(attrs.to))],
   CastLike: (b, { attrs }, inputs) => cast(b, inputAt(inputs, 0), inputAt(inputs, 1).dtype, attrs.saturate !== 0),
 };

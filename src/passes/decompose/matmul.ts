@@ -8,6 +8,7 @@ import { accumulatorOf, inputAt, onHost } from '../lowering.ts';
 import type { Lower, Lowerings } from '../lowering.ts';
 import { attentionLowerings } from './attention.ts';
 import { einsum } from './einsum.ts';
+import { linearAttention } from './linearAttention.ts';
 import { matmul, sumDType } from './products.ts';
 import { along, sliceAxis } from './views.ts';
 
@@ -46,6 +47,7 @@ function eliminate(b: Builder, m: Operand): { readonly pivot: Operand; readonly 
 
 export const matmulLowerings: Lowerings<keyof typeof matmulOps> = {
   ...attentionLowerings,
+  LinearAttention: linearAttention,
   MatMul(b, _, inputs) {
     const [x, y] = [inputAt(inputs, 0), inputAt(inputs, 1)];
     return [b.cast(matmul(b, x, y), x.dtype)];

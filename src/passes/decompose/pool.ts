@@ -13,7 +13,7 @@ import { accumulatorOf, inputAt, numbersOf } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
 import { along, dropAxes } from './views.ts';
 
-type PoolOp = Exclude<keyof typeof convOps, 'Conv' | 'ConvTranspose' | 'DeformConv'>;
+type PoolOp = Exclude<keyof typeof convOps, 'Conv' | 'ConvTranspose' | 'DeformConv' | 'CausalConvWithState'>;
 
 /** [N, C, d…] → [N, C, out…, k…], with `value` in the padding. */
 function windowed(b: Builder, x: Operand, g: WindowGeometry, value: number | bigint): Operand {

@@ -23,7 +23,7 @@ import {
 } from '../../graph/ops/shapeGeometry.ts';
 import type { PadMode } from '../../graph/ops/shapeGeometry.ts';
 import type { shapeOps } from '../../graph/ops/shape.ts';
-import { inputAt, numbersOf, onHost } from '../lowering.ts';
+import { accumulatorOf, inputAt, numbersOf, onHost } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
 import { along, sliceAxis } from './views.ts';
 
@@ -155,7 +155,8 @@ export const shapeLowerings: Lowerings<keyof typeof shapeOps> = {
     const x = inputAt(inputs, 0);
     const s = attrs.blocksize;
     const { n, c, h, w } = blockShape(x.shape, s, 'join');
-    return [b.reshape(b.transpose(b.reshape(x, [n, c, h / s, s, w / s, s]), [0, 3, 5, 1, 2, 4]), [n, c * s * s, h / s, w / s])];
+    const order = attrs.mode === 'CRD' ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4];
+    return [b.reshape(b.transpose(b.reshape(x, [n, c, h / s, s, w / s, s]), order), [n, c * s * s, h / s, w / s])];
   },
   DepthToSpace(b, { attrs }, inputs) {
     const x = inputAt(inputs, 0);
@@ -177,8 +178,9 @@ export const shapeLowerings: Lowerings<keyof typeof shapeOps> = {
     const [start, limit, delta] = [0, 1, 2].map((i) => numbersOf(b, inputAt(inputs, i))[0]!);
     const { dtype } = inputAt(inputs, 0);
     const count = rangeCount(start!, limit!, delta!);
-    const steps = b.mul(b.iota(dtype, [count], 0), b.reshape(inputAt(inputs, 2), []));
-    return [count === 0 ? b.constant(tensorFrom(dtype, [0], [])) : b.add(steps, b.reshape(inputAt(inputs, 0), []))];
+    if (count === 0) return [b.constant(tensorFrom(dtype, [0], []))];
+    const scalar = (i: number): Operand => b.cast(b.reshape(inputAt(inputs, i), []), accumulatorOf(dtype));
+    return [b.cast(b.add(b.mul(b.iota(accumulatorOf(dtype), [count], 0), scalar(2)), scalar(0)), dtype)];
   },
   Trilu(b, { attrs }, inputs) {
     const x = inputAt(inputs, 0);
