@@ -10,6 +10,7 @@ import { specialize } from './passes/specialize.ts';
 import { createFolder } from './reference/fold.ts';
 import { createContext, evaluateNode } from './reference/interpret.ts';
 import type { Target } from './runtime/device.ts';
+import { checkProgramMemory } from './plan.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
 import { scheduleGraph } from './schedule/scheduleGraph.ts';
 import type { Schedule } from './schedule/schedule.ts';
@@ -18,6 +19,8 @@ import { verifySchedule } from './schedule/verify.ts';
 export interface CompileOptions {
   /** Loops of at most this many steps become straight-line code. */
   readonly unrollLimit?: number;
+  /** Refuse what needs more memory than this, bytes, before anything is allocated for it. */
+  readonly maxMemoryBytes?: number;
 }
 
 /** Compiles `graph` for `target` and one binding of its inputs (types, and values where shapes depend on them), in the graph's order. */
@@ -32,7 +35,7 @@ export async function compile(graph: Graph, target: Target, bindings: readonly I
       steps.push(step);
       continue;
     }
-    const program = await compileProgram(step, target);
+    const program = await compileProgram(step, target, options.maxMemoryBytes ?? Infinity);
     cached &&= program.cached;
     steps.push(program.step);
   }
@@ -44,7 +47,8 @@ export async function compile(graph: Graph, target: Target, bindings: readonly I
 
 /** Primitives, and where each part runs: the first half of `compile`. */
 export function specializeFor(graph: Graph, target: Target, bindings: readonly InputBinding[], options: CompileOptions = {}): Partition {
-  const context = createContext();
+  const { maxMemoryBytes } = options;
+  const context = createContext(maxMemoryBytes === undefined ? {} : { maxMemoryBytes });
   return within(graph.name, () => {
     verifyIfDebugging('the graph is not valid', () => verifyGraph(graph));
     return specialize(graph, bindings, {
@@ -69,10 +73,13 @@ export function scheduleStep(step: Extract<PartitionStep, { kind: 'device' }>, t
 }
 const titleOf = (node: Node): string => (node.name === '' ? node.op : `${node.op} ${node.name}`);
 
-async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, target: Target): Promise<{ step: DeviceStep; cached: boolean }> {
+async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, target: Target, maxMemoryBytes: number): Promise<{ step: DeviceStep; cached: boolean }> {
   const begin = performance.now();
   const schedule = scheduleStep(part, target);
   const scheduled = performance.now();
+  const inputs = part.graph.inputs.map((x, i) => ({ slot: part.inputs[i]!, dtype: x.dtype, shape: x.shape }));
+  const outputs = part.graph.outputs.map((x, i) => ({ slot: part.outputs[i]!, dtype: x.dtype, shape: x.shape }));
+  checkProgramMemory({ memory: schedule.memory, inputs, outputs }, maxMemoryBytes);
   const source = target.createRenderer().render(schedule.module);
   const rendered = performance.now();
   const { binary, cached } = await target.createCompiler().compile(source);
@@ -88,8 +95,8 @@ async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, 
     memory: schedule.memory,
     loads: schedule.loads.map((l) => ({ constant: constant(l.constant), offsetBytes: l.offsetBytes })),
     staged: schedule.staged.map((list) => list.map(constant)),
-    inputs: part.graph.inputs.map((x, i) => ({ slot: part.inputs[i]!, dtype: x.dtype, shape: x.shape })),
-    outputs: part.graph.outputs.map((x, i) => ({ slot: part.outputs[i]!, dtype: x.dtype, shape: x.shape })),
+    inputs,
+    outputs,
     report: schedule.report,
     unfusedBytes: schedule.unfusedBytes,
   };

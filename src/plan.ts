@@ -1,6 +1,8 @@
 // ExecutionPlan: what compiling a graph for one target and one binding gives. Plain data: it can be saved and run where no compiler is.
 import type { NumericDType } from './core/dtype.ts';
+import { AnychipError } from './core/error.ts';
 import type { Shape } from './core/shape.ts';
+import { tensorBytes } from './core/tensor.ts';
 import type { Constant, Graph, HostValue, Node, Value } from './graph/graph.ts';
 import type { InputBinding } from './passes/binding.ts';
 import type { Slot } from './passes/partition.ts';
@@ -27,6 +29,19 @@ export interface DeviceStep {
   readonly outputs: readonly Port[];
   readonly report: readonly CallReport[];
   readonly unfusedBytes: number;
+}
+
+/** Throws `limit` when a program, with what goes in and comes out, needs more than `maxMemoryBytes`. */
+export function checkProgramMemory({ memory, inputs, outputs }: Pick<DeviceStep, 'memory' | 'inputs' | 'outputs'>, maxMemoryBytes: number): void {
+  const { arenaBytes, weightsBytes } = memory;
+  const portBytes = [...inputs, ...outputs].reduce((sum, port) => sum + tensorBytes(port.dtype, port.shape), 0);
+  const bytes = arenaBytes + weightsBytes + portBytes;
+  if (bytes <= maxMemoryBytes) return;
+  throw new AnychipError(
+    'limit',
+    `the program needs ${bytes} bytes (${arenaBytes} for intermediates, ${weightsBytes} for weights, ${portBytes} for inputs and outputs), over the limit of ${maxMemoryBytes}`,
+    { hint: 'Raise --max-memory (maxMemoryBytes), or bind smaller dimensions.', facts: { ...memory, portBytes } },
+  );
 }
 
 /** One node on the host. */

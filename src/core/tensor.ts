@@ -2,6 +2,7 @@
 import { dtypes } from './dtype.ts';
 import type { DType, NumericArray, NumericDType } from './dtype.ts';
 import { AnychipError, invariant } from './error.ts';
+import { spendMemory } from './memoryBudget.ts';
 import { decodeE8M0, decodeFloat, encodeE8M0, encodeFloat, isSmallFloat } from './float.ts';
 import { elementCount, formatShape } from './shape.ts';
 import type { Shape } from './shape.ts';
@@ -19,8 +20,17 @@ export interface StringTensor {
 }
 export type Tensor = NumericTensor | StringTensor;
 
+/** A tensor of zeros. Throws `limit` where memory may not, or cannot, hold it. */
 export function createTensor(dtype: NumericDType, shape: Shape): NumericTensor {
-  return { dtype, shape, data: dtypes[dtype].createArray(elementCount(shape)) };
+  const count = elementCount(shape);
+  if (!shape.every((d) => Number.isInteger(d) && d >= 0))
+    throw new AnychipError('shape', `a tensor of shape ${formatShape(shape)}`, { hint: 'Dimensions are whole numbers that are not negative.' });
+  spendMemory(count * dtypes[dtype].bytes);
+  try {
+    return { dtype, shape, data: dtypes[dtype].createArray(count) };
+  } catch (cause) {
+    throw new AnychipError('limit', `no memory for ${count} elements of ${dtype}`, { hint: 'Use smaller inputs, or a machine with more memory.', facts: { shape }, cause });
+  }
 }
 
 export const stringTensor = (shape: Shape, data: readonly string[]): StringTensor => ({ dtype: 'string', shape, data });
@@ -88,9 +98,17 @@ export function elementWriter(tensor: NumericTensor): (i: number, value: number 
   return (i, value) => void (data[i] = typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value);
 }
 
-/** All elements as numbers. */
+/** Longest list that is made of a tensor: a JavaScript array far beyond it ends the process. */
+const LONGEST_LIST = 2 ** 27;
+
+/** All elements as numbers. Throws `limit` where there are too many for a list. */
 export function toNumbers(tensor: Tensor): number[] {
   const read = numberReader(numeric(tensor));
+  if (tensor.data.length > LONGEST_LIST)
+    throw new AnychipError('limit', `${tensor.data.length} elements as a list, over the limit of ${LONGEST_LIST}`, {
+      hint: 'Run the model on a device; the reference is for smaller tensors.',
+    });
+  spendMemory(tensor.data.length * LIST_ELEMENT_BYTES);
   return Array.from({ length: tensor.data.length }, (_, i) => read(i));
 }
 
@@ -106,7 +124,9 @@ export function reshaped<T extends Tensor>(tensor: T, shape: Shape): T {
   return { ...tensor, shape };
 }
 
-/** Bytes of the tensor in memory (strings count as two bytes a character). */
+/** Bytes of the tensor in memory (of strings, without their characters). */
 export function tensorBytes(dtype: DType, shape: Shape): number {
-  return elementCount(shape) * dtypes[dtype].bytes;
+  return elementCount(shape) * (dtype === 'string' ? STRING_BYTES : dtypes[dtype].bytes);
 }
+const STRING_BYTES = 16;
+const LIST_ELEMENT_BYTES = 8;

@@ -8,15 +8,27 @@ import { isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue, Node, NodeOf } from '../graph/graph.ts';
 import type { controlOps } from '../graph/ops/control.ts';
 import type { OpName } from '../graph/ops.ts';
-import { numericAt, optionalAt, sequenceAt, tensorAt } from './evaluate.ts';
+import { hostBytes } from './liveData.ts';
+import { optionalAt, sequenceAt, tensorAt } from './evaluate.ts';
 import type { EvaluateContext, Evaluations } from './evaluate.ts';
 import { sliceTensor, stackTensors } from './moves.ts';
 
 export interface SubgraphCall {
   readonly graph: Graph;
   readonly inputs: readonly HostValue[];
+  /** Bytes of the results so far, which are kept while it runs. */
+  readonly heldBytes: number;
 }
 export type ControlSteps = Generator<SubgraphCall, readonly HostValue[], readonly HostValue[]>;
+
+/** Subgraphs that one run may start: a loop that never ends is refused, not waited for. */
+export const MAX_BODIES = 500_000;
+/** Refuses a run that has started `limit` subgraphs. */
+export const endlessLoop = (limit: number): AnychipError =>
+  new AnychipError('limit', `loops ran their bodies ${limit} times without an end`, {
+    hint: 'The condition may never become false; check the trip counts and conditions of its loops.',
+  });
+
 type ControlOp = keyof typeof controlOps;
 type ControlRules = { readonly [O in ControlOp]: (node: NodeOf<O>, inputs: readonly HostValue[]) => ControlSteps };
 
@@ -49,11 +61,13 @@ function* runLoop(node: NodeOf<'Loop'>, inputs: readonly HostValue[]): ControlSt
   const states = inputs.length - 2;
   let carried: HostValue[] = inputs.slice(2);
   const scans: Tensor[][] = Array.from({ length: body.outputs.length - 1 - states }, () => []);
+  let heldBytes = 0;
   for (let i = 0; going && i < count; i++) {
-    const results = yield { graph: body, inputs: [scalar('i64', i), scalar('bool', going ? 1 : 0), ...carried] };
+    const results = yield { graph: body, inputs: [scalar('i64', i), scalar('bool', going ? 1 : 0), ...carried], heldBytes };
     going = truth(results[0]);
     carried = results.slice(1, 1 + states);
     scans.forEach((list, k) => list.push(tensorAt(results, 1 + states + k)));
+    heldBytes += hostBytes(results.slice(1 + states));
   }
   return [...carried, ...scans.map((list, k) => stack(list, 0, emptyLike(body, 1 + states + k)))];
 }
@@ -76,11 +90,13 @@ function* runScan(node: NodeOf<'Scan'>, inputs: readonly HostValue[]): ControlSt
   if (lengths.some((n) => n !== length)) throw new AnychipError('shape', `scan inputs of different lengths: ${lengths.join(', ')}`);
   let carried: HostValue[] = inputs.slice(0, states);
   const outputs: Tensor[][] = Array.from({ length: body.outputs.length - states }, () => []);
+  let heldBytes = 0;
   for (let i = 0; i < length; i++) {
     const slices = sequences.map((x, k) => elementAlong(x, axes[k]!, node.attrs.scan_input_directions?.[k] === 1 ? length - 1 - i : i));
-    const results = yield { graph: body, inputs: [...carried, ...slices] };
+    const results = yield { graph: body, inputs: [...carried, ...slices], heldBytes };
     carried = results.slice(0, states);
     outputs.forEach((list, k) => list.push(tensorAt(results, states + k)));
+    heldBytes += hostBytes(results.slice(states));
   }
   const joined = outputs.map((list, k) => {
     const ordered = node.attrs.scan_output_directions?.[k] === 1 ? list.toReversed() : list;
@@ -94,18 +110,20 @@ function* runSequenceMap(node: NodeOf<'SequenceMap'>, inputs: readonly HostValue
   const { length } = sequenceAt(inputs, 0);
   const { body } = node.attrs;
   const outputs: HostValue[][] = body.outputs.map(() => []);
+  let heldBytes = 0;
   const given = inputs.map((value) => (value === null || isTensor(value) ? () => value : (i: number) => value[i] ?? null));
   if (inputs.some((value) => value !== null && !isTensor(value) && value.length !== length)) throw new AnychipError('run', 'sequences of different lengths are mapped together');
   for (let i = 0; i < length; i++) {
-    const results = yield { graph: body, inputs: given.map((element) => element(i)) };
+    const results = yield { graph: body, inputs: given.map((element) => element(i)), heldBytes };
     outputs.forEach((list, k) => list.push(results[k] ?? null));
+    heldBytes += hostBytes(results);
   }
   return outputs;
 }
 
 export const controlRules: ControlRules = {
   *If(node, inputs) {
-    return yield { graph: truth(reshaped(numericAt(inputs, 0), [1])) ? node.attrs.then_branch : node.attrs.else_branch, inputs: [] };
+    return yield { graph: truth(inputs[0]) ? node.attrs.then_branch : node.attrs.else_branch, inputs: [], heldBytes: 0 };
   },
   Loop: runLoop,
   Scan: runScan,
@@ -121,7 +139,7 @@ const startControl = <O extends ControlOp>(node: NodeOf<O>, inputs: readonly Hos
 
 function drive(steps: ControlSteps, context: EvaluateContext): readonly HostValue[] {
   let step = steps.next();
-  while (step.done !== true) step = steps.next(context.runGraph(step.value.graph, step.value.inputs));
+  while (step.done !== true) step = steps.next(context.runGraph(step.value.graph, step.value.inputs, step.value.heldBytes));
   return step.value;
 }
 

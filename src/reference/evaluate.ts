@@ -8,12 +8,14 @@ import type { Graph, HostValue, NodeOf } from '../graph/graph.ts';
 import type { OpName } from '../graph/ops.ts';
 
 export interface EvaluateContext {
-  /** Runs a subgraph; Values of surrounding graphs are visible to it. */
-  runGraph(graph: Graph, inputs: readonly HostValue[]): readonly HostValue[];
+  /** Runs a subgraph; Values of surrounding graphs are visible to it. `heldBytes`: what the caller keeps meanwhile, beside `inputs`. */
+  runGraph(graph: Graph, inputs: readonly HostValue[], heldBytes?: number): readonly HostValue[];
   /** Uniform in [0, 1), seeded per session; with `seed` a stream of its own. */
   random(seed?: number): () => number;
   /** Throws a `limit` error when a result of this many bytes may not be allocated. */
   reserve(bytes: number): void;
+  /** Bytes that the next node may allocate. */
+  memoryLeft(): number;
 }
 
 /** Inputs in the order of the schema, omitted ones null; results in the order of the schema, all of them. */

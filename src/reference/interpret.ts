@@ -1,9 +1,12 @@
 // Runs a whole graph on the host, one operator at a time, through the reference. The oracle of every device.
 import { AnychipError, within } from '../core/error.ts';
-import { isTensor } from '../graph/graph.ts';
+import { checkMemory, withMemoryBudget } from '../core/memoryBudget.ts';
+import { capturesOf, isTensor, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, HostValue, Node, NodeOf, Value } from '../graph/graph.ts';
 import type { OpName } from '../graph/ops.ts';
 import type { EvaluateContext } from './evaluate.ts';
+import { MAX_BODIES, endlessLoop } from './control.ts';
+import { LiveData } from './liveData.ts';
 import { createRandom } from './randomSource.ts';
 import { evaluations } from './rules.ts';
 
@@ -19,90 +22,114 @@ export interface InterpretOptions {
 
 /** Outputs of `graph` for `inputs`, both in the graph's order. */
 export function interpretGraph(graph: Graph, inputs: readonly HostValue[], options: InterpretOptions = {}): readonly HostValue[] {
-  return run(graph, inputs, options.scope ?? new Map(), createState(options));
+  return run(graph, inputs, (value) => options.scope?.get(value), createState(options));
 }
 
 interface State {
   readonly options: InterpretOptions;
-  readonly reserve: (bytes: number) => void;
   readonly random: (seed?: number) => () => number;
+  /** Values alive now, over all graphs that are running. */
+  readonly live: LiveData;
+  /** Bytes that control flow keeps beside them. */
+  heldBytes: number;
+  /** Subgraphs run so far. */
+  bodies: number;
 }
 
-function createState(options: InterpretOptions): State {
-  const limit = options.maxMemoryBytes ?? Infinity;
+const createState = (options: InterpretOptions): State => ({ options, random: createRandom(options.seed ?? 0), live: new LiveData(), heldBytes: 0, bodies: 0 });
+
+type Lookup = (value: Value) => HostValue | undefined;
+
+function run(graph: Graph, inputs: readonly HostValue[], outer: Lookup, state: State): readonly HostValue[] {
+  const values = new Map<Value, HostValue>();
+  const set = (value: Value, held: HostValue): HostValue => {
+    state.live.hold(held);
+    values.set(value, held);
+    return held;
+  };
+  // A constant is read when it is first needed, so that no more of a large model is in memory than is in use.
+  const lookup: Lookup = (value) => values.get(value) ?? (values.has(value) ? null : (constantIn(graph, value, set) ?? outer(value)));
+  const fetch = (value: Value | null): HostValue => {
+    const found = value === null ? null : lookup(value);
+    if (found === undefined) throw new AnychipError('internal', `value '${value?.name}' is used before it is computed`);
+    return found;
+  };
+  graph.inputs.forEach((value, i) => {
+    const given = inputs[i];
+    if (given !== undefined) set(value, given);
+  });
+  const lastUse = lastUses(graph);
+  const context = evaluateContext(lookup, state);
+  graph.nodes.forEach((node, position) => {
+    const outputs = evaluateNode(node, node.inputs.map(fetch), context);
+    state.options.observe?.(node, outputs);
+    node.outputs.forEach((value, i) => {
+      if (value !== null) set(value, outputs[i] ?? null);
+    });
+    for (const value of lastUse[position]!) {
+      state.live.release(values.get(value) ?? null);
+      values.delete(value);
+    }
+  });
+  const outputs = graph.outputs.map(fetch);
+  for (const held of values.values()) state.live.release(held);
+  return outputs;
+}
+
+function constantIn(graph: Graph, value: Value, set: (value: Value, held: HostValue) => HostValue): HostValue | undefined {
+  const constant = graph.constants.get(value);
+  return constant === undefined ? undefined : set(value, constant.read());
+}
+
+/** The context of one host evaluation: what `lookup` finds is visible to subgraphs. */
+function evaluateContext(lookup: Lookup, state: State): EvaluateContext {
+  const limit = state.options.maxMemoryBytes ?? Infinity;
   return {
-    options,
-    random: createRandom(options.seed ?? 0),
-    reserve: (bytes) => {
-      if (bytes > limit) {
-        throw new AnychipError('limit', `a result of ${bytes} bytes is over the memory limit of ${limit}`, {
-          hint: 'Raise --max-memory if the model is trusted.',
-          facts: { bytes, limit },
-        });
-      }
+    runGraph: (body, feeds, heldBytes = 0) => {
+      if (++state.bodies > MAX_BODIES) throw endlessLoop(MAX_BODIES);
+      state.heldBytes += heldBytes;
+      const outputs = run(body, feeds, lookup, state);
+      state.heldBytes -= heldBytes;
+      return outputs;
     },
+    random: state.random,
+    reserve: checkMemory,
+    memoryLeft: () => limit - state.live.bytes - state.heldBytes,
   };
 }
 
-function run(graph: Graph, inputs: readonly HostValue[], scope: ReadonlyMap<Value, HostValue>, state: State): readonly HostValue[] {
-  const values = new Map<Value, HostValue>(scope);
-  graph.inputs.forEach((value, i) => {
-    const given = inputs[i];
-    if (given !== undefined) values.set(value, given);
-  });
-  for (const [value, constant] of graph.constants) if (!values.has(value)) values.set(value, constant.read());
-  const lastUse = lastUses(graph);
-  const lookup = (value: Value | null): HostValue => (value === null ? null : fetch(values, value));
-  graph.nodes.forEach((node, position) => {
-    const outputs = evaluateNode(node, node.inputs.map(lookup), evaluateContext(values, state));
-    state.options.observe?.(node, outputs);
-    node.outputs.forEach((value, i) => {
-      if (value !== null) values.set(value, outputs[i] ?? null);
-    });
-    for (const value of lastUse.get(position) ?? []) values.delete(value);
-  });
-  return graph.outputs.map(lookup);
-}
-
-/** The context of one host evaluation, with `values` visible to subgraphs. */
-function evaluateContext(values: ReadonlyMap<Value, HostValue>, state: State): EvaluateContext {
-  return { runGraph: (body, feeds) => run(body, feeds, values, state), random: state.random, reserve: state.reserve };
-}
-
 /** A context for evaluating single nodes outside an interpreted graph. */
-export const createContext = (options: InterpretOptions = {}): EvaluateContext => evaluateContext(options.scope ?? new Map(), createState(options));
+export const createContext = (options: InterpretOptions = {}): EvaluateContext => evaluateContext((value) => options.scope?.get(value), createState(options));
 
-function fetch(values: ReadonlyMap<Value, HostValue>, value: Value): HostValue {
-  const found = values.get(value);
-  if (found === undefined) throw new AnychipError('internal', `value '${value.name}' is used before it is computed`);
-  return found;
+const lastUsesOf = new WeakMap<Graph, readonly (readonly Value[])[]>();
+
+/** For each node, the values of this graph that nothing after it needs. */
+function lastUses(graph: Graph): readonly (readonly Value[])[] {
+  let uses = lastUsesOf.get(graph);
+  if (uses === undefined) lastUsesOf.set(graph, (uses = findLastUses(graph)));
+  return uses;
 }
 
-/** For each node position, the values of this graph that no later node needs (subgraph uses included by not freeing captures early). */
-function lastUses(graph: Graph): ReadonlyMap<number, Value[]> {
-  const keep = new Set<Value>(graph.outputs);
-  const own = new Set<Value>();
+function findLastUses(graph: Graph): readonly (readonly Value[])[] {
+  const own = new Set<Value>([...graph.inputs, ...graph.constants.keys()]);
   const last = new Map<Value, number>();
   graph.nodes.forEach((node, position) => {
-    for (const value of node.outputs) if (value !== null) own.add(value);
-    for (const value of node.inputs) if (value !== null && own.has(value)) last.set(value, position);
-    if (hasSubgraph(node)) for (const value of own) keep.add(value);
+    for (const value of [...node.inputs, ...subgraphsOf(node).flatMap(capturesOf)]) if (value !== null && own.has(value)) last.set(value, position);
+    for (const value of node.outputs) {
+      if (value === null) continue;
+      own.add(value);
+      last.set(value, position);
+    }
   });
-  const byPosition = new Map<number, Value[]>();
-  for (const [value, position] of last) {
-    if (keep.has(value)) continue;
-    const list = byPosition.get(position);
-    if (list === undefined) byPosition.set(position, [value]);
-    else list.push(value);
-  }
+  for (const value of graph.outputs) last.delete(value);
+  const byPosition: Value[][] = graph.nodes.map(() => []);
+  for (const [value, position] of last) byPosition[position]!.push(value);
   return byPosition;
 }
 
-const hasSubgraph = (node: Node): boolean => Object.values<unknown>(node.attrs).some((a) => typeof a === 'object' && a !== null && 'nodes' in a);
-
 /** One node through its reference rule; errors carry the node. */
 export function evaluateNode(node: Node, inputs: readonly HostValue[], context: EvaluateContext): readonly HostValue[] {
-  return within(`${node.op} '${node.name}'`, () => dispatch(node, inputs, context));
+  return within(`${node.op} '${node.name}'`, () => withMemoryBudget(context.memoryLeft(), () => dispatch(node, inputs, context)));
 }
 const dispatch = <O extends OpName>(node: NodeOf<O>, inputs: readonly HostValue[], context: EvaluateContext): readonly HostValue[] => evaluations[node.op](node, inputs, context);
 

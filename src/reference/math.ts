@@ -4,7 +4,9 @@ import type { DType, NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { encodeE8M0, encodeFloat, isSmallFloat, roundEven } from '../core/float.ts';
 import type { PowerRounding } from '../core/float.ts';
-import { bigintReader, bytesOf, createTensor, elementWriter, numberReader, stringTensor, tensorOf } from '../core/tensor.ts';
+import { checkMemory } from '../core/memoryBudget.ts';
+import { broadcastShapes } from '../core/shape.ts';
+import { bigintReader, bytesOf, createTensor, elementWriter, numberReader, stringTensor, tensorBytes, tensorOf } from '../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
 import { erf } from '../core/math.ts';
 import type { HostValue } from '../graph/graph.ts';
@@ -26,9 +28,14 @@ const unary =
 
 const pair = (inputs: readonly HostValue[]): readonly [NumericTensor, NumericTensor] => {
   const [a, b] = [numericAt(inputs, 0), numericAt(inputs, 1)];
-  if (a.dtype !== b.dtype) throw new AnychipError('shape', `operands of different dtypes: ${a.dtype}, ${b.dtype}`);
+  requireOneDType([a, b]);
   return [a, b];
 };
+
+function requireOneDType(xs: readonly Tensor[]): void {
+  if (xs.every((x) => x.dtype === xs[0]!.dtype)) return;
+  throw new AnychipError('shape', `operands of different dtypes: ${xs.map((x) => x.dtype).join(', ')}`, { hint: 'Cast them to one dtype.' });
+}
 
 /** Arithmetic on two tensors of one dtype: floats, integers (wrapping), 64-bit integers. */
 const arithmetic =
@@ -65,6 +72,7 @@ const variadic =
   (f: (a: number, b: number) => number, wide: (a: bigint, b: bigint) => bigint): Evaluator =>
   (_, inputs) => {
     const xs = inputs.map((_value, i) => numericAt(inputs, i));
+    requireOneDType(xs);
     return [
       mapElements(
         xs[0]!.dtype,
@@ -96,14 +104,11 @@ const pow: Evaluator = (_, inputs) => {
   const [a, b] = [numericAt(inputs, 0), numericAt(inputs, 1)];
   const whole = !isFloat(a.dtype) && !isFloat(b.dtype);
   if (!whole) return [mapElements(a.dtype, [a, b], power)];
-  const out = createTensor(a.dtype, []);
-  const data: bigint[] = [];
+  const out = createTensor(a.dtype, broadcastShapes(a.shape, b.shape));
+  const write = elementWriter(out);
   const [x, y] = [bigintReader(a), bigintReader(b)];
-  const shape = forEachBroadcast([a, b], ([i, j]) => void data.push(widePower(x(i!), y(j!))));
-  const result = createTensor(out.dtype, shape);
-  const write = elementWriter(result);
-  data.forEach((value, i) => write(i, value));
-  return [result];
+  forEachBroadcast([a, b], ([i, j], flat) => write(flat, widePower(x(i!), y(j!))));
+  return [out];
 };
 
 const clip: Evaluator = (_, inputs) => {
@@ -129,19 +134,16 @@ const clip: Evaluator = (_, inputs) => {
 
 const where: Evaluator = (_, inputs) => {
   const [condition, x, y] = [numericAt(inputs, 0), tensorAt(inputs, 1), tensorAt(inputs, 2)];
-  const picks: (readonly [Tensor, number])[] = [];
-  const shape = forEachBroadcast([condition, x, y], ([c, i, j]) => void picks.push(condition.data[c!] !== 0 ? [x, i!] : [y, j!]));
-  if (x.dtype === 'string')
-    return [
-      stringTensor(
-        shape,
-        picks.map(([t, at]) => String(t.data[at])),
-      ),
-    ];
+  requireOneDType([x, y]);
+  const shape = broadcastShapes(condition.shape, x.shape, y.shape);
+  if (x.dtype === 'string' || y.dtype === 'string') {
+    checkMemory(tensorBytes('string', shape));
+    const data: string[] = [];
+    forEachBroadcast([condition, x, y], ([c, i, j]) => void data.push(String(condition.data[c!] !== 0 ? x.data[i!] : y.data[j!])));
+    return [stringTensor(shape, data)];
+  }
   const out = createTensor(x.dtype, shape);
-  picks.forEach(([t, at], flat) => {
-    if (t.dtype !== 'string') out.data[flat] = t.data[at]!;
-  });
+  forEachBroadcast([condition, x, y], ([c, i, j], flat) => void (out.data[flat] = condition.data[c!] !== 0 ? x.data[i!]! : y.data[j!]!));
   return [out];
 };
 

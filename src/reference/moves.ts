@@ -1,13 +1,15 @@
 // Moving elements without looking at them: works on every dtype, strings included.
 import { AnychipError, invariant } from '../core/error.ts';
+import { spendMemory } from '../core/memoryBudget.ts';
 import { elementCount, forEachIndex, formatShape, stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
-import { createTensor, reshaped, stringTensor } from '../core/tensor.ts';
+import { createTensor, reshaped, stringTensor, tensorBytes } from '../core/tensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 /** A tensor whose element at `index` is element `source(index)` of `x`, or the only element of `fill` where that is −1. */
 export function moveElements(x: Tensor, shape: Shape, source: (index: readonly number[]) => number, fill?: Tensor): Tensor {
   if (x.dtype === 'string') {
+    spendMemory(tensorBytes('string', shape));
     const data: string[] = [];
     const other = fill?.dtype === 'string' ? fill.data[0]! : '';
     forEachIndex(shape, (index) => {

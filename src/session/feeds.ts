@@ -1,18 +1,25 @@
 // Inputs for a model when nobody gives any: seeded random tensors of the declared types. Says which dimensions it had to assume.
 import { elementCount } from '../core/shape.ts';
+import { spendMemory, withMemoryBudget } from '../core/memoryBudget.ts';
 import { createTensor, elementWriter, stringTensor } from '../core/tensor.ts';
 import { dtypes } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import type { Dim, Graph, HostValue, TensorType, Value } from '../graph/graph.ts';
 import { valueInputs } from '../passes/binding.ts';
 import { createRandom } from '../reference/randomSource.ts';
-import { AnychipError } from '../core/error.ts';
+import { AnychipError, within } from '../core/error.ts';
+import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 
 export interface Feeds {
   readonly values: Map<string, HostValue>;
   /** Dimensions that nothing bound, with the size taken: 'batch = 1'. */
   readonly assumed: readonly string[];
 }
+
+/** Longest input that is made up: beyond it, someone has data or the shape is wrong. */
+const MOST_ELEMENTS = 2 ** 27;
+/** What a short string takes. */
+const STRING_BYTES = 32;
 
 /** Size of a dimension that nothing binds. */
 const ASSUMED_SIZE = 1;
@@ -21,7 +28,17 @@ const ASSUMED_SIZE = 1;
  * A value for every input that `given` lacks: floats uniform in [0, 1), integers in [0, 10), ones where the value decides shapes.
  * Names in `bind` fix named dimensions; those of given inputs are bound by their shapes.
  */
-export function seededFeeds(graph: Graph, given: ReadonlyMap<string, HostValue>, bind: Readonly<Record<string, number>>, seed: number): Feeds {
+export function seededFeeds(
+  graph: Graph,
+  given: ReadonlyMap<string, HostValue>,
+  bind: Readonly<Record<string, number>>,
+  seed: number,
+  maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES,
+): Feeds {
+  return withMemoryBudget(maxMemoryBytes, () => makeFeeds(graph, given, bind, seed));
+}
+
+function makeFeeds(graph: Graph, given: ReadonlyMap<string, HostValue>, bind: Readonly<Record<string, number>>, seed: number): Feeds {
   const random = createRandom(seed)();
   const decisive = valueInputs(graph);
   const sizes = new Map<string, number>(Object.entries(bind));
@@ -43,7 +60,11 @@ export function seededFeeds(graph: Graph, given: ReadonlyMap<string, HostValue>,
     if (values.has(value.name) || graph.constants.has(value)) continue;
     if (value.type?.kind === 'optional') values.set(value.name, null);
     else if (value.type?.kind === 'sequence') values.set(value.name, []);
-    else values.set(value.name, randomTensor(value, tensorTypeOf(value), sizeOf, decisive.has(value) ? () => 0.1 : random));
+    else
+      values.set(
+        value.name,
+        within(`input '${value.name}'`, () => randomTensor(value, tensorTypeOf(value), sizeOf, decisive.has(value) ? () => 0.1 : random)),
+      );
   }
   return { values, assumed: [...assumed.values()] };
 }
@@ -56,11 +77,18 @@ function tensorTypeOf(value: Value): TensorType {
 function randomTensor(value: Value, type: TensorType, sizeOf: (dim: Dim, where: string) => number, random: () => number): HostValue {
   const shape = (type.shape ?? []).map((dim, axis) => sizeOf(dim, `${value.name}[${axis}]`));
   const count = elementCount(shape);
-  if (type.dtype === 'string')
+  if (count > MOST_ELEMENTS) {
+    throw new AnychipError('limit', `no random values are made for ${count} elements of shape [${shape.join(', ')}]`, {
+      hint: `Give them with --input ${value.name}=FILE, or bind smaller dimensions.`,
+    });
+  }
+  if (type.dtype === 'string') {
+    spendMemory(count * STRING_BYTES);
     return stringTensor(
       shape,
       Array.from({ length: count }, (_, i) => `text ${i}`),
     );
+  }
   const tensor = createTensor(type.dtype, shape);
   const write = elementWriter(tensor);
   const scale = scales[dtypes[type.dtype].class](type.dtype);

@@ -87,7 +87,7 @@ export class GraphRunner implements SubRunner {
   }
 
   async #load(bindings: readonly InputBinding[]): Promise<PlanRunner> {
-    const plan = await compile(this.graph, this.#context.target, bindings);
+    const plan = await compile(this.graph, this.#context.target, bindings, { maxMemoryBytes: this.#context.maxMemoryBytes });
     return PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
   }
 

@@ -1,8 +1,9 @@
 // Bounds on what a model or a file may make us allocate.
+import { totalmem } from 'node:os';
 import { AnychipError } from '../core/error.ts';
 
-/** Upper bound for memory that a model makes us allocate, unless the caller says otherwise, bytes. */
-export const DEFAULT_MAX_MEMORY_BYTES = 16 * 2 ** 30;
+/** Upper bound for memory that a model makes us allocate, unless the caller says otherwise, bytes. A system that runs out ends processes. */
+export const DEFAULT_MAX_MEMORY_BYTES = Math.min(16 * 2 ** 30, Math.floor(totalmem() * 0.75));
 
 /** Throws `limit` for more than `maxBytes`. */
 export const reserveWithin =

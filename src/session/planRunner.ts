@@ -1,12 +1,14 @@
 // Runs one ExecutionPlan, perhaps compiled elsewhere: device programs, host nodes between them, and what waits for its shapes at the end.
 // It compiles nothing itself: runners for late graphs and bodies come from whoever loads the plan.
 import { AnychipError, within } from '../core/error.ts';
+import { checkMemory, withMemoryBudget } from '../core/memoryBudget.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { trace } from '../core/trace.ts';
 import { capturesOf, isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue } from '../graph/graph.ts';
-import { controlSteps } from '../reference/control.ts';
+import { MAX_BODIES, controlSteps, endlessLoop } from '../reference/control.ts';
 import { createContext, evaluateNode } from '../reference/interpret.ts';
+import { hostBytes } from '../reference/liveData.ts';
 import type { Device } from '../runtime/device.ts';
 import type { DeviceStep, ExecutionPlan, HostNodeStep, RestStep } from '../plan.ts';
 import { ProgramRunner } from './programRunner.ts';
@@ -117,9 +119,12 @@ export class PlanRunner {
     }
     return withinAsync(`${op} '${name}'`, async () => {
       let next = control.next();
-      while (next.done !== true) {
-        const body = this.#body(next.value.graph);
-        next = control.next(await body.runner.run([...next.value.inputs, ...body.captures.map((value) => scope.get(value) ?? null)]));
+      for (let bodies = 1; next.done !== true; bodies++) {
+        const { graph, inputs: feeds, heldBytes } = next.value;
+        if (bodies > MAX_BODIES) throw endlessLoop(MAX_BODIES);
+        withMemoryBudget(this.#context.maxMemoryBytes, () => checkMemory(heldBytes));
+        const body = this.#body(graph);
+        next = control.next(await body.runner.run([...feeds, ...body.captures.map((value) => scope.get(value) ?? null)]));
       }
       return next.value;
     });
@@ -165,6 +170,3 @@ function tensorFor(value: HostValue): NumericTensor {
   if (isTensor(value) && value.dtype !== 'string') return value;
   throw new AnychipError('internal', 'a device program was given something that is not a tensor of numbers');
 }
-
-const hostBytes = (value: HostValue): number =>
-  value === null ? 0 : !isTensor(value) ? value.reduce<number>((sum, v) => sum + hostBytes(v), 0) : value.dtype === 'string' ? 0 : value.data.byteLength;

@@ -1,11 +1,11 @@
 // One device program with its memory: weights are written and packed once at load, a run binds inputs and outputs and dispatches.
-import { AnychipError } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
 import { bytesOf, createTensor, numeric } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { isTraced, trace } from '../core/trace.ts';
 import type { Constant } from '../graph/graph.ts';
 import type { Buffer, Device, Program, Queue } from '../runtime/device.ts';
+import { checkProgramMemory } from '../plan.ts';
 import type { DeviceStep, Port } from '../plan.ts';
 
 /** An input or output: over host memory where the device can use it in place, else a device buffer and a copy. */
@@ -37,13 +37,7 @@ export class ProgramRunner {
 
   static async load(device: Device, step: DeviceStep, maxMemoryBytes: number): Promise<ProgramRunner> {
     const { memory } = step;
-    const bytes = memory.arenaBytes + memory.weightsBytes;
-    if (bytes > maxMemoryBytes) {
-      throw new AnychipError('limit', `the program needs ${bytes} bytes (${memory.arenaBytes} arena, ${memory.weightsBytes} weights), over the limit of ${maxMemoryBytes}`, {
-        hint: 'Raise --max-memory, or bind smaller dimensions.',
-        facts: { ...memory },
-      });
-    }
+    checkProgramMemory(step, maxMemoryBytes);
     const queue = device.createQueue();
     const program = await device.load(step.binary, { scratchBytes: memory.scratchBytes });
     const runner = new ProgramRunner(device, queue, step, program, device.allocate(memory.arenaBytes), device.allocate(memory.weightsBytes));

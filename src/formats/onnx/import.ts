@@ -55,6 +55,11 @@ function parse(bytes: Uint8Array): ModelProto {
   try {
     return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false, recursionLimit: MAX_MESSAGE_DEPTH });
   } catch (cause) {
+    if (cause instanceof Error && cause.message.includes('recursion depth'))
+      throw new AnychipError('limit', `messages are nested more than ${MAX_MESSAGE_DEPTH} deep`, {
+        hint: 'No model needs such a nesting of subgraphs; the file may be hostile.',
+        cause,
+      });
     throw new AnychipError('bad-file', `not an ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`, {
       hint: 'The file is damaged, cut off, or something else.',
       cause,

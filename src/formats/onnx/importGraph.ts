@@ -8,6 +8,7 @@ import type { OpSchema } from '../../graph/schema.ts';
 import { checkAttributes, readAttributes } from './attributes.ts';
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from './generated/onnx_pb.ts';
 import { domainOf, functionKey, opsetsOf } from './names.ts';
+import { checkControl } from './checkControl.ts';
 import { readConstantNode } from './constantNode.ts';
 import { sortNodes } from './sortNodes.ts';
 import { constantFrom, denseFromSparse } from './tensorProto.ts';
@@ -51,7 +52,7 @@ interface Sink {
 }
 
 /** Functions that call functions may make very many nodes of a small file. */
-const MAX_NODES = 2_000_000;
+const MAX_NODES = 500_000;
 const MAX_DEPTH = 64;
 
 const bad = (reason: string, hint = 'The model breaks the ONNX format; export it again.'): never => {
@@ -155,7 +156,8 @@ function addOutputConstant(proto: NodeProto, constant: Constant, scope: Scope, s
 function writeOut(f: FunctionProto, call: NodeProto, attributes: readonly AttributeProto[], scope: Scope, sink: Sink, context: BodyContext, state: ImportState): void {
   const key = functionKey(f.domain, f.name, f.overload);
   if (context.calls.includes(key)) bad(`the function '${f.domain}.${f.name}' calls itself`, 'ONNX has no recursion.');
-  if (context.calls.length >= MAX_DEPTH) throw new AnychipError('limit', `functions are nested more than ${MAX_DEPTH} deep`);
+  if (context.calls.length >= MAX_DEPTH)
+    throw new AnychipError('limit', `functions are nested more than ${MAX_DEPTH} deep`, { hint: 'No model needs that; the file may be hostile.' });
   if (call.input.length > f.input.length || call.output.length > f.output.length)
     bad(`the function '${f.domain}.${f.name}' has ${f.input.length} inputs and ${f.output.length} outputs`);
   const inner: Scope = { values: new Map(), outer: undefined };
@@ -200,7 +202,9 @@ function addNode(raw: RawNode, scope: Scope, sink: Sink, state: ImportState): vo
   });
   if (!known || !isOnnxOp(raw.op)) return noteUnsupported(raw, state);
   checkCount('output', outputs.length, schema.outputs);
-  sink.nodes.push(makeNode(raw.op, raw.name, checkAttributes(raw.attrs, schema), inputs, outputs));
+  const node = makeNode(raw.op, raw.name, checkAttributes(raw.attrs, schema), inputs, outputs);
+  checkControl(node);
+  sink.nodes.push(node);
 }
 
 function noteUnsupported(raw: RawNode, state: ImportState): void {
@@ -213,7 +217,9 @@ function noteUnsupported(raw: RawNode, state: ImportState): void {
 function resolveInputs(raw: RawNode, schema: OpSchema, scope: Scope): (Value | null)[] {
   checkCount('input', raw.inputs.length, schema.inputs);
   schema.inputs.forEach((name, i) => {
-    if (!/[?*]$/.test(name) && (raw.inputs[i] ?? '') === '') bad(`input '${name}' is missing`);
+    // A list may be empty beside other inputs, but not alone; and none of its entries may be left out.
+    const entries = name.endsWith('*') ? Math.max(raw.inputs.length - i, i === 0 ? 1 : 0) : name.endsWith('?') ? 0 : 1;
+    for (let entry = i; entry < i + entries; entry++) if ((raw.inputs[entry] ?? '') === '') bad(`input ${entry} ('${name.replace('*', '')}') is missing`);
   });
   return raw.inputs.map((name) => (name === '' ? null : resolve(scope, name)));
 }

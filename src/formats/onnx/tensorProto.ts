@@ -68,6 +68,7 @@ const held = (tensor: Tensor): Constant => ({ dtype: tensor.dtype, shape: tensor
 function rawSource(proto: TensorProto, needed: number): { read(): Uint8Array } | undefined {
   const { rawData } = proto;
   if (rawData.byteLength === 0 && needed > 0) return undefined;
+  if (typedFields.some((field) => proto[field].length > 0)) bad('its data is given twice, raw and typed');
   if (rawData.byteLength !== needed) bad(`raw_data of ${rawData.byteLength} bytes where ${needed} are needed`);
   return { read: () => rawData };
 }
@@ -106,7 +107,8 @@ function unpackBytes(dtype: NumericDType, shape: readonly number[], count: numbe
   return tensor;
 }
 
-type TypedField = 'floatData' | 'int32Data' | 'int64Data' | 'doubleData' | 'uint64Data';
+const typedFields = ['floatData', 'int32Data', 'int64Data', 'doubleData', 'uint64Data'] as const;
+type TypedField = (typeof typedFields)[number];
 const fields: { readonly [D in NumericDType]: TypedField } = {
   f32: 'floatData', f64: 'doubleData', i64: 'int64Data', u64: 'uint64Data', u32: 'uint64Data',
   f16: 'int32Data', bf16: 'int32Data', i32: 'int32Data', i16: 'int32Data', i8: 'int32Data', u16: 'int32Data', u8: 'int32Data', bool: 'int32Data',

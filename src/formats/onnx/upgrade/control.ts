@@ -64,6 +64,8 @@ function overBatch(raw: RawNode): RawNode {
   const scanned = intAttr(raw, 'num_scan_inputs');
   if (body?.kind !== 'graph' || scanned === undefined) throw new AnychipError('bad-model', 'a Scan without body or num_scan_inputs', { hint: 'Export the model again.' });
   const [lengths = '', ...inputs] = raw.inputs;
+  if (scanned < 1 || scanned > inputs.length || body.value.inputs.length !== inputs.length || body.value.outputs.length < inputs.length - scanned)
+    throw new AnychipError('bad-model', 'a Scan whose body takes or gives another number of values', { hint: 'Export the model again.' });
   const outer = overSequence(body.value, scanned, intsAttr(raw, 'directions'), inputs.length - scanned, lengths !== '');
   const all = lengths === '' ? inputs : [lengths, ...inputs];
   return { ...raw, inputs: all, attrs: new Map([['body', { kind: 'graph', value: outer }], ['num_scan_inputs', { kind: 'int', value: all.length }]]) }; // prettier-ignore
