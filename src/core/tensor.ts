@@ -50,6 +50,14 @@ export function tensorFrom(dtype: NumericDType, shape: Shape, values: ArrayLike<
   return tensor;
 }
 
+/** A tensor whose elements are all `value`. */
+export function filledTensor(dtype: NumericDType, shape: Shape, value: number | bigint): NumericTensor {
+  const tensor = createTensor(dtype, shape);
+  const write = elementWriter(tensor);
+  for (let i = 0; i < tensor.data.length; i++) write(i, value);
+  return tensor;
+}
+
 export const scalar = (dtype: NumericDType, value: number | bigint): NumericTensor => tensorFrom(dtype, [], [value]);
 export const intTensor = (values: readonly number[], shape: Shape = [values.length]): NumericTensor => tensorFrom('i64', shape, values);
 

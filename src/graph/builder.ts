@@ -88,6 +88,7 @@ export interface Builder extends Elementwise {
 
 const operand = (type: ConcreteType, name: string): Operand => ({ name, type: tensorType(type.dtype, type.shape), dtype: type.dtype, shape: type.shape });
 
+// oxlint-disable-next-line max-lines-per-function -- a closure whose parts share their tables
 export function createBuilder(fold: Folder): Builder {
   const nodes: PrimNode[] = [];
   const constants = new Map<Operand, Constant>();
@@ -152,6 +153,7 @@ export function createBuilder(fold: Folder): Builder {
   };
 
   return {
+    // oxlint-disable-next-line typescript/consistent-type-assertions -- complete after the loops above
     ...(elementwise satisfies Partial<Elementwise> as Elementwise),
     emit,
     input: operand,
@@ -196,6 +198,7 @@ export function createBuilder(fold: Folder): Builder {
 }
 
 function primNode<P extends PrimName>(op: P, attrs: PrimAttrs[P], inputs: readonly Operand[], outputs: readonly Operand[], name: string): PrimNode {
+  // oxlint-disable-next-line typescript/consistent-type-assertions -- TypeScript cannot follow which attributes go with which operator
   return { op, attrs, inputs, outputs, name } as PrimNode;
 }
 

@@ -11,6 +11,7 @@ export function createFolder(): Folder {
   const context = createContext();
   return (op, attrs, inputs) => {
     // The rule looks at attributes only; TypeScript cannot see that `attrs` belongs to `op` inside a union.
+    // oxlint-disable-next-line typescript/consistent-type-assertions -- TypeScript cannot follow which attributes go with which operator
     const node = { op, name: op, attrs, inputs: [], outputs: [] } as unknown as NodeOf<typeof op>;
     return primEvaluations[op](node, inputs, context).map((value) => {
       invariant(isTensor(value), 'a primitive gave something that is not a tensor');

@@ -3,7 +3,9 @@ import { AnychipError } from '../core/error.ts';
 import { toNumbers } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { badModel, binaryLabels, kernelOf, labelsOf, linearClassifier, linearModel, pairwiseSvm, postTransformOf, rowsOf } from '../graph/ops/classes.ts';
-import type { Kernel, KernelKind, LinearModel, PairwiseSvm } from '../graph/ops/classes.ts';
+import type { Kernel, KernelKind, Labels, LinearModel, PairwiseSvm } from '../graph/ops/classes.ts';
+import type { HostValue } from '../graph/graph.ts';
+import type { OnnxAttrs } from '../graph/ops.ts';
 import type { mlOps } from '../graph/ops/ml.ts';
 import { numericAt } from './evaluate.ts';
 import type { Evaluations } from './evaluate.ts';
@@ -77,6 +79,28 @@ function probabilities(svm: PairwiseSvm, scores: readonly number[], a: readonly 
   return coupled(r);
 }
 
+/** A classifier without support vectors: a linear model whose classes share one offset. */
+function linearSvm(attrs: OnnxAttrs['SVMClassifier'], rows: readonly (readonly number[])[], features: number, labels: Labels): readonly HostValue[] {
+  const classes = labels.values.length;
+  const transform = postTransformOf(attrs.post_transform);
+  const model = linearModel(
+    classes,
+    features,
+    attrs.coefficients,
+    Array.from({ length: classes }, () => attrs.rho?.[0] ?? 0),
+  );
+  const raw = rows.map((row) => predict(model, row));
+  const positions = classes === 1 ? raw.map(([score]) => Number(score! > 0)) : raw.map(bestOf);
+  return [
+    pickLabels(classes === 1 ? binaryLabels(labels) : labels, positions),
+    matrixFrom(
+      'f32',
+      raw.map((row) => transformScores(row, transform)),
+      classes,
+    ),
+  ];
+}
+
 export const linearEvaluations: Evaluations<keyof Pick<typeof mlOps, 'LinearClassifier' | 'LinearRegressor' | 'SVMClassifier' | 'SVMRegressor'>> = {
   LinearRegressor({ attrs }, inputs) {
     const { rows, features } = matrixOf(numericAt(inputs, 0));
@@ -136,25 +160,7 @@ export const linearEvaluations: Evaluations<keyof Pick<typeof mlOps, 'LinearClas
     const classes = labels.values.length;
     const transform = postTransformOf(attrs.post_transform);
     const perClass = attrs.vectors_per_class ?? [];
-    if (perClass.every((n) => n === 0)) {
-      // Without support vectors this is a linear model whose classes share one offset.
-      const model = linearModel(
-        classes,
-        features,
-        attrs.coefficients,
-        Array.from({ length: classes }, () => attrs.rho?.[0] ?? 0),
-      );
-      const raw = rows.map((row) => predict(model, row));
-      const positions = classes === 1 ? raw.map(([score]) => Number(score! > 0)) : raw.map(bestOf);
-      return [
-        pickLabels(classes === 1 ? binaryLabels(labels) : labels, positions),
-        matrixFrom(
-          'f32',
-          raw.map((row) => transformScores(row, transform)),
-          classes,
-        ),
-      ];
-    }
+    if (perClass.every((n) => n === 0)) return linearSvm(attrs, rows, features, labels);
     const svm = pairwiseSvm(features, attrs, perClass, classes);
     const results = rows.map((row) => pairScores(svm, row));
     const chosen = pickLabels(

@@ -2,7 +2,7 @@
 import { AnychipError } from '../core/error.ts';
 import { elementCount, formatShape, normalizeAxes, normalizeAxis } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
-import { createTensor, elementWriter, numberReader, reshaped, tensorFrom } from '../core/tensor.ts';
+import { createTensor, elementWriter, filledTensor, numberReader, reshaped, tensorFrom } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import type { normOps } from '../graph/ops/norm.ts';
 import { channelsOf, checkFits, checkPerChannel, groupedShape, lrnReach, spatialAxes, trailingAxes } from '../graph/ops/normGeometry.ts';
@@ -117,11 +117,8 @@ const LRN: Evaluate<'LRN'> = ({ attrs }, inputs) => {
 const Dropout: Evaluate<'Dropout'> = ({ attrs }, inputs, context) => {
   const [x, ratio, training] = [numericAt(inputs, 0), optionalAt(inputs, 1), optionalAt(inputs, 2)];
   const probability = training === undefined || training.data[0] === 0 ? 0 : ratio === undefined ? 0.5 : numberReader(ratio)(0);
+  if (probability === 0) return [x, filledTensor('bool', x.shape, 1)];
   const mask = createTensor('bool', x.shape);
-  if (probability === 0) {
-    mask.data.fill(1 as never);
-    return [x, mask];
-  }
   if (!(probability > 0 && probability < 1)) throw new AnychipError('run', `a dropout ratio of ${probability}`, { hint: 'The ratio lies in [0, 1).' });
   const random = context.random(attrs.seed);
   const y = createTensor(x.dtype, x.shape);

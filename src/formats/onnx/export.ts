@@ -117,4 +117,5 @@ const writers: { readonly [K in AttrKind]: (value: never, names: Names) => Attri
 };
 
 const attributeToProto = (name: string, spec: AttrSpec<unknown>, value: unknown, names: Names): AttributeProto =>
+  // oxlint-disable-next-line typescript/consistent-type-assertions -- the kind of the attribute chose the writer
   create(AttributeProtoSchema, { name, ...writers[spec.kind](value as never, names) });

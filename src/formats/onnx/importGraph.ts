@@ -231,5 +231,6 @@ function checkCount(kind: 'input' | 'output', count: number, declared: readonly 
 // The one place where a node is made of checked parts: the type checker cannot tie a name to its attributes across a union.
 function makeNode(op: string, name: string, attrs: Readonly<Record<string, unknown>>, inputs: readonly (Value | null)[], outputs: readonly (Value | null)[]): Node {
   invariant(isOnnxOp(op), `${op} is not an operator`);
+  // oxlint-disable-next-line typescript/consistent-type-assertions -- attributes were checked against the schema of the operator
   return { op, name, attrs, inputs, outputs } as unknown as Node;
 }

@@ -61,9 +61,9 @@ const reduction = { SUM: 'sum', AVERAGE: 'sum', MIN: 'min', MAX: 'max' } as cons
 function rawScores(b: Builder, x: Operand, forest: Forest): Operand {
   if (x.shape[1]! < featuresNeeded(forest)) throw new AnychipError('shape', `${x.shape[1]} features for trees that ask for ${featuresNeeded(forest)}`);
   const { votes, targets, aggregate, roots } = forest;
-  const empty = neutral[aggregate];
+  const empty: number = neutral[aggregate];
   const table = votes.flatMap((list) => {
-    const row = Array.from({ length: targets }, () => empty as number);
+    const row = Array.from({ length: targets }, () => empty);
     for (const { target, weight } of list) row[target] = fold[aggregate](row[target]!, weight);
     return row;
   });

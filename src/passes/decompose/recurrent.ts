@@ -2,6 +2,7 @@
 // product of the state with R. Steps beyond a sequence's length keep the state.
 import { accumulatorOf, inputAt, onHost } from '../lowering.ts';
 import type { Lowerings, OnHost } from '../lowering.ts';
+import type { NumericDType } from '../../core/dtype.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { NodeOf } from '../../graph/graph.ts';
 import { defaultActivations, resolveCell } from '../../graph/ops/recurrentGeometry.ts';
@@ -152,6 +153,22 @@ function unroll(b: Builder, { op, attrs }: CellNode, inputs: readonly (Operand |
     }
     return { shown, state };
   });
+  return joinEnds(b, sizes, { acc, dtype }, ends);
+}
+
+interface End {
+  /** What Y shows of each step. */
+  readonly shown: readonly Operand[];
+  readonly state: State;
+}
+
+/** Y, Y_h and Y_c of what each direction gave. */
+function joinEnds(
+  b: Builder,
+  { steps, batch, hidden, directions, isBatchFirst }: Cell['sizes'],
+  { acc, dtype }: { readonly acc: NumericDType; readonly dtype: NumericDType },
+  ends: readonly End[],
+): readonly Operand[] {
   // Y is built time by direction: [steps, directions, batch, hidden].
   const all =
     steps === 0

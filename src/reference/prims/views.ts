@@ -1,6 +1,6 @@
 // Reference of the views and sources: elements move, values do not change. All are gathers of raw elements by flat index.
 import { elementCount, forEachIndex, stridesOf } from '../../core/shape.ts';
-import { createTensor, elementWriter } from '../../core/tensor.ts';
+import { bigintReader, createTensor, elementWriter, filledTensor, numberReader } from '../../core/tensor.ts';
 import type { NumericTensor } from '../../core/tensor.ts';
 import { AnychipError } from '../../core/error.ts';
 import { numericAt } from '../evaluate.ts';
@@ -72,11 +72,12 @@ export const views: Evaluations<Views> = {
   },
   pad: ({ attrs: { low, high } }, inputs) => {
     const x = numericAt(inputs, 0);
-    const out = createTensor(
+    const value = numericAt(inputs, 1);
+    const out = filledTensor(
       x.dtype,
       x.shape.map((d, i) => d + low[i]! + high[i]!),
+      value.data instanceof BigInt64Array || value.data instanceof BigUint64Array ? bigintReader(value)(0) : numberReader(value)(0),
     );
-    out.data.fill(numericAt(inputs, 1).data[0] as never);
     const strides = stridesOf(out.shape);
     place(
       x,

@@ -39,6 +39,7 @@ export function typeIndexOf(functions: readonly WasmFunction[]): { readonly type
   return { types, indexOf };
 }
 
+// oxlint-disable-next-line max-lines-per-function -- the sections of a module, in order
 export function encodeModule(module: WasmModule): Uint8Array {
   const out = new ByteWriter();
   out.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);

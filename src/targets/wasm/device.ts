@@ -1,12 +1,12 @@
 // WebAssembly as a device: one memory that threads share, and programs that are modules over it.
 import { AnychipError, invariant } from '../../core/error.ts';
-import type { CallTable } from '../../render/wasm/callTable.ts';
 import type { Binary, Buffer, Device, DeviceLimits, Program, Queue } from '../../runtime/device.ts';
 import type { EngineFeatures } from './features.ts';
 import { callTableOf } from './instance.ts';
 import { WasmMemory } from './memory.ts';
 import type { WasmBuffer } from './memory.ts';
 import { Pool } from './pool.ts';
+import { WasmProgram } from './program.ts';
 import { WasmQueue } from './queue.ts';
 import { TEAM_BYTES } from './team.ts';
 import { webAssembly } from './webAssembly.ts';
@@ -15,29 +15,6 @@ import { webAssembly } from './webAssembly.ts';
 export const binaryFormat = ({ relaxed, isShared }: Pick<EngineFeatures, 'relaxed' | 'isShared'>): string => `wasm-${relaxed ? 'relaxed' : 'simd'}${isShared ? '-shared' : ''}`;
 
 const SCRATCH_ALIGNMENT = 64;
-
-export class WasmProgram implements Program {
-  readonly id: number;
-  readonly table: CallTable;
-  readonly scratch: WasmBuffer;
-  /** Bytes from one thread's scratch memory to the next one's. */
-  readonly strideBytes: number;
-  readonly #unload: () => void;
-
-  constructor(id: number, table: CallTable, scratch: WasmBuffer, strideBytes: number, unload: () => void) {
-    this.id = id;
-    this.table = table;
-    this.scratch = scratch;
-    this.strideBytes = strideBytes;
-    this.#unload = unload;
-  }
-
-  dispose(): void {
-    if (!this.scratch.alive) return;
-    this.scratch.dispose();
-    this.#unload();
-  }
-}
 
 export class WasmDevice implements Device {
   readonly limits: DeviceLimits;

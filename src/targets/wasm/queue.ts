@@ -3,8 +3,8 @@
 import { invariant } from '../../core/error.ts';
 import { InOrder } from '../../runtime/inOrder.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
-import { WasmProgram } from './device.ts';
 import type { WasmDevice } from './device.ts';
+import { WasmProgram } from './program.ts';
 import { WasmBuffer } from './memory.ts';
 import type { RunRequest } from './team.ts';
 
