@@ -1,6 +1,7 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
 import type { DType } from '../core/dtype.ts';
 import type { KernelModule } from '../kernel/ir.ts';
+import type { LaunchPlan } from './launchPlan.ts';
 
 /** Facts of a machine that a schedule of the `simd` family asks for. */
 export interface SimdFacts {
@@ -14,6 +15,20 @@ export interface SimdFacts {
   readonly pointerBytes: 4 | 8;
 }
 
+/** Facts of a machine that a schedule of the `simt` family asks for. */
+export interface SimtFacts {
+  /** Most threads of a block. */
+  readonly maxThreads: number;
+  /** Threads that run in step. */
+  readonly subgroupThreads: number;
+  /** Memory that the threads of a block share. */
+  readonly sharedBytes: number;
+  /** f32 lanes of one thread's own vectors; 1 where threads are scalar. */
+  readonly vectorLanes: number;
+  /** Blocks that run at the same time, at least: multiprocessors, compute units. */
+  readonly units: number;
+}
+
 interface CommonCapabilities {
   /** dtypes that buffers of kernels may have. */
   readonly storage: readonly DType[];
@@ -21,7 +36,8 @@ interface CommonCapabilities {
   readonly maxBufferBytes: number;
 }
 export type SimdCapabilities = CommonCapabilities & { readonly family: 'simd'; readonly simd: SimdFacts };
-export type Capabilities = SimdCapabilities;
+export type SimtCapabilities = CommonCapabilities & { readonly family: 'simt'; readonly simt: SimtFacts };
+export type Capabilities = SimdCapabilities | SimtCapabilities;
 
 /** Rendered source, or machine code where the renderer encodes it itself. */
 export interface Source {
@@ -30,6 +46,8 @@ export interface Source {
   readonly units: readonly (string | Uint8Array)[];
   /** One more unit, the same in everything this renderer makes: compiling it once is enough. */
   readonly common?: string;
+  /** For devices whose driver launches kernels one by one. */
+  readonly launches?: LaunchPlan;
 }
 
 /** What a compiler made: enough to load it here or elsewhere. Plain data, part of a saved ExecutionPlan. */

@@ -1,6 +1,13 @@
-// The kernel families this build knows: from what a machine is capable of to how kernels are made for it.
+// The kernel families this build knows: a total table from a machine's family to how kernels are made for it.
 import type { Capabilities } from '../runtime/device.ts';
 import type { Family } from './family.ts';
 import { createSimdFamily } from './simd/family.ts';
+import { createSimtFamily } from './simt/family.ts';
 
-export const createFamily = (capabilities: Capabilities): Family => createSimdFamily(capabilities);
+type CapabilitiesOf = { readonly [F in Capabilities['family']]: Extract<Capabilities, { readonly family: F }> };
+
+const families: { readonly [F in keyof CapabilitiesOf]: (capabilities: CapabilitiesOf[F]) => Family } = { simd: createSimdFamily, simt: createSimtFamily };
+
+const dispatch = <F extends keyof CapabilitiesOf>(capabilities: CapabilitiesOf[F] & { readonly family: F }): Family => families[capabilities.family](capabilities);
+
+export const createFamily = (capabilities: Capabilities): Family => dispatch(capabilities);

@@ -2,11 +2,11 @@
 import { invariant } from '../../core/error.ts';
 import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import type { Expr, ExprKind, ExprType } from '../../kernel/ir.ts';
+import type { ComputeDType, Expr, ExprKind, ExprType } from '../../kernel/ir.ts';
 import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import { binaryText, compareText, fmaText, selectText, unaryText } from './functions.ts';
 import type { Prelude } from './prelude.ts';
-import { constantText, scalarType, storageOf, typeTag } from './types.ts';
+import { constantText, storageOf, typeTag } from './types.ts';
 
 export interface Scope {
   readonly prelude: Prelude;
@@ -20,25 +20,18 @@ export function bufferDType(scope: Scope, name: string): NumericDType {
   return dtype;
 }
 
-const splatText = (p: Prelude, type: ExprType, x: string): string => {
-  const name = p.type(type);
-  const items = Array.from({ length: type.lanes }, () => 'a').join(', ');
-  const splat = p.inline(`splat_${name}`, `${name} splat_${name}(${scalarType(type.dtype === 'bool' ? 'i32' : type.dtype)} a)`, `return (${name}){${items}};`);
-  return `${splat}(${type.dtype === 'bool' ? `-${x}` : x})`;
-};
+const splatText = (p: Prelude, type: ExprType, x: string): string => p.dialect.vectors.splat(p, type, type.dtype === 'bool' ? `-${x}` : x);
+const constantOf = (p: Prelude, dtype: ComputeDType, value: number | bigint): string => constantText(p.dialect, dtype, value);
 
 function loadText(e: ExprOf['load'], scope: Scope): string {
   const storage = storageOf(bufferDType(scope, e.buffer));
   const { dtype, lanes } = e.type;
   invariant(storage.dtype === dtype, `a load from ${e.buffer} gives ${storage.dtype}, not ${dtype}`);
   const at = exprText(e.index, scope);
-  if (lanes === 1) return dtype === storage.dtype && storage.bytes >= 4 ? `${e.buffer}[${at}]` : `((${scalarType(dtype)})${e.buffer}[${at}])`;
   const p = scope.prelude;
-  const memory = p.memoryVector(storage.c, lanes, storage.bytes);
-  const value = `*(const ${memory} *)(${e.buffer} + ${at})`;
-  if (storage.bytes === 4) return `((${p.type(e.type)})(${value}))`;
-  const wide = `__builtin_convertvector(${value}, ${p.type(e.type)})`;
-  return dtype === 'bool' ? `(-${wide})` : wide;
+  if (lanes === 1) return storage.bytes >= 4 ? `${e.buffer}[${at}]` : `((${p.scalar(dtype)})${e.buffer}[${at}])`;
+  const value = p.dialect.vectors.load(p, storage, e.type, `${e.buffer} + ${at}`);
+  return dtype === 'bool' ? `(-${value})` : value;
 }
 
 /** By value; vectors of bools are masks, so they turn into numbers by their sign. */
@@ -46,20 +39,17 @@ function castText(e: ExprOf['cast'], scope: Scope): string {
   const x = exprText(e.x, scope);
   const { dtype, lanes } = e.type;
   const from = e.x.type.dtype;
-  if (dtype === 'bool') return from === 'bool' ? x : lanes === 1 ? `(${x} != 0)` : `(${x} != ${splatText(scope.prelude, e.x.type, constantText(from, 0))})`;
-  const type = scope.prelude.type(e.type);
-  if (lanes === 1) return `((${type})${x})`;
-  if (from !== 'bool') return `__builtin_convertvector(${x}, ${type})`;
-  return dtype === 'i32' ? `(-${x})` : `__builtin_convertvector(-${x}, ${type})`;
+  const p = scope.prelude;
+  if (dtype === 'bool') return from === 'bool' ? x : lanes === 1 ? `(${x} != 0)` : `(${x} != ${splatText(p, e.x.type, constantOf(p, from, 0))})`;
+  if (lanes === 1) return `((${p.scalar(dtype)})${x})`;
+  if (from !== 'bool') return p.dialect.vectors.convert(p, e.type, x);
+  return dtype === 'i32' ? `(-${x})` : p.dialect.vectors.convert(p, e.type, `(-${x})`);
 }
 
 function bitcastText(e: ExprOf['bitcast'], scope: Scope): string {
   const p = scope.prelude;
   const x = exprText(e.x, scope);
-  const [from, to] = [p.type(e.x.type), p.type(e.type)];
-  if (e.type.lanes > 1) return `((${to})${x})`;
-  const name = `bits_${typeTag(e.x.type)}_${typeTag(e.type)}`;
-  return `${p.inline(name, `${to} ${name}(${from} a)`, `${to} r; __builtin_memcpy(&r, &a, sizeof r); return r;`)}(${x})`;
+  return e.type.lanes > 1 ? p.dialect.vectors.bitcast(p, e.type, x) : p.dialect.bitcast(p, e.x.type.dtype, e.type.dtype, x);
 }
 
 /** Wraps integers to the width of `to`; dtypes as wide as the compute type change nothing. */
@@ -85,10 +75,10 @@ function acrossText(e: ExprOf['across'], scope: Scope): string {
   const p = scope.prelude;
   const vector = e.x.type;
   const fold = (from: number, stride: number): string => {
-    if (stride === vector.lanes) return `v[${from}]`;
+    if (stride === vector.lanes) return p.dialect.vectors.lane('v', from);
     return binaryText(p, acrossOperators[e.fn], { dtype: vector.dtype, lanes: 1 }, fold(from, stride * 2), fold(from + stride, stride * 2));
   };
-  const type = scalarType(e.type.dtype);
+  const type = p.scalar(e.type.dtype);
   const name = `across_${e.fn}_${typeTag(vector)}${vector.dtype === 'bool' ? '_bool' : ''}`;
   const folded = fold(0, 1);
   const body = `return ${vector.dtype === 'bool' ? `${folded} & 1` : folded};`;
@@ -96,14 +86,17 @@ function acrossText(e: ExprOf['across'], scope: Scope): string {
 }
 
 const texts: { readonly [K in ExprKind]: (e: ExprOf[K], scope: Scope) => string } = {
-  const: (e, scope) => (e.type.lanes === 1 ? constantText(e.type.dtype, e.value) : splatText(scope.prelude, e.type, constantText(e.type.dtype, e.value))),
+  const: (e, { prelude }) => {
+    const text = constantOf(prelude, e.type.dtype, e.value);
+    return e.type.lanes === 1 ? text : splatText(prelude, e.type, text);
+  },
   var: (e) => e.name,
   load: loadText,
   unary: (e, scope) => unaryText(scope.prelude, e.fn, e.type, exprText(e.x, scope)),
   binary: (e, scope) => {
     // Two constant indices would be computed in C's int.
     const wide = e.type.dtype === 'index' && e.a.kind === 'const' && e.b.kind === 'const';
-    return binaryText(scope.prelude, e.fn, e.type, wide ? `(i64)${exprText(e.a, scope)}` : exprText(e.a, scope), exprText(e.b, scope));
+    return binaryText(scope.prelude, e.fn, e.type, wide ? `(${scope.prelude.dialect.index})${exprText(e.a, scope)}` : exprText(e.a, scope), exprText(e.b, scope));
   },
   compare: (e, scope) => compareText(e.fn, exprText(e.a, scope), exprText(e.b, scope)),
   select: (e, scope) => selectText(scope.prelude, e.type, exprText(e.condition, scope), exprText(e.a, scope), exprText(e.b, scope)),
@@ -112,8 +105,14 @@ const texts: { readonly [K in ExprKind]: (e: ExprOf[K], scope: Scope) => string 
   bitcast: bitcastText,
   narrow: narrowText,
   splat: (e, scope) => splatText(scope.prelude, e.type, exprText(e.x, scope)),
-  pack: (e, scope) => `((${scope.prelude.type(e.type)}){${e.items.map((x) => (e.type.dtype === 'bool' ? `-${exprText(x, scope)}` : exprText(x, scope))).join(', ')}})`,
-  extract: (e, scope) => (e.type.dtype === 'bool' ? `(${exprText(e.x, scope)}[${e.lane}] & 1)` : `${exprText(e.x, scope)}[${e.lane}]`),
+  pack: (e, scope) => {
+    const items = e.items.map((x) => (e.type.dtype === 'bool' ? `-${exprText(x, scope)}` : exprText(x, scope)));
+    return scope.prelude.dialect.vectors.pack(scope.prelude, e.type, items);
+  },
+  extract: (e, scope) => {
+    const lane = scope.prelude.dialect.vectors.lane(exprText(e.x, scope), e.lane);
+    return e.type.dtype === 'bool' ? `(${lane} & 1)` : lane;
+  },
   across: acrossText,
 };
 

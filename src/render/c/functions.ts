@@ -4,29 +4,30 @@ import { invariant } from '../../core/error.ts';
 import { isMathBinary, isMathUnary } from '../../kernel/math.ts';
 import type { MathBinary, MathUnary } from '../../kernel/math.ts';
 import type { BinaryFn, CompareFn, ComputeDType, ExprType, UnaryFn } from '../../kernel/ir.ts';
+import type { Real, RealFunction } from './dialect.ts';
 import type { Prelude } from './prelude.ts';
 
 type UnaryText = (p: Prelude, type: ExprType, x: string) => string;
 type BinaryText = (p: Prelude, type: ExprType, a: string, b: string) => string;
 
-const isReal = (dtype: ComputeDType): boolean => dtype === 'f32' || dtype === 'f64';
+const isReal = (dtype: ComputeDType): dtype is Real => dtype === 'f32' || dtype === 'f64';
 const isVector = (type: ExprType): boolean => type.lanes > 1;
-const suffix = (type: ExprType): string => (type.dtype === 'f32' ? 'f' : '');
 
-/** A function that compilers know; on machines that lack the instruction it is the C library's. */
-const builtin =
-  (name: string): UnaryText =>
-  (p, type, x) =>
-    `${p.lanewise(name, type, [type], `__builtin_${name}${suffix(type)}(a)`)}(${x})`;
+const real =
+  (fn: RealFunction): UnaryText =>
+  (p, type, x) => {
+    invariant(isReal(type.dtype), `${fn} of ${type.dtype}`);
+    return `${p.lanewise(fn, type, [type], `${p.dialect.real(fn, type.dtype)}(a)`)}(${x})`;
+  };
 
 const unaryTexts: { readonly [F in Exclude<UnaryFn, MathUnary>]: UnaryText } = {
   neg: (_, __, x) => `(-${x})`,
-  abs: (p, type, x) => (isReal(type.dtype) ? builtin('fabs')(p, type, x) : `${p.lanewise('abs', type, [type], 'a < 0 ? -a : a')}(${x})`),
-  floor: builtin('floor'),
-  ceil: builtin('ceil'),
-  rint: builtin('rint'),
-  trunc: builtin('trunc'),
-  sqrt: builtin('sqrt'),
+  abs: (p, type, x) => (isReal(type.dtype) ? real('fabs')(p, type, x) : `${p.lanewise('abs', type, [type], 'a < 0 ? -a : a')}(${x})`),
+  floor: real('floor'),
+  ceil: real('ceil'),
+  rint: real('rint'),
+  trunc: real('trunc'),
+  sqrt: real('sqrt'),
   not: (_, type, x) => (isVector(type) ? `(~${x})` : `(!${x})`),
   bitNot: (_, __, x) => `(~${x})`,
 };
@@ -68,28 +69,12 @@ export function binaryText(p: Prelude, fn: BinaryFn, type: ExprType, a: string, 
 /** Comparing vectors gives masks. */
 export const compareText = (fn: CompareFn, a: string, b: string): string => `(${a} ${compareOperators[fn]} ${b})`;
 
-/** a·b + c: one instruction where the machine has it, two where a fused one would be a slow call. */
+/** a·b + c: one instruction where the machine has it. */
 export function fmaText(p: Prelude, type: ExprType, a: string, b: string, c: string): string {
-  const fused = suffix(type) === 'f' ? 'FMA_F32' : 'FMA_F64';
-  p.use('FMA', () =>
-    [
-      '#if defined(__FMA__) || defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)',
-      '#define FMA_F32(a, b, c) __builtin_fmaf(a, b, c)',
-      '#define FMA_F64(a, b, c) __builtin_fma(a, b, c)',
-      '#else',
-      '#define FMA_F32(a, b, c) ((a) * (b) + (c))',
-      '#define FMA_F64(a, b, c) ((a) * (b) + (c))',
-      '#endif\n',
-    ].join('\n'),
-  );
-  return `${p.lanewise('fma', type, [type, type, type], `${fused}(a, b, c)`)}(${a}, ${b}, ${c})`;
+  invariant(isReal(type.dtype), `fma of ${type.dtype}`);
+  return `${p.lanewise('fma', type, [type, type, type], `${p.dialect.fma(p, type.dtype)}(a, b, c)`)}(${a}, ${b}, ${c})`;
 }
 
-/** Masks choose bits; scalars choose values. */
-export function selectText(p: Prelude, type: ExprType, condition: string, a: string, b: string): string {
-  if (!isVector(type)) return `(${condition} ? ${a} : ${b})`;
-  const mask = p.type({ dtype: 'i32', lanes: type.lanes });
-  const name = p.type(type);
-  const select = p.inline(`select_${name}`, `${name} select_${name}(${mask} m, ${name} a, ${name} b)`, `return (${name})((m & (${mask})a) | (~m & (${mask})b));`);
-  return `${select}(${condition}, ${a}, ${b})`;
-}
+/** Masks choose lanes; scalars choose values. */
+export const selectText = (p: Prelude, type: ExprType, condition: string, a: string, b: string): string =>
+  isVector(type) ? p.dialect.vectors.select(p, type, condition, a, b) : `(${condition} ? ${a} : ${b})`;

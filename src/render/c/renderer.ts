@@ -1,8 +1,9 @@
 // A kernel module as C: units of kernels that compile in parallel, one of them with the tables of calls, and the thread pool.
 // It must not know the machine: vectors have the lanes the schedule gave them, and compilers map them to what there is.
-import { dtypes } from '../../core/dtype.ts';
-import type { Kernel, KernelCall, KernelModule } from '../../kernel/ir.ts';
+import type { Kernel, KernelModule } from '../../kernel/ir.ts';
 import type { Renderer, Source } from '../../runtime/device.ts';
+import { disjointParams } from './aliasing.ts';
+import { gnuDialect } from './gnuDialect.ts';
 import { kernelSymbol, kernelText } from './kernel.ts';
 import { CALL_DECLARATIONS, KERNEL_DECLARATIONS, POOL_SOURCE } from './pool.ts';
 import { Prelude } from './prelude.ts';
@@ -25,7 +26,7 @@ export class CRenderer implements Renderer {
     const restrict = disjointParams(module);
     const byText = new Map<string, RenderedKernel>();
     const kernels = module.kernels.map((kernel, i): RenderedKernel => {
-      const prelude = new Prelude();
+      const prelude = new Prelude(gnuDialect);
       const key = kernelText(kernel, SHARED_SYMBOL, restrict[i]!, prelude);
       const known = byText.get(key);
       if (known !== undefined) return known;
@@ -37,11 +38,15 @@ export class CRenderer implements Renderer {
     const units = distribute([...byText.values()]).map(unitText);
     // The last has the least text.
     const last = units.pop() ?? unitText([]);
-    return { language: 'c', units: [...units, `${last}\n${entryText(module, kernels)}`], common: `${new Prelude().text}${KERNEL_DECLARATIONS}${CALL_DECLARATIONS}${POOL_SOURCE}` };
+    return {
+      language: 'c',
+      units: [...units, `${last}\n${entryText(module, kernels)}`],
+      common: `${new Prelude(gnuDialect).text}${KERNEL_DECLARATIONS}${CALL_DECLARATIONS}${POOL_SOURCE}`,
+    };
   }
 
   renderKernel(module: KernelModule, kernel: number): string {
-    const prelude = new Prelude();
+    const prelude = new Prelude(gnuDialect);
     const source = module.kernels[kernel]!;
     const text = kernelText(source, kernelSymbol(source, kernel), disjointParams(module)[kernel]!, prelude);
     return `${prelude.text}${KERNEL_DECLARATIONS}\n${text}`;
@@ -50,28 +55,6 @@ export class CRenderer implements Renderer {
 
 /** Stands for a kernel's symbol while texts are compared. */
 const SHARED_SYMBOL = 'SHARED_KERNEL';
-
-/** For each kernel and parameter: whether in no call its memory overlaps that of another parameter while one of the two is written. */
-function disjointParams(module: KernelModule): boolean[][] {
-  const disjoint = module.kernels.map((kernel) => kernel.params.map(() => true));
-  for (const call of [...module.init, ...module.run]) {
-    const { params } = module.kernels[call.kernel]!;
-    for (let i = 0; i < params.length; i++) {
-      for (let j = 0; j < i; j++) {
-        if ((params[i]!.access === 'read' && params[j]!.access === 'read') || !overlaps(call, params, i, j)) continue;
-        disjoint[call.kernel]![i] = false;
-        disjoint[call.kernel]![j] = false;
-      }
-    }
-  }
-  return disjoint;
-}
-
-function overlaps(call: KernelCall, params: Kernel['params'], i: number, j: number): boolean {
-  const [a, b] = [call.args[i]!, call.args[j]!];
-  const end = (at: number): number => call.args[at]!.offsetBytes + params[at]!.elements * dtypes[params[at]!.dtype].bytes;
-  return a.base === b.base && a.offsetBytes < end(j) && b.offsetBytes < end(i);
-}
 
 /** Kernels in groups of about equal text, the longest first into the emptiest. */
 function distribute(kernels: readonly RenderedKernel[]): RenderedKernel[][] {
@@ -90,7 +73,7 @@ function distribute(kernels: readonly RenderedKernel[]): RenderedKernel[][] {
 }
 
 function unitText(kernels: readonly RenderedKernel[]): string {
-  const prelude = new Prelude();
+  const prelude = new Prelude(gnuDialect);
   for (const kernel of kernels) prelude.include(kernel.prelude);
   return `${prelude.text}${KERNEL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
 }

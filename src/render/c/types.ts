@@ -1,25 +1,27 @@
-// How C spells the types and constants of kernel IR, and the storage types of buffers.
-// Vectors are GCC vector extensions: `f32x8`. A vector of bools is a vector of 32-bit masks, 0 or −1; a scalar bool is an int, 0 or 1.
+// How the languages of C's family spell the types and constants of kernel IR, and the storage types of buffers.
+// A vector of bools is a vector of 32-bit masks, 0 or −1; a scalar bool is an int, 0 or 1.
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
+import type { Dialect, Real } from './dialect.ts';
 
-const scalarTypes = { f32: 'float', f64: 'double', i32: 'int', u32: 'unsigned', i64: 'i64', u64: 'u64', bool: 'int', index: 'i64' } as const satisfies Record<ComputeDType, string>;
+/** `index` is the dialect's. */
+export const scalarTypes = { f32: 'float', f64: 'double', i32: 'int', u32: 'unsigned', i64: 'i64', u64: 'u64', bool: 'int' } as const satisfies Record<
+  Exclude<ComputeDType, 'index'>,
+  string
+>;
 
 /** The dtype whose vectors hold lanes of this one. */
 const laneDTypes = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'i32' } as const satisfies Partial<Record<ComputeDType, string>>;
 const isLaneDType = (dtype: ComputeDType): dtype is keyof typeof laneDTypes => dtype in laneDTypes;
 
-export const scalarType = (dtype: ComputeDType): string => scalarTypes[dtype];
-
-/** The name of the type: of a vector `f32x8`, of a scalar its C type. */
+/** A name for a vector type: `f32x8`. */
 export function typeName({ dtype, lanes }: ExprType): string {
-  if (lanes === 1) return scalarTypes[dtype];
   invariant(isLaneDType(dtype), `vectors have no lanes of ${dtype}`);
   return `${laneDTypes[dtype]}x${lanes}`;
 }
 
-/** Like `typeName`, as a part of an identifier. */
+/** A type as a part of an identifier. */
 export const typeTag = (type: ExprType): string => (type.lanes === 1 ? type.dtype : typeName(type));
 
 /** How elements of a dtype lie in memory. */
@@ -62,10 +64,10 @@ const floatText = (value: number): string => {
   return /[.e]/.test(text) ? text : Object.is(value, -0) ? '-0.0' : `${text}.0`;
 };
 
-function special(value: number, suffix: '' | 'f'): string | undefined {
-  if (Number.isNaN(value)) return `__builtin_nan${suffix}("")`;
-  if (Number.isFinite(value)) return undefined;
-  return `${value < 0 ? '-' : ''}__builtin_inf${suffix}()`;
+function realText(dialect: Dialect, dtype: Real, value: number): string {
+  if (Number.isNaN(value)) return dialect.nan(dtype);
+  if (!Number.isFinite(value)) return `${value < 0 ? '-' : ''}${dialect.infinity(dtype)}`;
+  return `${floatText(value)}${dtype === 'f32' ? 'f' : ''}`;
 }
 
 const wrapSigned = (value: bigint, bits: number, min: string): string => {
@@ -74,19 +76,20 @@ const wrapSigned = (value: bigint, bits: number, min: string): string => {
   return wrapped === -(1n << BigInt(bits - 1)) ? min : String(wrapped);
 };
 
-const constants: { readonly [D in ComputeDType]: (value: number | bigint) => string } = {
-  f32: (value) => special(Math.fround(Number(value)), 'f') ?? `${floatText(Math.fround(Number(value)))}f`,
-  f64: (value) => special(Number(value), '') ?? floatText(Number(value)),
+const constants: { readonly [D in ComputeDType]: (value: number | bigint, dialect: Dialect) => string } = {
+  f32: (value, dialect) => realText(dialect, 'f32', Math.fround(Number(value))),
+  f64: (value, dialect) => realText(dialect, 'f64', Number(value)),
   i32: (value) => wrapSigned(BigInt(value), 32, '(-2147483647 - 1)'),
   u32: (value) => `${BigInt.asUintN(32, BigInt(value))}u`,
-  i64: (value) => (BigInt.asIntN(64, BigInt(value)) === -(2n ** 63n) ? '(-9223372036854775807ll - 1)' : `${BigInt.asIntN(64, BigInt(value))}ll`),
-  u64: (value) => `${BigInt.asUintN(64, BigInt(value))}ull`,
+  i64: (value, { wideSuffix }) =>
+    BigInt.asIntN(64, BigInt(value)) === -(2n ** 63n) ? `(-9223372036854775807${wideSuffix} - 1)` : `${BigInt.asIntN(64, BigInt(value))}${wideSuffix}`,
+  u64: (value, { wideSuffix }) => `${BigInt.asUintN(64, BigInt(value))}u${wideSuffix}`,
   bool: (value) => (Number(value) === 0 ? '0' : '1'),
-  index: (value) => (Math.abs(Number(value)) < 2 ** 31 ? String(value) : `${value}ll`),
+  index: (value, { wideSuffix }) => (Math.abs(Number(value)) < 2 ** 31 ? String(value) : `${value}${wideSuffix}`),
 };
 
-/** A scalar constant as a C expression; negative numbers come in parentheses. */
-export function constantText(dtype: ComputeDType, value: number | bigint): string {
-  const text = constants[dtype](value);
+/** A scalar constant as an expression; negative numbers come in parentheses. */
+export function constantText(dialect: Dialect, dtype: ComputeDType, value: number | bigint): string {
+  const text = constants[dtype](value, dialect);
   return text.startsWith('-') ? `(${text})` : text;
 }

@@ -20,8 +20,8 @@ const createBlock = (conditional: boolean): Block => ({ body: [], points: new Ma
 export interface Named {
   readonly expr: Expr;
   readonly level: number;
-  /** The lane it is of, where each lane has a value of its own. */
-  readonly lane?: number;
+  /** Where several rows are kept side by side: which of them it stands for. */
+  readonly row?: Expr;
 }
 
 export class BlockWriter {
@@ -91,8 +91,8 @@ export class BlockWriter {
   }
 
   /** Gives an index symbol, or a local of point expressions, its value, to the end of the block at `level`. */
-  define(name: string, value: Expr, level = this.level, lane?: number): void {
-    this.#names.set(name, { expr: value, level, ...(lane === undefined ? {} : { lane }) });
+  define(name: string, value: Expr, level = this.level, row?: Expr): void {
+    this.#names.set(name, { expr: value, level, ...(row === undefined ? {} : { row }) });
     this.#at(level).names.push(name);
   }
 

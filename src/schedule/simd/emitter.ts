@@ -84,10 +84,10 @@ export class Emitter extends BlockWriter {
     return entry.name;
   }
 
-  /** Stores into scratch memory, the lanes of rows side by side. */
-  keep(slot: MemorySlot, offset: IndexExpr, value: Expr): void {
+  /** Stores into scratch memory, rows side by side: the lanes of a vector, or one of them. */
+  keep(slot: MemorySlot, offset: IndexExpr, value: Expr, row: Expr = index(0)): void {
     if (this.#scratchRows === 1) return this.store(slot, offset, value);
-    this.push(store(this.buffer(slot, 'write'), mul(this.index(offset), index(this.#scratchRows)), value));
+    this.push(store(this.buffer(slot, 'write'), add(mul(this.index(offset), index(this.#scratchRows)), row), value));
   }
 
   /** Stores a scalar, or the lanes of a vector to consecutive elements (one by one where `offset` does not step by 1). */
@@ -135,7 +135,7 @@ export class Emitter extends BlockWriter {
     if (vector === undefined || vector.expr.type.lanes === 1) return local;
     const name = `${local}@${lane}`;
     const { dtype } = vector.expr.type;
-    if (this.find(name) === undefined) this.define(name, { kind: 'extract', type: { dtype, lanes: 1 }, x: vector.expr, lane }, vector.level, lane);
+    if (this.find(name) === undefined) this.define(name, { kind: 'extract', type: { dtype, lanes: 1 }, x: vector.expr, lane }, vector.level, index(lane));
     return name;
   }
 
@@ -264,7 +264,7 @@ export class Emitter extends BlockWriter {
   }
 
   #load(e: Extract<PointExpr, { kind: 'load' }>, at: Expr, lanes: number): Expr {
-    const offset = e.after === undefined ? at : add(mul(at, index(this.#scratchRows)), index(this.named(e.after).lane ?? 0));
+    const offset = e.after === undefined ? at : add(mul(at, index(this.#scratchRows)), this.named(e.after).row ?? index(0));
     return load(this.buffer(e.slot, 'read', e.dtype), offset, computeType(e.dtype), lanes);
   }
 

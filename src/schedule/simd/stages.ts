@@ -80,7 +80,7 @@ const identity = (fn: ReduceFn, dtype: NumericDType, lanes: number): Expr => {
 };
 
 /** acc ∘ value, as one fused multiply-add where the value is a product that is summed. */
-function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr, e: PointExpr): void {
+export function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr, e: PointExpr): void {
   const scope = letScope(emitter);
   const { lanes } = acc.type;
   const isProduct = stage.fn === 'sum' && e.kind === 'apply' && e.op.op === 'binary' && e.op.attrs.fn === 'mul' && isFloat(e.dtype) && dtypes[e.dtype].bits >= 32;

@@ -1,0 +1,52 @@
+// What the languages of C's family spell differently, as data: types, constants, helper functions and vectors. The printer of
+// expressions and statements asks a dialect; it decides nothing else.
+import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
+import type { Prelude } from './prelude.ts';
+import type { Storage } from './types.ts';
+
+export type Real = 'f32' | 'f64';
+export type RealFunction = 'fabs' | 'floor' | 'ceil' | 'rint' | 'trunc' | 'sqrt';
+
+/** Vectors of 32-bit lanes; those of bools are masks, 0 or −1 in each lane. Operators work lane by lane in every dialect that has them. */
+export interface VectorSyntax {
+  /** The type's name, declared where the language does not know it. */
+  type(p: Prelude, type: ExprType): string;
+  pack(p: Prelude, type: ExprType, items: readonly string[]): string;
+  splat(p: Prelude, type: ExprType, x: string): string;
+  lane(x: string, lane: number): string;
+  /** By value. */
+  convert(p: Prelude, type: ExprType, x: string): string;
+  bitcast(p: Prelude, type: ExprType, x: string): string;
+  /** `a` in lanes where the mask is set, else `b`. */
+  select(p: Prelude, type: ExprType, mask: string, a: string, b: string): string;
+  /** Consecutive elements from `pointer`, as they lie in memory, as lanes of `type`. */
+  load(p: Prelude, storage: Storage, type: ExprType, pointer: string): string;
+  /** The statement that does the reverse. */
+  store(p: Prelude, storage: Storage, type: ExprType, pointer: string, x: string): string;
+  /** The definition of a function of vectors from its `body` for scalars a, b, c. */
+  lanewise(type: string, signature: string, lanes: number, body: string): string;
+}
+
+export interface Dialect {
+  /** Declarations at the head of every unit. */
+  readonly head: string;
+  /** The type of address arithmetic. */
+  readonly index: string;
+  /** The suffix of 64-bit literals. */
+  readonly wideSuffix: 'l' | 'll';
+  /** What stands before a helper function. */
+  readonly helper: string;
+  /** The line that asks for the loop after it to be unrolled. */
+  readonly unroll: string;
+  /** The statement at which a block's threads wait for each other; empty where a block is one thread. */
+  readonly barrier: string;
+  nan(dtype: Real): string;
+  infinity(dtype: Real): string;
+  /** The language's own function. */
+  real(fn: RealFunction, dtype: Real): string;
+  /** The name of a·b + c, one instruction where the machine has it. */
+  fma(p: Prelude, dtype: Real): string;
+  /** The same bits as another scalar type. */
+  bitcast(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string;
+  readonly vectors: VectorSyntax;
+}

@@ -1,0 +1,98 @@
+// C as GCC and Clang speak it: builtins instead of headers, vector extensions.
+import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
+import type { Dialect, Real, VectorSyntax } from './dialect.ts';
+import type { Prelude } from './prelude.ts';
+import { typeName } from './types.ts';
+
+const HEAD = `typedef signed char i8;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef long long i64;
+typedef unsigned long long u64;
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+`;
+
+const suffix = (dtype: Real): string => (dtype === 'f32' ? 'f' : '');
+
+/** Lanes of bools are masks of i32. */
+const laneType = (p: Prelude, type: ExprType): string => p.scalar(type.dtype === 'bool' ? 'i32' : type.dtype);
+
+/** A vector of elements as they lie in memory, at any address of an element. */
+const memoryVector = (p: Prelude, element: string, lanes: number, bytes: number): string => {
+  const name = `${element}x${lanes}_at`;
+  return p.use(name, () => `typedef ${element} ${name} __attribute__((vector_size(${lanes * bytes}), aligned(${bytes}), may_alias));\n`);
+};
+
+const vectors: VectorSyntax = {
+  type: (p, type) => {
+    const name = typeName(type);
+    return p.use(name, () => `typedef ${laneType(p, type)} ${name} __attribute__((vector_size(${type.lanes * 4})));\n`);
+  },
+  pack: (p, type, items) => `((${p.type(type)}){${items.join(', ')}})`,
+  splat: (p, type, x) => {
+    const name = p.type(type);
+    const items = Array.from({ length: type.lanes }, () => 'a').join(', ');
+    return `${p.inline(`splat_${name}`, `${name} splat_${name}(${laneType(p, type)} a)`, `return (${name}){${items}};`)}(${x})`;
+  },
+  lane: (x, lane) => `${x}[${lane}]`,
+  convert: (p, type, x) => `__builtin_convertvector(${x}, ${p.type(type)})`,
+  bitcast: (p, type, x) => `((${p.type(type)})${x})`,
+  select: (p, type, m, a, b) => {
+    const mask = p.type({ dtype: 'i32', lanes: type.lanes });
+    const name = p.type(type);
+    const select = p.inline(`select_${name}`, `${name} select_${name}(${mask} m, ${name} a, ${name} b)`, `return (${name})((m & (${mask})a) | (~m & (${mask})b));`);
+    return `${select}(${m}, ${a}, ${b})`;
+  },
+  load: (p, storage, type, pointer) => {
+    const value = `*(const ${memoryVector(p, storage.c, type.lanes, storage.bytes)} *)(${pointer})`;
+    return storage.bytes === 4 ? `((${p.type(type)})(${value}))` : `__builtin_convertvector(${value}, ${p.type(type)})`;
+  },
+  store: (p, storage, type, pointer, x) => {
+    const memory = memoryVector(p, storage.c, type.lanes, storage.bytes);
+    return `*(${memory} *)(${pointer}) = ${storage.bytes === 4 ? `(${memory})${x}` : `__builtin_convertvector(${x}, ${memory})`};`;
+  },
+  // Compilers turn the loop into one instruction where there is one (fused multiply-add, rounding, square root, maximum).
+  lanewise: (type, signature, lanes, body) => `${signature} { ${type} r; for (int i = 0; i < ${lanes}; i++) r[i] = ${body.replace(/\b[abc]\b/g, '$&[i]')}; return r; }\n`,
+};
+
+/** Copies the bytes; compilers see through it. `copy`: the function that does. */
+export const bitcastByCopy =
+  (copy: string) =>
+  (p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string => {
+    const name = `bits_${from}_${to}`;
+    return `${p.inline(name, `${p.scalar(to)} ${name}(${p.scalar(from)} a)`, `${p.scalar(to)} r; ${copy}(&r, &a, sizeof r); return r;`)}(${x})`;
+  };
+
+export const gnuDialect: Dialect = {
+  head: HEAD,
+  index: 'i64',
+  wideSuffix: 'll',
+  helper: 'static inline',
+  unroll: 'UNROLL',
+  barrier: '',
+  nan: (dtype) => `__builtin_nan${suffix(dtype)}("")`,
+  infinity: (dtype) => `__builtin_inf${suffix(dtype)}()`,
+  // On machines that lack the instruction it is the C library's.
+  real: (fn, dtype) => `__builtin_${fn}${suffix(dtype)}`,
+  // A fused one would be a slow call where the machine has none.
+  fma: (p, dtype) => {
+    p.use('FMA', () =>
+      [
+        '#if defined(__FMA__) || defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)',
+        '#define FMA_F32(a, b, c) __builtin_fmaf(a, b, c)',
+        '#define FMA_F64(a, b, c) __builtin_fma(a, b, c)',
+        '#else',
+        '#define FMA_F32(a, b, c) ((a) * (b) + (c))',
+        '#define FMA_F64(a, b, c) ((a) * (b) + (c))',
+        '#endif\n',
+      ].join('\n'),
+    );
+    return dtype === 'f32' ? 'FMA_F32' : 'FMA_F64';
+  },
+  bitcast: bitcastByCopy('__builtin_memcpy'),
+  vectors,
+};

@@ -1,0 +1,73 @@
+// Languages of C's family whose kernels a driver launches, one by one, over a grid of blocks of threads: OpenCL C, CUDA C and its kin.
+// A language is a record of how it spells a kernel's head; this file puts the record and the family's printer together.
+import { byteWidth } from '../../core/dtype.ts';
+import type { BufferParam, Kernel, KernelModule } from '../../kernel/ir.ts';
+import { expandMath } from '../../kernel/math.ts';
+import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
+import type { Renderer, Source } from '../../runtime/device.ts';
+import { disjointParams } from './aliasing.ts';
+import type { Dialect } from './dialect.ts';
+import { kernelSymbol } from './kernel.ts';
+import { Prelude } from './prelude.ts';
+import { block } from './statement.ts';
+import type { Lines } from './statement.ts';
+import { storageOf } from './types.ts';
+
+export interface LaunchedLanguage {
+  readonly name: string;
+  /** `wide`: whether positions need 64 bits. */
+  dialect(wide: boolean): Dialect;
+  /** The kernel's head up to its opening parenthesis. */
+  head(symbol: string, threads: number): string;
+  /** A parameter, and the statement that makes a pointer called as the buffer from it, where there has to be one. */
+  param(buffer: BufferParam, element: string, disjoint: boolean): { readonly declaration: string; readonly statement?: string };
+  /** What declares an array common to the block. */
+  readonly shared: string;
+  /** The number of the block, and of the thread in it. */
+  readonly block: string;
+  readonly thread: string;
+}
+
+/** Positions beyond this need 64 bits: half the range is left for sums on the way. */
+const NARROW_ELEMENTS = 2 ** 30;
+
+const isWide = ({ params, grid, block: threads }: Kernel): boolean =>
+  params.some((p) => p.elements * byteWidth(p.dtype) > NARROW_ELEMENTS) || grid.extent * (threads?.threads ?? 1) > NARROW_ELEMENTS;
+
+export class LaunchedRenderer implements Renderer {
+  readonly #language: LaunchedLanguage;
+
+  constructor(language: LaunchedLanguage) {
+    this.#language = language;
+  }
+
+  render(module: KernelModule): Source {
+    const prelude = new Prelude(this.#language.dialect(module.kernels.some(isWide)));
+    const disjoint = disjointParams(module);
+    const texts = module.kernels.map((kernel, i) => this.#kernelText(kernel, kernelSymbol(kernel, i), disjoint[i]!, prelude));
+    const kernels = module.kernels.map((kernel, i) => ({ symbol: kernelSymbol(kernel, i), blocks: kernel.grid.extent, threads: kernel.block?.threads ?? 1 }));
+    return { language: this.#language.name, units: [`${prelude.text}\n${texts.join('\n')}`], launches: { kernels, init: module.init, run: module.run } };
+  }
+
+  renderKernel(module: KernelModule, kernel: number): string {
+    const source = module.kernels[kernel]!;
+    const prelude = new Prelude(this.#language.dialect(module.kernels.some(isWide)));
+    const text = this.#kernelText(source, kernelSymbol(source, kernel), disjointParams(module)[kernel]!, prelude);
+    return `${prelude.text}\n${text}`;
+  }
+
+  #kernelText(source: Kernel, symbol: string, disjoint: readonly boolean[], prelude: Prelude): string {
+    const language = this.#language;
+    const kernel = expandMath(lowerSmallFloats(source));
+    const out: Lines = { prelude, buffers: new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const)), lines: [] };
+    const params = kernel.params.map((b, i) => language.param(b, storageOf(b.dtype).c, disjoint[i] === true));
+    out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1)}(${params.map((p) => p.declaration).join(', ')}) {`);
+    for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);
+    for (const s of kernel.scratch) out.lines.push(`  ${s.shared === true ? `${language.shared} ` : ''}${storageOf(s.dtype).c} ${s.name}[${s.elements}];`);
+    const { index } = prelude.dialect;
+    out.lines.push(`  const ${index} ${kernel.grid.var} = ${language.block};`);
+    if (kernel.block !== undefined) out.lines.push(`  const ${index} ${kernel.block.var} = ${language.thread};`);
+    block(kernel.body, out, '  ');
+    return `${out.lines.join('\n')}\n}\n`;
+  }
+}
