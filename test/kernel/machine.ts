@@ -14,14 +14,23 @@ import { watchedBlock } from '../../src/kernel/memory.ts';
 import type { Block } from '../../src/kernel/memory.ts';
 import { expandMath } from '../../src/kernel/math.ts';
 import { lowerSmallFloats } from '../../src/kernel/smallFloats.ts';
-import type { Capabilities, SimdFacts } from '../../src/runtime/device.ts';
+import type { Capabilities, SimdFacts, SimtFacts } from '../../src/runtime/device.ts';
 import type { Schedule } from '../../src/schedule/schedule.ts';
 import { verifySchedule } from '../../src/schedule/verify.ts';
 
+const storage = Object.keys(dtypes).filter((name): name is DType => name in dtypes && name !== 'string');
+
 export const createCapabilities = (simd: Partial<SimdFacts> = {}): Capabilities => ({
   family: 'simd',
-  storage: Object.keys(dtypes).filter((name): name is DType => name in dtypes && name !== 'string'),
+  storage,
   simd: { vectorLanes: 8, vectorRegisters: 16, fma: true, l1Bytes: 32 << 10, l2Bytes: 1 << 20, pointerBytes: 8, ...simd },
+  maxBufferBytes: 2 ** 31,
+});
+
+export const createSimtCapabilities = (simt: Partial<SimtFacts> = {}): Capabilities => ({
+  family: 'simt',
+  storage,
+  simt: { maxThreads: 256, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 4, ...simt },
   maxBufferBytes: 2 ** 31,
 });
 

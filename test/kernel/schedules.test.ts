@@ -8,7 +8,7 @@ import { createFolder } from '../../src/reference/fold.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { createRandom, randomGraph, randomTensor } from '../schedule/randomGraph.ts';
 import type { Random } from '../schedule/randomGraph.ts';
-import { createCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
+import { createCapabilities, createSimtCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
 
 const SEEDS = 40;
 const machines = {
@@ -16,6 +16,9 @@ const machines = {
   'eight lanes': createCapabilities({ vectorLanes: 8 }),
   'sixteen lanes, small caches': createCapabilities({ vectorLanes: 16, vectorRegisters: 32, l1Bytes: 4 << 10, l2Bytes: 32 << 10 }),
   'no vectors': createCapabilities({ vectorLanes: 1 }),
+  'blocks of threads': createSimtCapabilities(),
+  'small blocks, little shared memory': createSimtCapabilities({ maxThreads: 16, subgroupThreads: 4, sharedBytes: 2 << 10, units: 1 }),
+  'threads with vectors': createSimtCapabilities({ vectorLanes: 8, subgroupThreads: 8, units: 2 }),
 };
 
 /** Enough work for several grid steps each. */
