@@ -61,6 +61,10 @@ export interface OpSchema<A extends Readonly<Record<string, AnySpec>> = Readonly
   readonly shapeOnly?: true;
   /** Why the operator never runs on a device: strings, sequences, data-dependent shapes. */
   readonly hostOnly?: string;
+  /** When a node runs on the host although the operator has a decomposition; completes "on the host when". Beside hostInputs that depend on data. */
+  readonly hostWhen?: string;
+  /** What of the specification is left out, and why: one sentence. */
+  readonly limits?: string;
   /** Not a function of its inputs (random numbers): never folded. */
   readonly impure?: true;
 }

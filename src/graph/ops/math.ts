@@ -5,6 +5,8 @@ const unary = { since: 1, inputs: ['X'], outputs: ['Y'], attrs: {} } as const;
 const binary = { since: 1, inputs: ['A', 'B'], outputs: ['C'], attrs: {} } as const;
 const variadic = { since: 1, inputs: ['data_0*'], outputs: ['result'], attrs: {} } as const;
 
+const converted = { hostWhen: 'it converts strings or f8e8m0' } as const;
+
 export const mathOps = {
   Abs: op(unary),
   Neg: op(unary),
@@ -57,7 +59,7 @@ export const mathOps = {
   Mean: op(variadic),
   Clip: op({ since: 1, inputs: ['input', 'min?', 'max?'], outputs: ['output'], attrs: {} }),
   Where: op({ since: 9, inputs: ['condition', 'X', 'Y'], outputs: ['output'], attrs: {} }),
-  Cast: op({ since: 1, inputs: ['input'], outputs: ['output'], attrs: { to: required('int'), saturate: int(1), round_mode: string('up') } }),
+  Cast: op({ since: 1, inputs: ['input'], outputs: ['output'], attrs: { to: required('int'), saturate: int(1), round_mode: string('up') }, ...converted }),
   BitCast: op({ since: 26, inputs: ['input'], outputs: ['output'], attrs: { to: required('int') } }),
-  CastLike: op({ since: 15, inputs: ['input', 'target_type'], outputs: ['output'], attrs: { saturate: int(1), round_mode: string('up') } }),
+  CastLike: op({ since: 15, inputs: ['input', 'target_type'], outputs: ['output'], attrs: { saturate: int(1), round_mode: string('up') }, ...converted }),
 } as const;

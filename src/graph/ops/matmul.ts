@@ -5,7 +5,7 @@ export const matmulOps = {
   MatMul: op({ since: 1, inputs: ['A', 'B'], outputs: ['Y'], attrs: {} }),
   Gemm: op({ since: 1, inputs: ['A', 'B', 'C?'], outputs: ['Y'], attrs: { alpha: float(1), beta: float(1), transA: int(0), transB: int(0) } }),
   Einsum: op({ since: 12, inputs: ['Inputs*'], outputs: ['Output'], attrs: { equation: required('string') } }),
-  Det: op({ since: 11, inputs: ['X'], outputs: ['Y'], attrs: {} }),
+  Det: op({ since: 11, inputs: ['X'], outputs: ['Y'], attrs: {}, hostWhen: 'the matrices are larger than 32 × 32' }),
   Attention: op({
     since: 23,
     inputs: ['Q', 'K', 'V', 'attn_mask?', 'past_key?', 'past_value?', 'nonpad_kv_seqlen?'],
@@ -27,6 +27,7 @@ export const matmulOps = {
     inputs: ['query', 'key', 'value', 'past_state?', 'decay?', 'beta?'],
     outputs: ['output', 'present_state'],
     attrs: { chunk_size: int(64), kv_num_heads: required('int'), q_num_heads: required('int'), scale: float(0), update_rule: string('gated_delta') },
+    hostWhen: 'there are more than 1024 steps',
   }),
   RotaryEmbedding: op({
     since: 23,

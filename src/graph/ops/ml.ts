@@ -18,7 +18,7 @@ const treeNodes = {
   base_values_as_tensor: tensor(),
 } as const;
 const kernel = { kernel_params: floats(), kernel_type: string('LINEAR'), coefficients: floats(), rho: floats(), support_vectors: floats() } as const;
-const classifier = { since: 1, inputs: ['X'], outputs: ['Y', 'Z?'] } as const;
+const classifier = { since: 1, inputs: ['X'], outputs: ['Y', 'Z?'], hostWhen: 'the labels are strings' } as const;
 const plain = { since: 1, inputs: ['X'], outputs: ['Y'] } as const;
 
 export const mlOps = {
@@ -79,6 +79,7 @@ export const mlOps = {
   LinearRegressor: mlOp({ ...plain, attrs: { ...scored, coefficients: floats(), intercepts: floats(), targets: int(1) } }),
   SVMClassifier: mlOp({
     ...classifier,
+    hostWhen: 'the labels are strings, or probabilities (prob_a) are asked for',
     attrs: { ...scored, ...kernel, classlabels_ints: ints(), classlabels_strings: strings(), prob_a: floats(), prob_b: floats(), vectors_per_class: ints() },
   }),
   SVMRegressor: mlOp({ ...plain, attrs: { ...scored, ...kernel, n_supports: int(0), one_class: int(0) } }),
@@ -92,9 +93,10 @@ export const mlOps = {
   }),
   ArrayFeatureExtractor: mlOp({ since: 1, inputs: ['X', 'Y'], outputs: ['Z'], attrs: {} }),
   FeatureVectorizer: mlOp({ since: 1, inputs: ['X*'], outputs: ['Y'], attrs: { inputdimensions: ints() } }),
-  OneHotEncoder: mlOp({ ...plain, attrs: { cats_int64s: ints(), cats_strings: strings(), zeros: int(1) } }),
+  OneHotEncoder: mlOp({ ...plain, hostWhen: 'zeros is 0: an unknown category is an error then', attrs: { cats_int64s: ints(), cats_strings: strings(), zeros: int(1) } }),
   LabelEncoder: mlOp({
     ...plain,
+    hostWhen: 'keys or values are strings',
     attrs: {
       default_float: float(-0),
       default_int64: int(-1),

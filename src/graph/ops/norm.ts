@@ -28,5 +28,13 @@ export const normOps = {
   LpNormalization: op({ since: 1, inputs: ['input'], outputs: ['output'], attrs: { axis: int(-1), p: int(2) } }),
   SoftmaxCrossEntropyLoss: op({ since: 12, inputs: ['scores', 'labels', 'weights?'], outputs: ['output', 'log_prob?'], attrs: loss }),
   NegativeLogLikelihoodLoss: op({ since: 12, inputs: ['input', 'target', 'weight?'], outputs: ['loss'], attrs: loss }),
-  Dropout: op({ since: 1, inputs: ['data', 'ratio?', 'training_mode?'], outputs: ['output', 'mask?'], attrs: { seed: int() }, hostInputs: ['training_mode'], impure: true }),
+  Dropout: op({
+    since: 1,
+    inputs: ['data', 'ratio?', 'training_mode?'],
+    outputs: ['output', 'mask?'],
+    attrs: { seed: int() },
+    hostInputs: ['training_mode'],
+    impure: true,
+    hostWhen: 'it trains: elements are drawn at random',
+  }),
 } as const;

@@ -10,10 +10,11 @@ const cell = {
   hidden_size: int(),
   layout: int(0),
 } as const;
+const unrolled = { hostWhen: 'there are more than 1024 steps, both directions together' } as const;
 const inputs = ['X', 'W', 'R', 'B?', 'sequence_lens?', 'initial_h?'] as const;
 
 export const recurrentOps = {
-  RNN: op({ since: 1, inputs, outputs: ['Y?', 'Y_h?'], attrs: cell }),
-  GRU: op({ since: 1, inputs, outputs: ['Y?', 'Y_h?'], attrs: { ...cell, linear_before_reset: int(0) } }),
-  LSTM: op({ since: 1, inputs: [...inputs, 'initial_c?', 'P?'], outputs: ['Y?', 'Y_h?', 'Y_c?'], attrs: { ...cell, input_forget: int(0) } }),
+  RNN: op({ since: 1, inputs, outputs: ['Y?', 'Y_h?'], attrs: cell, ...unrolled }),
+  GRU: op({ since: 1, inputs, outputs: ['Y?', 'Y_h?'], attrs: { ...cell, linear_before_reset: int(0) }, ...unrolled }),
+  LSTM: op({ since: 1, inputs: [...inputs, 'initial_c?', 'P?'], outputs: ['Y?', 'Y_h?', 'Y_c?'], attrs: { ...cell, input_forget: int(0) }, ...unrolled }),
 } as const;

@@ -38,6 +38,7 @@ export const visionOps = {
       sampling_ratio: int(0),
       spatial_scale: float(1),
     },
+    hostWhen: 'sampling_ratio is 0: the number of samples then depends on the regions',
   }),
   MaxRoiPool: op({ since: 1, inputs: ['X', 'rois'], outputs: ['Y'], attrs: { pooled_shape: required('ints'), spatial_scale: float(1) } }),
   ImageDecoder: op({
@@ -46,5 +47,6 @@ export const visionOps = {
     outputs: ['image'],
     attrs: { pixel_format: string('RGB') },
     hostOnly: 'the size of the image is in the data',
+    limits: 'JPEG 2000, TIFF and WebP are not decoded: no small decoder of them runs everywhere.',
   }),
 } as const;

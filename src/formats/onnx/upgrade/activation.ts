@@ -1,7 +1,7 @@
-// How older forms of the activation family become the latest one: PRelu's slope once had one entry a channel.
+// How older forms of the activation family become the latest one: PRelu's slope once had one entry a channel, Selu's constants fewer digits.
 import { intTensor } from '../../../core/tensor.ts';
-import { rawNode } from './rewrite.ts';
-import type { Upgrade, Upgrades } from './upgrade.ts';
+import { floatAttr, rawNode, withAttrs } from './rewrite.ts';
+import type { RawAttr, Upgrade, Upgrades } from './upgrade.ts';
 
 /** Before opset 7 a vector of slopes belonged to the channels; from 7 on it broadcasts like any operand. */
 const pRelu: Upgrade = (node, context) => {
@@ -19,4 +19,11 @@ const pRelu: Upgrade = (node, context) => {
   ];
 };
 
-export const activationUpgrades: Upgrades = { PRelu: pRelu };
+/** Before opset 6 the default constants had fewer digits. */
+const selu: Upgrade = (node, { opset }) => {
+  if (opset >= 6) return [node];
+  const float = (name: string, fallback: number): RawAttr => ({ kind: 'float', value: floatAttr(node, name) ?? fallback });
+  return [withAttrs(node, { alpha: float('alpha', 1.6732), gamma: float('gamma', 1.0507) })];
+};
+
+export const activationUpgrades: Upgrades = { PRelu: pRelu, Selu: selu };

@@ -1,15 +1,16 @@
 // How older forms of the math family become the latest one: Clip's bounds were attributes, opset 1–6 broadcast by hand.
 import { intTensor, scalar } from '../../../core/tensor.ts';
 import { dtypeCodesByName } from '../../../graph/onnxTypes.ts';
-import { floatAttr, intAttr, rawNode, stringAttr, withAttrs, withInput, withoutAttrs } from './rewrite.ts';
-import type { Upgrade, Upgrades } from './upgrade.ts';
+import { constantLike, floatAttr, intAttr, rawNode, stringAttr, withAttrs, withoutAttrs } from './rewrite.ts';
+import type { RawNode, Upgrade, Upgrades } from './upgrade.ts';
 
 const clip: Upgrade = (node, context) => {
   if (context.opset >= 11) return [node];
   const [min, max] = [floatAttr(node, 'min'), floatAttr(node, 'max')];
   const bare = withoutAttrs(node, 'min', 'max');
-  const raised = min === undefined ? bare : withInput(bare, 1, context.constant(scalar('f32', min)));
-  return [max === undefined ? raised : withInput(raised, 2, context.constant(scalar('f32', max)))];
+  const bound = (value: number | undefined): readonly [readonly RawNode[], string] => (value === undefined ? [[], ''] : constantLike(value, node.inputs[0]!, context));
+  const [[lowNodes, low], [highNodes, high]] = [bound(min), bound(max)];
+  return [...lowNodes, ...highNodes, { ...bare, inputs: [node.inputs[0]!, low, high] }];
 };
 
 /** Before opset 7, B was broadcast only when asked, and then from `axis` on: trailing ones are put behind its shape. */

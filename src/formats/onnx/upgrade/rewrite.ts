@@ -47,6 +47,12 @@ export function intToInput(node: RawNode, context: UpgradeContext, attr: string,
   return value === undefined ? rest : withInput(rest, at, context.constant(scalar('i64', value)));
 }
 
+/** A number as a scalar of the dtype of the value `like`: the nodes that make it, and its name. */
+export function constantLike(value: number, like: string, context: UpgradeContext): readonly [nodes: readonly RawNode[], name: string] {
+  const name = context.fresh('typed');
+  return [[rawNode('CastLike', [context.constant(scalar('f32', value)), like], [name])], name];
+}
+
 /** A node of a rule's own making. */
 export const rawNode = (op: string, inputs: readonly string[], outputs: readonly string[], attrs: Readonly<Record<string, RawAttr>> = {}): RawNode => ({
   domain: '',
