@@ -5,7 +5,7 @@ import type { Evaluator } from './evaluate.ts';
 import type { Root } from './fuse.ts';
 import type { Nest } from './nest.ts';
 import type { PrimNodes } from './positions.ts';
-import type { LoweredKernel } from './simd/emitter.ts';
+import type { LoweredKernel } from './emit/emitter.ts';
 import type { MemorySlot, Storage } from './storage.ts';
 
 /** What a family may ask of the schedule around a kernel. */

@@ -14,8 +14,8 @@ import { findSplit, splitAxis } from './nest.ts';
 import type { Axis } from './nest.ts';
 import { inputPositions, invertLinear } from './positions.ts';
 import type { Position, PositionScope } from './positions.ts';
-import { costOf } from './simd/elementwise.ts';
-import { needsStore } from './simd/compute.ts';
+import { costOf } from './emit/elementwise.ts';
+import { needsStore } from './emit/compute.ts';
 import { findViews } from './views.ts';
 import type { StridedView } from './views.ts';
 

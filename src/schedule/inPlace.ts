@@ -6,7 +6,7 @@ import type { BufferParam } from '../kernel/ir.ts';
 import { axisIndex } from './nest.ts';
 import type { Nest, Stage } from './nest.ts';
 import { visitPoints } from './point.ts';
-import type { LoweredKernel } from './simd/emitter.ts';
+import type { LoweredKernel } from './emit/emitter.ts';
 import type { MemorySlot } from './storage.ts';
 
 /** Element i of `read` is read only before element i of `write` is written, by the same grid step. */

@@ -9,7 +9,7 @@ import { axisIndex } from './nest.ts';
 import type { Axis, Nest, Stage } from './nest.ts';
 import { broadcastTo } from './positions.ts';
 import type { PrimNodes } from './positions.ts';
-import type { LoweredKernel } from './simd/emitter.ts';
+import type { LoweredKernel } from './emit/emitter.ts';
 import type { Storage } from './storage.ts';
 
 export interface RootContext extends ScheduleContext {

@@ -7,7 +7,7 @@ import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE } from '../kernel/ir.ts';
 import type { BufferRef } from '../kernel/ir.ts';
 import { alignUp, packRanges } from './memoryPlan.ts';
 import type { LiveRange } from './memoryPlan.ts';
-import type { LoweredKernel } from './simd/emitter.ts';
+import type { LoweredKernel } from './emit/emitter.ts';
 import type { MemorySlot } from './storage.ts';
 
 export interface Placement {

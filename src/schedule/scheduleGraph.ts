@@ -18,7 +18,7 @@ import { lowerCopy, lowerRoot } from './lowerRoot.ts';
 import type { RootContext } from './lowerRoot.ts';
 import { placeSlots } from './place.ts';
 import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
-import type { LoweredKernel } from './simd/emitter.ts';
+import type { LoweredKernel } from './emit/emitter.ts';
 import { contiguous, createSlot } from './storage.ts';
 import type { MemorySlot, Storage } from './storage.ts';
 

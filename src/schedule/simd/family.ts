@@ -2,8 +2,8 @@
 import type { SimdCapabilities } from '../../runtime/device.ts';
 import type { ContractionRoot, Family } from '../family.ts';
 import { contractionTemplates } from './contractions.ts';
-import { costOf } from './elementwise.ts';
-import type { LoweredKernel } from './emitter.ts';
+import { costOf } from '../emit/elementwise.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
 import { lowerNest } from './lowerNest.ts';
 import { createSite } from './templates.ts';
 import { lowerTopK } from './topK.ts';

@@ -9,11 +9,11 @@ import { refineAxes } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
 import { Substitution } from '../point.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
-import { Emitter } from './emitter.ts';
-import type { LoweredKernel } from './emitter.ts';
-import { scalarCost, vectorRatio } from './lanes.ts';
-import { writeStage } from './stages.ts';
-import { writeStrips } from './strips.ts';
+import { Emitter } from '../emit/emitter.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
+import { scalarCost, vectorRatio } from '../emit/lanes.ts';
+import { writeStage } from '../emit/stages.ts';
+import { writeStrips } from '../emit/strips.ts';
 
 /** Additions that one grid step should hold: enough to pay for handing it to a thread. */
 const STEP_WORK = 1 << 15;

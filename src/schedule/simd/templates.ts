@@ -14,9 +14,9 @@ import type { PointExpr } from '../point.ts';
 import type { Position, PrimNodes } from '../positions.ts';
 import { contiguous, createSlot } from '../storage.ts';
 import type { MemorySlot, Storage } from '../storage.ts';
-import { hasLanes } from './compute.ts';
-import { Emitter } from './emitter.ts';
-import type { LoweredKernel } from './emitter.ts';
+import { hasLanes } from '../emit/compute.ts';
+import { Emitter } from '../emit/emitter.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
 
 export type ContractionNode = PrimNodes['matmul' | 'conv'];
 

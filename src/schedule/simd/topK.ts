@@ -9,9 +9,9 @@ import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { PrimNodes } from '../positions.ts';
 import { createSlot } from '../storage.ts';
 import type { Storage } from '../storage.ts';
-import { computeType } from './compute.ts';
-import { Emitter } from './emitter.ts';
-import type { LoweredKernel } from './emitter.ts';
+import { computeType } from '../emit/compute.ts';
+import { Emitter } from '../emit/emitter.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
 import { GRID_VAR, chunkOf, loopFlat, stepBounds } from './lowerNest.ts';
 
 /** Above this k, sorting the row is cheaper than walking the list for each element. */

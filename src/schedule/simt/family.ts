@@ -3,7 +3,7 @@ import type { SimtCapabilities } from '../../runtime/device.ts';
 import type { Family } from '../family.ts';
 import { refineAxes } from '../nest.ts';
 import type { Nest } from '../nest.ts';
-import type { LoweredKernel } from '../simd/emitter.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
 import { findContraction } from './contraction.ts';
 import { lowerNest } from './lowerNest.ts';
 import { lowerTiles } from './tile.ts';

@@ -1,7 +1,7 @@
 // The shape of a launch: how many threads form a block, and how a kernel's body learns which of them it is.
 import { index, mul, add, variable } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
-import type { Emitter, LoweredKernel } from '../simd/emitter.ts';
+import type { Emitter, LoweredKernel } from '../emit/emitter.ts';
 
 export const GRID_VAR = 'g';
 export const THREAD_VAR = 't';

@@ -9,9 +9,9 @@ import { add, assign, binary, cast, compare, declare, index, load, loop, mul, st
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import type { PrimNodes } from '../positions.ts';
-import { computeType } from '../simd/compute.ts';
-import { Emitter } from '../simd/emitter.ts';
-import type { LoweredKernel } from '../simd/emitter.ts';
+import { computeType } from '../emit/compute.ts';
+import { Emitter } from '../emit/emitter.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot, Storage } from '../storage.ts';
 import { when } from './lowerNest.ts';
