@@ -74,7 +74,7 @@ function pushAcross(e: ExprOf['across'], scope: Scope, push: (e: Expr) => void):
   const partial = (local: number): ExprOf['var'] => ({ kind: 'var', type: e.x.type, name: `across ${local}` });
   scope.withLocals(['v128', 'v128'], (value = 0, moved = 0) => {
     push(e.x);
-    for (const local of [value, moved]) scope.bind(partial(local).name, { kind: 'local', local, depth: scope.depth, isNatural: false });
+    for (const local of [value, moved]) scope.bind(partial(local).name, { local, plus: 0, depth: scope.depth, isNatural: false, isFixed: false });
     for (const lanes of [HALVES, PAIRS]) {
       code.set(value);
       code.get(value);
@@ -96,9 +96,12 @@ function boolFromMask(scope: Scope): void {
 const rules: { readonly [K in ExprKind]: ExprRule<K> } = {
   const: (e, scope) => (e.type.lanes === 1 ? pushConstant(e.type.dtype, e.value, scope) : pushSplat({ ...e, type: { ...e.type, lanes: 1 } }, scope, () => undefined)),
   var: (e, scope) => {
-    const binding = scope.binding(e.name);
-    if (binding.kind === 'constant') scope.code.emit('i32.const', binding.value);
-    else scope.code.get(binding.local);
+    const { local, plus } = scope.binding(e.name);
+    const { code } = scope;
+    if (local !== undefined) code.get(local);
+    if (local !== undefined && plus === 0) return;
+    code.emit('i32.const', plus);
+    if (local !== undefined) code.emit('i32.add');
   },
   load: (e, scope, push) => {
     const { dtype } = scope.buffer(e.buffer);

@@ -5,7 +5,7 @@ import { index } from '../../kernel/build.ts';
 import type { Expr, Kernel, Stmt, StmtKind } from '../../kernel/ir.ts';
 import { expandMath } from '../../kernel/math.ts';
 import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
-import { constantOf, isNatural, pushAddress } from './address.ts';
+import { bindIndex, constantOf, isNatural, pushAddress } from './address.ts';
 import { Code } from './code.ts';
 import type { WasmFunction } from './code.ts';
 import { pushExpr } from './expression.ts';
@@ -29,15 +29,6 @@ interface Context {
 
 const push = (e: Expr, { scope }: Context): void => pushExpr(e, scope);
 
-/** A value that is not changed: where it is constant, no local is needed. */
-function bindIndex(name: string, value: Expr, context: Context): boolean {
-  if (value.type.dtype !== 'index' || context.assigned.has(name)) return false;
-  const known = constantOf(value, context.scope);
-  if (known === undefined) return false;
-  context.scope.bind(name, { kind: 'constant', value: known });
-  return true;
-}
-
 function writeFor(s: StmtOf['for'], context: Context): void {
   const { scope } = context;
   const [from, to] = [constantOf(s.from, scope), constantOf(s.to, scope)];
@@ -45,7 +36,7 @@ function writeFor(s: StmtOf['for'], context: Context): void {
   if (trips !== undefined && (trips <= 1 || (s.unroll === true && trips <= MAX_COPIES))) {
     for (let i = 0; i < trips; i++) {
       scope.block(() => {
-        scope.bind(s.var, { kind: 'constant', value: from! + i * s.step });
+        scope.bind(s.var, { local: undefined, plus: from! + i * s.step, depth: 0, isNatural: true, isFixed: true });
         writeBlock(s.body, context);
       });
     }
@@ -78,7 +69,7 @@ function writeLoop(s: StmtOf['for'], runs: boolean, context: Context): void {
   }
   code.emit('loop');
   scope.depth++;
-  scope.bind(s.var, { kind: 'local', local: counter, depth: scope.depth, isNatural: natural });
+  scope.bind(s.var, { local: counter, plus: 0, depth: scope.depth, isNatural: natural, isFixed: true });
   writeBlock(s.body, context);
   scope.depth--;
   code.emit('local.get', counter);
@@ -105,18 +96,17 @@ function writeStore(s: StmtOf['store'], context: Context): void {
 const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) => void } = {
   for: writeFor,
   let: (s, context) => {
-    if (bindIndex(s.name, s.value, context)) return;
     const { scope } = context;
-    const natural = s.value.type.dtype === 'index' && !context.assigned.has(s.name) && isNatural(s.value, scope);
+    const isFixed = !context.assigned.has(s.name);
+    if (s.value.type.dtype === 'index' && isFixed) return bindIndex(s.name, s.value, scope, (e) => push(e, context));
     push(s.value, context);
     const local = scope.own(valueType(s.value.type));
     scope.code.set(local);
-    scope.bind(s.name, { kind: 'local', local, depth: scope.depth, isNatural: natural });
+    scope.bind(s.name, { local, plus: 0, depth: scope.depth, isNatural: false, isFixed });
   },
   assign: (s, context) => {
     push(s.value, context);
-    const binding = context.scope.binding(s.name);
-    if (binding.kind === 'local') context.scope.code.set(binding.local);
+    context.scope.code.set(context.scope.binding(s.name).local!);
   },
   store: writeStore,
   if: (s, context) => {
@@ -173,7 +163,7 @@ export function kernelFunction(source: Kernel, features: WasmFeatures): WasmFunc
   if (kernel.grid.extent === 1) writeFor({ kind: 'for', var: kernel.grid.var, from: index(0), to: index(1), step: 1, body: kernel.body }, context);
   else {
     const bound = (name: string, local: number): Expr => {
-      scope.bind(name, { kind: 'local', local, depth: 0, isNatural: true });
+      scope.bind(name, { local, plus: 0, depth: 0, isNatural: true, isFixed: true });
       return { kind: 'var', type: { dtype: 'index', lanes: 1 }, name };
     };
     const [from, to] = [bound('grid from', scratch + 1), bound('grid to', scratch + 2)];

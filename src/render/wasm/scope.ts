@@ -33,16 +33,18 @@ export interface BufferPlace {
   readonly dtype: NumericDType;
 }
 
-export type Binding =
-  | {
-      readonly kind: 'local';
-      readonly local: number;
-      /** How many loops are around its definition. */
-      readonly depth: number;
-      /** Known to be at least 0, as an index. */
-      readonly isNatural: boolean;
-    }
-  | { readonly kind: 'constant'; readonly value: number };
+/** The value of a name: what a local holds, and a constant beside it (0 for anything but indices). */
+export interface Binding {
+  /** Undefined for a constant. */
+  readonly local: number | undefined;
+  readonly plus: number;
+  /** How many loops are around its definition. */
+  readonly depth: number;
+  /** What the local holds is known to be at least 0, as an index. */
+  readonly isNatural: boolean;
+  /** It keeps its value as long as it is in sight. */
+  readonly isFixed: boolean;
+}
 
 export class Scope {
   readonly code: Code;
@@ -51,6 +53,8 @@ export class Scope {
   depth = 0;
   readonly #buffers: ReadonlyMap<string, BufferPlace>;
   #names = new Map<string, Binding>();
+  /** Locals that hold sums of others. */
+  #sums = new Map<string, number>();
   #owned: number[] = [];
 
   constructor(code: Code, features: WasmFeatures, buffers: ReadonlyMap<string, BufferPlace>) {
@@ -75,6 +79,15 @@ export class Scope {
     this.#names.set(name, binding);
   }
 
+  knownSum(key: string): number | undefined {
+    return this.#sums.get(key);
+  }
+
+  /** The local must be owned by the block at hand. */
+  rememberSum(key: string, local: number): void {
+    this.#sums.set(key, local);
+  }
+
   /** A local until the end of the block at hand. */
   own(type: ValueType): number {
     const local = this.code.local(type);
@@ -84,12 +97,14 @@ export class Scope {
 
   /** What `write` binds is forgotten after it. */
   block(write: () => void): void {
-    const [names, owned] = [this.#names, this.#owned];
+    const [names, sums, owned] = [this.#names, this.#sums, this.#owned];
     this.#names = new Map(names);
+    this.#sums = new Map(sums);
     this.#owned = [];
     write();
     for (const local of this.#owned) this.code.release(local);
     this.#names = names;
+    this.#sums = sums;
     this.#owned = owned;
   }
 
