@@ -49,9 +49,9 @@ const negate: UnaryRule = (type, x, scope, push) => {
 const magnitude: UnaryRule = (type, x, scope, push) => {
   const { code } = scope;
   push(x);
-  if (isVector(type)) return code.emit(type.dtype === 'f32' ? 'f32x4.abs' : 'i32x4.abs');
-  if (isReal(type.dtype)) return code.emit(`${type.dtype}.abs`);
+  if (isReal(type.dtype)) return code.emit(isVector(type) ? 'f32x4.abs' : `${type.dtype}.abs`);
   if (!isSigned(type.dtype)) return;
+  if (isVector(type)) return code.emit('i32x4.abs');
   const scalar = scalarType(type.dtype) === 'i64' ? 'i64' : 'i32';
   // With the sign bit spread out as s: (x ^ s) − s.
   scope.withLocals([scalar, scalar], (value = 0, sign = 0) => {

@@ -53,13 +53,13 @@ function writeLoop(s: StmtOf['for'], runs: boolean, context: Context): void {
   const natural = isNatural(s.from, scope);
   push(s.from, context);
   code.set(counter);
-  const limit = scope.own('i32');
   const known = constantOf(s.to, scope);
-  if (known === undefined) {
+  const limit = known === undefined ? scope.own('i32') : undefined;
+  if (limit !== undefined) {
     push(s.to, context);
     code.set(limit);
   }
-  const pushLimit = (): void => (known === undefined ? code.get(limit) : code.emit('i32.const', known));
+  const pushLimit = (): void => (limit === undefined ? code.emit('i32.const', known!) : code.get(limit));
   if (!runs) {
     code.emit('block');
     code.emit('local.get', counter);
