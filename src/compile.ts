@@ -2,7 +2,8 @@
 import { within } from './core/error.ts';
 import { trace } from './core/trace.ts';
 import { verifyIfDebugging } from './core/verified.ts';
-import type { Graph, Node } from './graph/graph.ts';
+import { titleOf } from './graph/graph.ts';
+import type { Graph } from './graph/graph.ts';
 import { verifyGraph, verifyPrimGraph } from './graph/verify.ts';
 import type { InputBinding } from './passes/binding.ts';
 import type { Partition, PartitionStep } from './passes/partition.ts';
@@ -71,7 +72,6 @@ export function scheduleStep(step: Extract<PartitionStep, { kind: 'device' }>, t
   const origin = new Map([...step.origins].map(([prim, node]) => [prim.name, titleOf(node)]));
   return { ...schedule, report: schedule.report.map((call) => ({ ...call, nodes: [...new Set(call.nodes.map((name) => origin.get(name) ?? name))] })) };
 }
-const titleOf = (node: Node): string => (node.name === '' ? node.op : `${node.op} ${node.name}`);
 
 async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, target: Target, maxMemoryBytes: number): Promise<{ step: DeviceStep; cached: boolean }> {
   const begin = performance.now();

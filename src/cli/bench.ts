@@ -4,16 +4,15 @@ import { benchmark } from '../inspect/benchmark.ts';
 import { profile } from '../inspect/profile.ts';
 import type { KernelProfile } from '../inspect/profile.ts';
 import { loadModel } from '../session/create.ts';
-import { seededFeeds } from '../session/feeds.ts';
 import { InferenceSession } from '../session/inferenceSession.ts';
 import { options } from './options.ts';
-import { readInputs } from './inputs.ts';
-import type { InputOptions } from './inputs.ts';
-import { formatBytes, formatMillis, note, percent, print, printJson, table } from './print.ts';
+import { prepareFeeds } from './feeds.ts';
+import type { FeedOptions } from './feeds.ts';
+import { endProgress, formatBytes, formatMillis, percent, print, printJson, progress, table } from './print.ts';
 import { sessionOptions } from './sessionOptions.ts';
 import type { GivenSession } from './sessionOptions.ts';
 
-interface Given extends GivenSession, InputOptions {
+interface Given extends GivenSession, FeedOptions {
   readonly json?: boolean;
   readonly runs?: number;
   readonly profile?: boolean;
@@ -41,12 +40,14 @@ export const bench = new Command('bench')
   .addOption(options.json)
   .action(async (path: string, given: Given) => {
     const model = loadModel(path);
-    const { values, assumed } = seededFeeds(model.graph, readInputs(model.graph, given), given.bind ?? {}, given.seed);
-    if (assumed.length > 0 && given.json !== true) note(`assumed ${assumed.join(', ')}; fix with --bind`);
+    const { values } = prepareFeeds(model.graph, given);
+    progress(`compiling ${path}`);
     const session = await InferenceSession.fromModel(model, sessionOptions(given));
     try {
+      progress(`timing ${path} on ${session.device.name}`);
       const report = await benchmark(session, values, given.runs);
       const kernels = given.profile === true ? await profile(session, values, given.runs ?? PROFILE_RUNS) : undefined;
+      endProgress();
       if (given.json === true) return printJson({ ...report, ...(kernels === undefined ? {} : { kernels }) });
       print(`${report.device} (${session.device.why})`);
       print(`median ${formatMillis(report.median_ms)}, min ${formatMillis(report.min_ms)} of ${report.runs} runs`);

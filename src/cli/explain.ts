@@ -6,16 +6,13 @@ import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
 import { bindingsFor } from '../session/bindings.ts';
 import { loadModel } from '../session/create.ts';
 import { chooseDevice } from '../session/devices.ts';
-import { seededFeeds } from '../session/feeds.ts';
 import { options } from './options.ts';
-import { readInputs } from './inputs.ts';
-import type { InputOptions } from './inputs.ts';
-import { formatBytes, note, percent, print, printJson, table } from './print.ts';
+import { prepareFeeds } from './feeds.ts';
+import type { FeedOptions } from './feeds.ts';
+import { endProgress, formatBytes, percent, print, printJson, progress, table } from './print.ts';
 
-interface Given extends InputOptions {
+interface Given extends FeedOptions {
   readonly device: string;
-  readonly bind?: Readonly<Record<string, number>>;
-  readonly seed: number;
   readonly source?: string;
   readonly json?: boolean;
 }
@@ -37,15 +34,17 @@ export const explainModel = new Command('explain')
     const { target } = await chooseDevice([given.device]);
     if (target === undefined)
       throw new AnychipError('bad-argument', 'the reference compiles nothing, so there is nothing to explain', { hint: 'Take another device: anychip devices.' });
-    const { values, assumed } = seededFeeds(model.graph, readInputs(model.graph, given), given.bind ?? {}, given.seed);
+    const { values, assumed } = prepareFeeds(model.graph, given);
+    progress(`compiling ${path}`);
     const bindings = bindingsFor(model.graph, values);
     if (given.source !== undefined) {
       const source = kernelSource(model.graph, target, bindings, given.source);
+      endProgress();
       return given.json === true ? printJson({ kernel: given.source, source }) : print(source);
     }
     const explanation = explain(model.graph, target, bindings);
+    endProgress();
     if (given.json === true) return printJson({ ...explanation, assumed });
-    if (assumed.length > 0) note(`assumed ${assumed.join(', ')}; fix with --bind`);
     printExplanation(explanation);
   });
 
@@ -57,14 +56,8 @@ function printExplanation(explanation: Explanation): void {
   print(
     `placement: ${count('device')} on ${device}, ${count('folded')} folded while compiling, ${count('host')} on the host, ${count('later')} placed when their shapes are known`,
   );
-  const apart = placement.filter((p) => p.where === 'host' || p.where === 'later');
-  if (apart.length > 0)
-    print(
-      `\n${table(
-        ['node', 'name', 'where', 'why'],
-        apart.map((p) => [p.op, p.name, p.where, p.reason]),
-      )}`,
-    );
+  const rows = placement.map(({ op, name, where, kernels, reason }) => [op, name, where, reason === '' ? kernels.join(', ') : reason]);
+  print(`\n${table(['node', 'name', 'where', 'kernels, or why'], rows)}`);
 }
 
 function printProgram(program: ExplainedProgram, title: string): void {

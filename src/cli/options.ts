@@ -8,6 +8,12 @@ const positive = (text: string): number => {
   return value;
 };
 
+function seed(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value)) throw new InvalidArgumentError('a whole number is needed.');
+  return value;
+}
+
 /** NAME=N pairs, collected. */
 function bindDimension(text: string, earlier: Record<string, number> = {}): Record<string, number> {
   const at = text.lastIndexOf('=');
@@ -28,7 +34,7 @@ const collect = (text: string, earlier: readonly string[] = []): readonly string
 
 export const options = {
   json: new Option('--json', 'print one JSON value instead of text'),
-  device: new Option('-d, --device <name>', 'reference, cpu, wasm, or auto: the fastest that works').default('auto'),
+  device: new Option('-d, --device <name>', 'a name from `anychip devices`, or auto: the fastest that works').default('auto'),
   bind: new Option('--bind <dim=n>', 'fix a named dimension; may be repeated').argParser(bindDimension),
   input: new Option('-i, --input <name=file>', 'a value for one input: .npy, .npz, .pb, .json, .png, .jpg; may be repeated').argParser(collect),
   inputs: new Option('--inputs <dir>', 'a folder of inputs: NAME.npy, NAME.pb, … or input_0.pb, …'),
@@ -39,7 +45,7 @@ export const options = {
   profile: new Option('--profile', 'also time each kernel, and show the slowest'),
   jobs: new Option('-j, --jobs <n>', 'cases at once').argParser(positive),
   filter: new Option('--filter <glob>', 'only cases whose name matches, * and ? allowed').default('*'),
-  seed: new Option('--seed <n>', 'seed of random inputs and random operators').argParser(Number).default(0),
+  seed: new Option('--seed <n>', 'seed of random inputs and random operators').argParser(seed).default(0),
   maxMemory: new Option('--max-memory <size>', 'upper bound of what a model may allocate, for example 4G').argParser(bytes),
   source: new Option('--source <kernel>', 'print the rendered source of one kernel'),
   mean: new Option('--mean <values>', 'for images: subtracted from pixels (0–255), one value or one a channel').argParser(numbers),

@@ -1,6 +1,6 @@
 // Outputs of a run as files: NumPy's format where it has the dtype, ONNX's for all else. A file is there whole or not at all.
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { AnychipError } from '../core/error.ts';
 import { encodeNpy, hasNumpyName } from '../formats/npy.ts';
 import { encodeValue } from '../formats/onnx/tensorProto.ts';
@@ -32,11 +32,18 @@ function writeWhole(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Level by level: Node's own recursion never ends where the system says that a folder cannot be (as in /proc). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
 /** Writes one file for each output into `folder`, which is made if it is missing; returns their paths. */
 export function writeOutputs(outputs: ReadonlyMap<string, HostValue>, folder: string): string[] {
   const taken = new Set<string>();
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(resolve(folder));
     return [...outputs].map(([name, value]) => {
       const isArray = isTensor(value) && hasNumpyName(value);
       const path = join(folder, fileName(name, isArray ? '.npy' : '.pb', taken));

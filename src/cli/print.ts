@@ -1,15 +1,29 @@
 // How the command line speaks: tables, units, progress on a terminal, errors. Results go to stdout, everything else to stderr.
+import { CommanderError } from 'commander';
 import { AnychipError } from '../core/error.ts';
 
-/** Rows under a header, columns aligned; numbers look right-aligned when `right` names their column. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[], right: readonly string[] = []): string {
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
+/** Columns of the terminal that results go to; no bound where they go to a file or a pipe. */
+const terminalWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity);
+const NARROWEST = 8;
+const GAP = '  ';
+
+/** Rows under a header, columns aligned, those named in `right` to the right. Where they are wider than `width`, the widest columns are cut. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[], right: readonly string[] = [], width = terminalWidth()): string {
+  const widths = header.map((title, i) => rows.reduce((most, row) => Math.max(most, (row[i] ?? '').length), title.length));
+  let excess = widths.reduce((sum, w) => sum + w + GAP.length, -GAP.length) - width;
+  while (excess > 0) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if (widths[widest]! <= NARROWEST) break;
+    widths[widest]!--;
+    excess--;
+  }
+  const fit = (cell: string, w: number): string => (cell.length > w ? `${cell.slice(0, w - 1)}…` : cell);
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, i) => (right.includes(header[i]!) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-      .join('  ')
+      .map((cell, i) => (right.includes(header[i]!) ? fit(cell, widths[i]!).padStart(widths[i]!) : fit(cell, widths[i]!).padEnd(widths[i]!)))
+      .join(GAP)
       .trimEnd();
-  return [line(header), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+  return [line(header), line(widths.map((w) => '─'.repeat(w))), ...rows.map(line)].join('\n');
 }
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
@@ -45,6 +59,7 @@ export const exitCodes = { mismatch: 1, error: 2 } as const;
 /** What a user sees of an error: message, code, remedy; never a stack. */
 export function describeError(error: unknown): { readonly code: string; readonly message: string; readonly hint?: string } {
   if (error instanceof AnychipError) return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  if (error instanceof CommanderError) return { code: 'bad-argument', message: error.message.replace(/^error: /, ''), hint: 'See anychip --help, or --help of the command.' };
   return {
     code: 'internal',
     message: error instanceof Error ? error.message : String(error),

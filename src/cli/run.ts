@@ -6,17 +6,16 @@ import { isTensor } from '../graph/graph.ts';
 import type { HostValue } from '../graph/graph.ts';
 import { describeValue } from '../reference/interpret.ts';
 import { loadModel } from '../session/create.ts';
-import { seededFeeds } from '../session/feeds.ts';
 import { InferenceSession } from '../session/inferenceSession.ts';
-import { readInputs } from './inputs.ts';
-import type { InputOptions } from './inputs.ts';
+import { prepareFeeds } from './feeds.ts';
+import type { FeedOptions } from './feeds.ts';
 import { options } from './options.ts';
 import { writeOutputs } from './outputs.ts';
-import { formatMillis, note, print, printJson, table } from './print.ts';
+import { endProgress, formatMillis, note, print, printJson, progress, table } from './print.ts';
 import { sessionOptions } from './sessionOptions.ts';
 import type { GivenSession } from './sessionOptions.ts';
 
-interface Given extends GivenSession, InputOptions {
+interface Given extends GivenSession, FeedOptions {
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -38,20 +37,18 @@ export const run = new Command('run')
   .addOption(options.json)
   .action(async (path: string, given: Given) => {
     const model = loadModel(path);
-    const inputs = readInputs(model.graph, given);
-    const { values, assumed } = seededFeeds(model.graph, inputs, given.bind ?? {}, given.seed);
-    const made = [...values.keys()].filter((name) => !inputs.has(name));
-    if (made.length > 0) note(`random inputs (seed ${given.seed}): ${made.join(', ')}`);
-    if (assumed.length > 0) note(`assumed ${assumed.join(', ')}; fix with --bind`);
+    const { values, random, assumed } = prepareFeeds(model.graph, given);
+    progress(`compiling ${path}`);
     const session = await InferenceSession.fromModel(model, sessionOptions(given));
     try {
       const start = performance.now();
       const outputs = await session.runValues(values);
       const millis = performance.now() - start;
+      endProgress();
       const files = given.output === undefined ? [] : writeOutputs(outputs, given.output);
       if (given.json === true) {
         const shown = [...outputs].map(([name, value]) => ({ name, type: describeValue(value), ...summary(value) }));
-        return printJson({ device: session.device.name, why: session.device.why, millis, random: made, assumed, outputs: shown, host: session.hostNodes, files });
+        return printJson({ device: session.device.name, why: session.device.why, millis, random, assumed, outputs: shown, host: session.hostNodes, files });
       }
       note(`device ${session.device.name} (${session.device.why}), ${formatMillis(millis)} with compilation where it was due`);
       for (const host of session.hostNodes) note(`on the host: ${host.op} '${host.name}' (${host.bytes} bytes in): ${host.reason}`);

@@ -100,3 +100,6 @@ export function subgraphsOf(node: Node): Graph[] {
 }
 
 const isGraph = (attr: unknown): attr is Graph => typeof attr === 'object' && attr !== null && 'nodes' in attr && 'constants' in attr && 'outputs' in attr;
+
+/** What people call a node: its operator, and its name or that of its first output. */
+export const titleOf = ({ op, name, outputs }: Node): string => `${op} ${name === '' ? (outputs.find((value) => value !== null)?.name ?? '') : name}`.trimEnd();

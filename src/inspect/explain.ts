@@ -5,7 +5,7 @@ import { AnychipError } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
 import { scheduleStep, specializeFor } from '../compile.ts';
 import type { PrimNode } from '../graph/builder.ts';
-import { subgraphsOf } from '../graph/graph.ts';
+import { subgraphsOf, titleOf } from '../graph/graph.ts';
 import type { Graph, Node } from '../graph/graph.ts';
 import { prims } from '../graph/prims.ts';
 import type { InputBinding } from '../passes/binding.ts';
@@ -31,7 +31,10 @@ export interface Placement {
   readonly name: string;
   /** 'device', 'folded' (computed while compiling), 'host', or 'later' (placed once its shapes are known). */
   readonly where: 'device' | 'folded' | 'host' | 'later';
+  /** Why it is not on the device; empty where it is. */
   readonly reason: string;
+  /** Kernels that compute it, wholly or in part. */
+  readonly kernels: readonly string[];
 }
 
 export interface Explanation {
@@ -48,14 +51,15 @@ type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
 /** Explains how `graph` compiles for `target` with these bindings of its inputs. */
 export function explain(graph: Graph, target: Target, bindings: readonly InputBinding[]): Explanation {
   const parts = specializeFor(graph, target, bindings);
-  const programs = deviceParts(parts.steps).map((part) => explainProgram(part, target));
+  const order = new Map(graph.nodes.map((node, i) => [titleOf(node), i]));
+  const programs = deviceParts(parts.steps).map((part) => explainProgram(part, target, order));
   return {
     device: target.name,
     model: graph.name,
     nodes: graph.nodes.length,
     inputs: graph.inputs.map((value) => value.name),
     programs,
-    placement: placementOf(graph, parts.steps),
+    placement: placementOf(graph, parts.steps, programs),
   };
 }
 
@@ -73,7 +77,8 @@ export function kernelSource(graph: Graph, target: Target, bindings: readonly In
 
 const deviceParts = (steps: readonly PartitionStep[]): DevicePart[] => steps.filter((step) => step.kind === 'device');
 
-function explainProgram(part: DevicePart, target: Target): ExplainedProgram {
+/** `order`: places of nodes in the model, by title. */
+function explainProgram(part: DevicePart, target: Target, order: ReadonlyMap<string, number>): ExplainedProgram {
   const schedule = scheduleStep(part, target);
   return {
     kernelsBefore: part.graph.nodes.filter(isKernel).length,
@@ -82,23 +87,25 @@ function explainProgram(part: DevicePart, target: Target): ExplainedProgram {
     bytesBefore: schedule.unfusedBytes,
     bytesAfter: schedule.report.reduce((sum, call) => sum + call.readBytes + call.writeBytes, 0),
     memory: schedule.memory,
-    calls: schedule.report,
+    calls: schedule.report.map((call) => ({ ...call, nodes: call.nodes.toSorted((a, b) => (order.get(a) ?? Infinity) - (order.get(b) ?? Infinity)) })),
   };
 }
 
 const isKernel = (node: PrimNode): boolean => prims[node.op].kind !== 'view' && node.outputs.some((x) => elementCount(x.shape) * byteWidth(x.dtype) > 0);
 
-function placementOf(graph: Graph, steps: readonly PartitionStep[]): Placement[] {
+function placementOf(graph: Graph, steps: readonly PartitionStep[], programs: readonly ExplainedProgram[]): Placement[] {
   const onDevice = new Set(deviceParts(steps).flatMap((step) => [...step.origins.values()]));
   const hosted = new Map(steps.flatMap((step) => (step.kind === 'host' ? [[step.node, step.reason] as const] : [])));
   const later = new Set(steps.flatMap((step) => (step.kind === 'rest' ? step.graph.nodes : [])));
+  const kernelsOf = new Map<string, Set<string>>();
+  for (const { kernel, nodes } of programs.flatMap(({ calls }) => calls)) for (const title of nodes) kernelsOf.set(title, (kernelsOf.get(title) ?? new Set()).add(kernel));
   return graph.nodes.map((node): Placement => {
-    const { op, name } = node;
+    const place = { op: node.op, name: titleOf(node).slice(node.op.length + 1), kernels: [...(kernelsOf.get(titleOf(node)) ?? [])] };
     const reason = hosted.get(node);
-    if (reason !== undefined) return { op, name, where: 'host', reason };
-    if (later.has(node)) return { op, name, where: 'later', reason: 'its shapes depend on data' };
+    if (reason !== undefined) return { ...place, where: 'host', reason };
+    if (later.has(node)) return { ...place, where: 'later', reason: 'its shapes depend on data' };
     const within = onDevice.has(node) || subgraphsOf(node).some((body) => bodyNodes(body).some((inner) => onDevice.has(inner)));
-    return within ? { op, name, where: 'device', reason: '' } : { op, name, where: 'folded', reason: 'a view, a constant, or nothing that an output needs' };
+    return within ? { ...place, where: 'device', reason: '' } : { ...place, where: 'folded', reason: 'a view, a constant, or nothing that an output needs' };
   });
 }
 
