@@ -38,7 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'planFile.ts': { may: ['core', 'graph', 'plan.ts'] },
   'compile.ts': { may: ['core', 'graph', 'passes', 'reference', 'schedule', 'plan.ts'], types: ['runtime'] },
   session: { may: ['core', 'graph', 'formats', 'passes', 'reference', 'runtime', 'targets', 'plan.ts', 'compile.ts', 'planFile.ts'], types: ['schedule'] },
-  inspect: { may: ['core', 'graph', 'session', 'compile.ts'], types: ['passes', 'runtime', 'schedule', 'plan.ts'] },
+  inspect: { may: ['core', 'graph', 'formats', 'session', 'compile.ts'], types: ['passes', 'runtime', 'schedule', 'plan.ts'] },
   conformance: { may: ['core', 'graph', 'formats', 'session'] },
   cli: { may: ['core', 'graph', 'formats', 'reference', 'session', 'inspect', 'conformance'] },
   'index.ts': { may: ['core', 'graph', 'formats', 'reference', 'session', 'compile.ts', 'planFile.ts'], types: ['plan.ts', 'runtime'] },
