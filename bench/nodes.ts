@@ -9,9 +9,17 @@ import { bindingsFor } from '../src/session/bindings.ts';
 import { resolveTarget } from '../src/session/devices.ts';
 import { seededFeeds } from '../src/session/feeds.ts';
 
-const { values } = parseArgs({ options: { nodes: { type: 'string', default: '20000' }, device: { type: 'string', default: 'cpu' }, compiler: { type: 'boolean', default: false }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { nodes: { type: 'string', default: '20000' }, device: { type: 'string', default: 'cpu' }, compiler: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
 
-type NodeInit = { readonly opType: string; readonly name: string; readonly input: string[]; readonly output: string[]; readonly attribute?: { name: string; type: number; i?: bigint; ints?: bigint[] }[] };
+type NodeInit = {
+  readonly opType: string;
+  readonly name: string;
+  readonly input: string[];
+  readonly output: string[];
+  readonly attribute?: { name: string; type: number; i?: bigint; ints?: bigint[] }[];
+};
 type TensorInit = { readonly name: string; readonly dims: bigint[]; readonly dataType: number; readonly rawData: Uint8Array };
 
 const node = (opType: string, input: string[], output: string, attribute: NodeInit['attribute'] = []): NodeInit => ({ opType, name: output, input, output: [output], attribute });
@@ -21,7 +29,12 @@ const floats = (name: string, dims: readonly number[], scale = 0.1): TensorInit 
   const count = dims.reduce((a, b) => a * b, 1);
   return { name, dims: dims.map(BigInt), dataType: 1, rawData: new Uint8Array(Float32Array.from({ length: count }, (_, i) => scale * (((i * 7) % 13) - 6)).buffer) };
 };
-const longs = (name: string, list: readonly number[]): TensorInit => ({ name, dims: [BigInt(list.length)], dataType: 7, rawData: new Uint8Array(BigInt64Array.from(list, BigInt).buffer) });
+const longs = (name: string, list: readonly number[]): TensorInit => ({
+  name,
+  dims: [BigInt(list.length)],
+  dataType: 7,
+  rawData: new Uint8Array(BigInt64Array.from(list, BigInt).buffer),
+});
 
 interface Made {
   readonly nodes: NodeInit[];
@@ -41,7 +54,12 @@ const shapes: Readonly<Record<string, (count: number) => Made>> = {
   fanOut: (count) => ({
     nodes: [
       ...Array.from({ length: count }, (_, i) => node(['Relu', 'Neg', 'Sigmoid', 'Exp'][i % 4]!, ['v0'], `f${i}`)),
-      node('Concat', Array.from({ length: count }, (_, i) => `f${i}`), 'y', axis(0)),
+      node(
+        'Concat',
+        Array.from({ length: count }, (_, i) => `f${i}`),
+        'y',
+        axis(0),
+      ),
     ],
     constants: [],
     shape: [1, 16],
@@ -113,7 +131,10 @@ const shapes: Readonly<Record<string, (count: number) => Made>> = {
 
 function modelOf({ nodes, constants, shape, output }: Made): Uint8Array {
   const input = nodes[0]!.input[0]!;
-  const info = (name: string, dims: readonly number[] | undefined) => ({ name, type: { tensorType: { elemType: 1, ...(dims === undefined ? {} : { shape: { dim: dims.map((d) => ({ dimValue: BigInt(d) })) } }) } } });
+  const info = (name: string, dims: readonly number[] | undefined) => ({
+    name,
+    type: { tensorType: { elemType: 1, ...(dims === undefined ? {} : { shape: { dim: dims.map((d) => ({ dimValue: BigInt(d) })) } }) } },
+  });
   const graph = { name: 'g', node: nodes, initializer: constants, input: [info(input, shape)], output: [info(output, undefined)] };
   return toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion: 10n, opsetImport: [{ domain: '', version: 21n }], graph }));
 }
@@ -155,8 +176,14 @@ for (const [name, make] of Object.entries(shapes)) {
   for (const count of [most / 4, most / 2, most]) {
     const facts = await measure(make, Math.floor(count));
     runs.push(facts);
-    process.stdout.write(`${name.padEnd(16)}${Object.entries(facts).map(([key, value]) => `${key} ${Math.round(value)}`).join('  ')}\n`);
+    process.stdout.write(
+      `${name.padEnd(16)}${Object.entries(facts)
+        .map(([key, value]) => `${key} ${Math.round(value)}`)
+        .join('  ')}\n`,
+    );
   }
   const growth = (key: string): string => `${key} ×${((runs[2]![key] ?? 0) / Math.max(runs[0]![key] ?? 0, 1)).toFixed(1)}`;
-  process.stdout.write(`${''.padEnd(16)}4 × the nodes: ${['importing', 'specialising', 'scheduling', 'rendering', ...(values.compiler ? ['compiling'] : [])].map(growth).join(', ')}\n`);
+  process.stdout.write(
+    `${''.padEnd(16)}4 × the nodes: ${['importing', 'specialising', 'scheduling', 'rendering', ...(values.compiler ? ['compiling'] : [])].map(growth).join(', ')}\n`,
+  );
 }

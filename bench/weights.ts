@@ -27,7 +27,10 @@ function writeModel(folder: string, bytes: number): number {
     dataLocation: 1,
     externalData: Object.entries({ location: 'weights.bin', offset: String(offset), length: String(dims.reduce((a, b) => a * b, 4)) }).map(([key, value]) => ({ key, value })),
   });
-  const info = (name: string, elemType: number, dims: readonly number[]) => ({ name, type: { tensorType: { elemType, shape: { dim: dims.map((d) => ({ dimValue: BigInt(d) })) } } } });
+  const info = (name: string, elemType: number, dims: readonly number[]) => ({
+    name,
+    type: { tensorType: { elemType, shape: { dim: dims.map((d) => ({ dimValue: BigInt(d) })) } } },
+  });
   const graph = {
     name: 'weights',
     input: [info('i', 7, [1])],
@@ -70,7 +73,9 @@ async function measure(path: string, device: string): Promise<void> {
   await session.release();
 }
 
-const { values: given } = parseArgs({ options: { gigabytes: { type: 'string', default: '2' }, device: { type: 'string', multiple: true, default: ['reference', 'cpu', 'wasm'] }, measure: { type: 'string' } } });
+const { values: given } = parseArgs({
+  options: { gigabytes: { type: 'string', default: '2' }, device: { type: 'string', multiple: true, default: ['reference', 'cpu', 'wasm'] }, measure: { type: 'string' } },
+});
 if (given.measure !== undefined) await measure(given.measure, given.device[0]!);
 else {
   const folder = mkdtempSync(join(tmpdir(), 'anychip-weights-'));
@@ -79,7 +84,11 @@ else {
     const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
     process.stdout.write(`weights ${mib(total)}\n`);
     for (const device of given.device) {
-      const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url), '--measure', join(folder, 'model.onnx'), '--device', device], { encoding: 'utf8' });
+      const { stdout, stderr, status } = spawnSync(
+        process.execPath,
+        ['--import', 'tsx', fileURLToPath(import.meta.url), '--measure', join(folder, 'model.onnx'), '--device', device],
+        { encoding: 'utf8' },
+      );
       if (status !== 0) {
         process.stdout.write(`${device}: ${/AnychipError: .*/.exec(stderr)?.[0] ?? stderr.slice(-400)}\n`);
         continue;

@@ -1,6 +1,7 @@
 // An ExecutionPlan as a file: a zip with a manifest, the structure as JSON, and the block of binaries and constants.
 // A plan holds machine code: load only plans you would run. What is checked is that the file is whole and of this version.
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
+import { checksum } from './core/checksum.ts';
 import { AnychipError } from './core/error.ts';
 import { isRecord, pack, unpack } from './core/pack.ts';
 import { stringTensor, tensorOf } from './core/tensor.ts';
@@ -10,24 +11,28 @@ import type { Constant } from './graph/graph.ts';
 import type { ExecutionPlan } from './plan.ts';
 
 const FORMAT = 'anychip-plan';
-const VERSION = 1;
+const VERSION = 2;
 const CONSTANT = 'anychip:constant';
 
 /** The plan with everything it needs, constants included. */
 export function savePlan(plan: ExecutionPlan): Uint8Array {
   const { json, bytes } = pack(plan, (value) => (isConstant(value) ? { [CONSTANT]: value.read() } : value));
-  const manifest = { format: FORMAT, version: VERSION, target: plan.target };
+  const structure = strToU8(json);
+  const manifest = { format: FORMAT, version: VERSION, target: plan.target, checksums: { plan: checksum(structure), data: checksum(bytes) } };
   // Stored, not compressed: weights do not shrink, and a file is read faster than unpacked.
-  return zipSync({ 'manifest.json': strToU8(JSON.stringify(manifest)), 'plan.json': strToU8(json), 'data.bin': bytes }, { level: 0 });
+  return zipSync({ 'manifest.json': strToU8(JSON.stringify(manifest)), 'plan.json': structure, 'data.bin': bytes }, { level: 0 });
 }
 
-/** What `savePlan` wrote. Throws `bad-file` when it is something else, cut off or of another version. */
+/** What `savePlan` wrote. Throws `bad-file` when it is something else, cut off, changed or of another version. */
 export function loadPlan(file: Uint8Array): ExecutionPlan {
   const parts = open(file);
-  const manifest: unknown = JSON.parse(strFromU8(part(parts, 'manifest.json')));
-  if (!isRecord(manifest) || manifest['format'] !== FORMAT) return fail('it is not an anychip plan');
+  const manifest = readManifest(part(parts, 'manifest.json'));
+  if (manifest['format'] !== FORMAT) return fail('it is not an anychip plan');
   if (manifest['version'] !== VERSION) return fail(`it has version ${String(manifest['version'])}, this build reads ${VERSION}`);
-  const plan = unpack({ json: strFromU8(part(parts, 'plan.json')), bytes: part(parts, 'data.bin') }, restore);
+  const [json, bytes] = [part(parts, 'plan.json'), part(parts, 'data.bin')];
+  const sums = manifest['checksums'];
+  if (!isRecord(sums) || sums['plan'] !== checksum(json) || sums['data'] !== checksum(bytes)) return fail('its checksums do not match: the file is damaged');
+  const plan = unpack({ json: strFromU8(json), bytes }, restore);
   if (!isPlan(plan)) return fail('it does not hold a plan');
   return plan;
 }
@@ -36,9 +41,20 @@ const fail = (reason: string): never => {
   throw new AnychipError('bad-file', `cannot read the plan: ${reason}`, { hint: 'Compile the model again and save the plan.' });
 };
 
+function readManifest(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const manifest: unknown = JSON.parse(strFromU8(bytes));
+    if (isRecord(manifest)) return manifest;
+  } catch {
+    // Not JSON: the same answer as JSON of something else.
+  }
+  return fail('its manifest is damaged');
+}
+
+/** The parts by name. Nothing is stored compressed, so no part is larger than the file. */
 function open(file: Uint8Array): Record<string, Uint8Array> {
   try {
-    return unzipSync(file);
+    return unzipSync(file, { filter: ({ originalSize }) => originalSize <= file.byteLength });
   } catch {
     return fail('the file is damaged or not a plan');
   }

@@ -43,6 +43,8 @@ export interface Constant {
   readonly shape: readonly number[];
   readonly bytes: number;
   read(): Tensor;
+  /** The same data in pieces, each as memory holds it: for large data in a file, so that no second copy of it is ever whole. */
+  pieces?(): Iterable<Uint8Array>;
 }
 
 export type NodeOf<O extends OpName> = {

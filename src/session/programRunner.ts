@@ -49,8 +49,12 @@ export class ProgramRunner {
   /** Weights go to their places; packing kernels run once. Each constant is read, used and let go, one at a time. */
   async #initialize(): Promise<void> {
     for (const { constant, offsetBytes } of this.#step.loads) {
-      this.#queue.write(this.#weights, offsetBytes, bytesOf(numeric(constant.read())));
-      if (constant.bytes > LARGE_CONSTANT_BYTES) await this.#queue.finish();
+      let at = offsetBytes;
+      for (const piece of constant.pieces?.() ?? [bytesOf(numeric(constant.read()))]) {
+        this.#queue.write(this.#weights, at, piece);
+        at += piece.byteLength;
+        if (constant.bytes > LARGE_CONSTANT_BYTES) await this.#queue.finish();
+      }
     }
     for (const [call, constants] of this.#step.staged.entries()) {
       const staged = constants.map((constant) => this.#stage(constant));

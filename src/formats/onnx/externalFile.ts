@@ -3,7 +3,7 @@
 import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { AnychipError } from '../../core/error.ts';
-import type { ExternalEntry, ExternalReader } from './tensorProto.ts';
+import type { ExternalReader } from './tensorProto.ts';
 
 const refuse = (location: string, reason: string): never => {
   throw new AnychipError('bad-file', `external data '${location}' ${reason}`, { hint: 'External data must be a plain file inside the folder of the model.' });
@@ -18,7 +18,7 @@ export function externalFiles(modelPath: string): ExternalReader {
     if (file === undefined) checked.set(entry.location, (file = checkFile(folder, entry.location)));
     const { path, size } = file;
     if (entry.offset + bytes > size) refuse(entry.location, `has ${size} bytes, the tensor needs ${bytes} at ${entry.offset}`);
-    return { read: () => readRange(path, entry, bytes) };
+    return { read: (from = 0, count = bytes) => readRange(path, entry.location, entry.offset + from, count) };
   };
 }
 
@@ -43,13 +43,13 @@ function statOf(path: string, location: string) {
   }
 }
 
-function readRange(path: string, entry: ExternalEntry, bytes: number): Uint8Array {
+function readRange(path: string, location: string, start: number, bytes: number): Uint8Array {
   const data = new Uint8Array(bytes);
   const file = openSync(path, 'r');
   try {
     for (let at = 0; at < bytes;) {
-      const count = readSync(file, data, at, Math.min(bytes - at, 1 << 30), entry.offset + at);
-      if (count === 0) refuse(entry.location, 'has become shorter');
+      const count = readSync(file, data, at, Math.min(bytes - at, 1 << 30), start + at);
+      if (count === 0) refuse(location, 'has become shorter');
       at += count;
     }
   } finally {

@@ -20,8 +20,12 @@ export interface ExternalEntry {
   /** Undefined: as many bytes as the tensor has. */
   readonly length: number | undefined;
 }
+/** Stored bytes: all of them, or `bytes` from byte `from` on. */
+interface Stored {
+  read(from?: number, bytes?: number): Uint8Array;
+}
 /** Opens external data of `bytes` bytes: checks now that it is there, reads later. */
-export type ExternalReader = (entry: ExternalEntry, bytes: number) => { read(): Uint8Array };
+export type ExternalReader = (entry: ExternalEntry, bytes: number) => Stored;
 
 const EXTERNAL = 1;
 /** Elements of one tensor: positions stay exact as JavaScript numbers. */
@@ -56,8 +60,15 @@ export function constantFrom(proto: TensorProto, external: ExternalReader | unde
     const needed = packedBytes(dtype, count);
     const source = proto.dataLocation === EXTERNAL ? openExternal(proto, needed, external) : rawSource(proto, needed);
     if (source === undefined) return held(typedTensor(proto, dtype, shape, count));
-    return { dtype, shape, bytes: count * dtypes[dtype].bytes, read: () => unpackBytes(dtype, shape, count, source.read()) };
+    const constant = { dtype, shape, bytes: count * dtypes[dtype].bytes, read: () => unpackBytes(dtype, shape, count, source.read()) };
+    const isStoredAsHeld = dtypes[dtype].bits >= 8;
+    return isStoredAsHeld && needed > PIECE_BYTES ? { ...constant, pieces: () => piecesOf(source, needed) } : constant;
   });
+}
+
+const PIECE_BYTES = 16 * 2 ** 20;
+function* piecesOf(source: Stored, bytes: number): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes; at += PIECE_BYTES) yield source.read(at, Math.min(PIECE_BYTES, bytes - at));
 }
 
 /** A tensor of a model, read at once. */
@@ -65,15 +76,15 @@ export const tensorFromProto = (proto: TensorProto, external?: ExternalReader): 
 
 const held = (tensor: Tensor): Constant => ({ dtype: tensor.dtype, shape: tensor.shape, bytes: tensor.dtype === 'string' ? 0 : tensor.data.byteLength, read: () => tensor });
 
-function rawSource(proto: TensorProto, needed: number): { read(): Uint8Array } | undefined {
+function rawSource(proto: TensorProto, needed: number): Stored | undefined {
   const { rawData } = proto;
   if (rawData.byteLength === 0 && needed > 0) return undefined;
   if (typedFields.some((field) => proto[field].length > 0)) bad('its data is given twice, raw and typed');
   if (rawData.byteLength !== needed) bad(`raw_data of ${rawData.byteLength} bytes where ${needed} are needed`);
-  return { read: () => rawData };
+  return { read: (from = 0, bytes = needed) => rawData.subarray(from, from + bytes) };
 }
 
-function openExternal(proto: TensorProto, needed: number, external: ExternalReader | undefined): { read(): Uint8Array } {
+function openExternal(proto: TensorProto, needed: number, external: ExternalReader | undefined): Stored {
   if (external === undefined) {
     throw new AnychipError('bad-file', 'its data lies in another file', { hint: 'Open the model by its path, so that the file beside it is found.' });
   }
