@@ -34,6 +34,15 @@ export function defaultCacheFolder(environment: Readonly<Record<string, string |
   return join(shared !== undefined && shared.startsWith('/') ? shared : join(homedir(), '.cache'), 'anychip');
 }
 
+/** Removes a file; where that is not possible it stays. */
+export function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its folder may be no folder at all, or one that may only be read.
+  }
+}
+
 export class CompileCache {
   readonly folder: string;
   readonly #limitBytes: number;
@@ -78,7 +87,7 @@ export class CompileCache {
       renameSync(temporary, this.#path(key));
       this.#evict(key);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      removeIfThere(temporary);
       trace(1, () => ({ kind: 'cache', message: `the cache cannot be written: ${error instanceof Error ? error.message : String(error)}`, facts: { folder: this.folder } }));
     }
   }
@@ -90,14 +99,14 @@ export class CompileCache {
       const path = join(this.folder, name);
       const stat = statSync(path, { throwIfNoEntry: false });
       if (stat === undefined) return [];
-      if (name.endsWith('.tmp') && now - stat.mtimeMs > ABANDONED_MILLIS) rmSync(path, { force: true });
+      if (name.endsWith('.tmp') && now - stat.mtimeMs > ABANDONED_MILLIS) removeIfThere(path);
       return name.endsWith(ENTRY_SUFFIX) ? [{ path, bytes: stat.size, used: stat.mtimeMs }] : [];
     });
     let total = entries.reduce((sum, e) => sum + e.bytes, 0);
     for (const entry of entries.sort((a, b) => a.used - b.used)) {
       if (total <= this.#limitBytes) break;
       if (entry.path === this.#path(kept)) continue;
-      rmSync(entry.path, { force: true });
+      removeIfThere(entry.path);
       total -= entry.bytes;
     }
   }

@@ -1,12 +1,13 @@
 // The processor as a device: memory is the host's own, a binary is a shared library, and a run is one native call over a pool of native
 // threads that all programs of the device share.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { Native, NativeFunction, NativeLibrary } from '../../ffi/native.ts';
 import { POOL_ABI } from '../../render/c/pool.ts';
+import { removeIfThere } from '../../runtime/compileCache.ts';
 import type { Binary, Device, DeviceLimits, Program, Queue } from '../../runtime/device.ts';
 import { cpuFacts } from './facts.ts';
 import { CpuBuffer, CpuProgram } from './memory.ts';
@@ -76,7 +77,7 @@ export class CpuDevice implements Device {
         problems.push(error);
       } finally {
         // A loaded library needs its file no more.
-        rmSync(path, { force: true });
+        removeIfThere(path);
       }
     }
     const [first] = problems;
