@@ -194,12 +194,12 @@ export const indexingEvaluations: Evaluations<keyof typeof indexingOps> = {
     return [values, places];
   },
   NonZero: (_, inputs) => {
-    const x = numericAt(inputs, 0);
-    const read = numberReader(x);
+    const x = tensorAt(inputs, 0);
+    const isSet: (i: number) => boolean = x.dtype === 'string' ? (i) => x.data[i] !== '' : (i) => numberReader(x)(i) !== 0;
     const found: number[][] = [];
     // A scalar counts as a vector of one.
     forEachIndex(x.shape.length === 0 ? [1] : x.shape, (index, flat) => {
-      if (read(flat) !== 0) found.push([...index]);
+      if (isSet(flat)) found.push([...index]);
     });
     const rank = Math.max(x.shape.length, 1);
     return [intTensor(Array.from({ length: rank }, (__, axis) => found.map((index) => index[axis]!)).flat(), [rank, found.length])];

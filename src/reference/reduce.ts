@@ -1,5 +1,5 @@
 // Reference of the reduce family: for each kept position, the list of elements that are reduced, and a function of that list.
-import { dtypes, integerRange, isFloat } from '../core/dtype.ts';
+import { dtypes, integerRange, isFloat, isInteger } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { forEachIndex, normalizeAxis, stridesOf } from '../core/shape.ts';
@@ -32,10 +32,10 @@ function forEachGroup(x: NumericTensor, axes: readonly number[], visit: (element
 }
 
 type NumberRule = (values: readonly number[], dtype: NumericDType) => number;
-type WideRule = (values: readonly bigint[]) => bigint;
+type WideRule = (values: readonly bigint[], dtype: NumericDType) => bigint;
 type Reduce = (node: { readonly attrs: ReduceAttrs }, inputs: readonly HostValue[]) => readonly HostValue[];
 
-/** `wide` is for 64-bit integers; without it they go through numbers. */
+/** `wide` is for integers, exact before it is cut to their width; without it they go through numbers. */
 const reduce =
   (f: NumberRule, wide?: WideRule): Reduce =>
   ({ attrs }, inputs) => {
@@ -44,9 +44,9 @@ const reduce =
     const axes = reducedAxes(x.shape, given === undefined ? undefined : clampedInts(given), attrs);
     const out = createTensor(x.dtype, reducedShape(x.shape, axes, attrs.keepdims !== 0));
     const write = elementWriter(out);
-    if (wide !== undefined && isWide(x.dtype)) {
+    if (wide !== undefined && isInteger(x.dtype)) {
       const read = bigintReader(x);
-      forEachGroup(x, axes, (elements, flat) => write(flat, wide(elements.map(read))));
+      forEachGroup(x, axes, (elements, flat) => write(flat, wide(elements.map(read), x.dtype)));
     } else {
       const read = numberReader(x);
       forEachGroup(x, axes, (elements, flat) => write(flat, f(elements.map(read), x.dtype)));
@@ -55,7 +55,7 @@ const reduce =
   };
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-const wideSum: WideRule = (values) => values.reduce((a, b) => a + b, 0n);
+const wideSum = (values: readonly bigint[]): bigint => values.reduce((a, b) => a + b, 0n);
 
 /** What the extreme of nothing is. */
 const limit = (dtype: NumericDType, end: 'min' | 'max'): number => {
@@ -63,11 +63,9 @@ const limit = (dtype: NumericDType, end: 'min' | 'max'): number => {
   return dtypes[dtype].class === 'bool' ? (end === 'min' ? 0 : 1) : Number(integerRange(dtype)[end]);
 };
 const wideExtreme =
-  (better: (a: bigint, b: bigint) => boolean): WideRule =>
-  (values) => {
-    if (values.length === 0) throw new AnychipError('shape', 'the extreme of no 64-bit integers');
-    return values.reduce((a, b) => (better(b, a) ? b : a));
-  };
+  (better: (a: bigint, b: bigint) => boolean, end: 'min' | 'max'): WideRule =>
+  (values, dtype) =>
+    values.reduce((a, b) => (better(b, a) ? b : a), integerRange(dtype)[end]);
 
 /** log Σ e^x without overflow: the largest is taken out first. */
 const logSumExp: NumberRule = (values) => {
@@ -139,11 +137,11 @@ export const reduceEvaluations: Evaluations<keyof typeof reduceOps> = {
   ),
   ReduceMax: reduce(
     (values, dtype) => values.reduce((a, b) => Math.max(a, b), limit(dtype, 'min')),
-    wideExtreme((a, b) => a > b),
+    wideExtreme((a, b) => a > b, 'min'),
   ),
   ReduceMin: reduce(
     (values, dtype) => values.reduce((a, b) => Math.min(a, b), limit(dtype, 'max')),
-    wideExtreme((a, b) => a < b),
+    wideExtreme((a, b) => a < b, 'max'),
   ),
   ReduceL1: reduce(
     (values) => sum(values.map(Math.abs)),

@@ -47,6 +47,6 @@ export const visionOps = {
     outputs: ['image'],
     attrs: { pixel_format: string('RGB') },
     hostOnly: 'the size of the image is in the data',
-    limits: 'JPEG 2000, TIFF and WebP are not decoded: no small decoder of them runs everywhere.',
+    limits: 'JPEG 2000, TIFF and WebP are not decoded: no small decoder of them runs everywhere. The colours of a JPEG are not smoothed between their samples.',
   }),
 } as const;
