@@ -73,7 +73,8 @@ function dataSets(directory: string, names: readonly string[]): DataSet[] {
 const numberIn = (name: string): number => Number(/\d+/.exec(name.slice(name.lastIndexOf('_')))?.[0] ?? 0);
 const byNumber = (a: string, b: string): number => numberIn(a) - numberIn(b);
 
-const globPattern = (glob: string): RegExp =>
+/** `*` and `?` stand for any characters, and for any one. */
+export const globPattern = (glob: string): RegExp =>
   new RegExp(
     `^${glob
       .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')

@@ -22,7 +22,7 @@ type StageOf<K extends Stage['kind']> = Extract<Stage, { readonly kind: K }>;
 /** Where a stage is written: with `outerLanes`, values along the outer vector axis are already vectors. */
 export interface StageContext {
   readonly emitter: Emitter;
-  /** Lanes of the machine's vectors. */
+  /** Lanes of vectors within a stage: 1 where they run along the outer axis, also for its last points, whose rows lie side by side. */
   readonly lanes: number;
   /** Lanes of the outer axis: 1 if it is walked one by one. */
   readonly outerLanes: number;
@@ -43,7 +43,7 @@ function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): vo
 
 /** Lanes for the innermost axis of a stage: more than 1 where vectors pay and the outer axis has none. */
 function innerLanes(context: StageContext, axis: Axis | undefined, values: readonly PointExpr[], stage: Stage): number {
-  if (axis === undefined || context.outerLanes > 1 || axis.extent < context.lanes) return 1;
+  if (axis === undefined || context.lanes === 1 || axis.extent < context.lanes) return 1;
   const offsets = stage.kind === 'store' || stage.kind === 'keep' ? [context.substitution.index(stage.offset)] : [];
   return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis, lanes: context.lanes, locals: [] }) < WORTHWHILE ? context.lanes : 1;
 }

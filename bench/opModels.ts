@@ -1,0 +1,194 @@
+// Models of one operator each, in the shapes in which real networks use it. It must not know who runs them.
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { NumericDType } from '../src/core/dtype.ts';
+import { elementCount } from '../src/core/shape.ts';
+import type { Shape } from '../src/core/shape.ts';
+import { tensorFrom } from '../src/core/tensor.ts';
+import type { NumericTensor } from '../src/core/tensor.ts';
+import { AttributeProtoSchema, ModelProtoSchema } from '../src/formats/onnx/generated/onnx_pb.ts';
+import type { AttributeProto } from '../src/formats/onnx/generated/onnx_pb.ts';
+import { tensorToProto } from '../src/formats/onnx/tensorProto.ts';
+import { typeToProto } from '../src/formats/onnx/types.ts';
+import { tensorType } from '../src/graph/graph.ts';
+
+/** A whole number (or a list), a real number written as { real }, or text. */
+type Attribute = number | string | readonly number[] | { readonly real: number };
+/** A tensor that a run brings, or one that the model holds. */
+type Input = { readonly dtype: NumericDType; readonly shape: Shape } | NumericTensor;
+
+export interface OpModel {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Numbers of AttributeProto.AttributeType. */
+const Kind = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const;
+const OPSET = 21n;
+const IR_VERSION = 10n;
+
+const f32 = (...shape: number[]): Input => ({ dtype: 'f32', shape });
+const of = (dtype: NumericDType, ...shape: number[]): Input => ({ dtype, shape });
+const i64 = (...values: number[]): Input => tensorFrom('i64', [values.length], values.map(BigInt));
+const weights = (...shape: number[]): Input =>
+  tensorFrom(
+    'f32',
+    shape,
+    Array.from({ length: elementCount(shape) }, (_, i) => ((i * 37) % 100) / 100 + 0.1),
+  );
+
+function attribute(name: string, value: Attribute): AttributeProto {
+  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(value) });
+  if (typeof value === 'string') return create(AttributeProtoSchema, { name, type: Kind.STRING, s: new TextEncoder().encode(value) });
+  if ('real' in value) return create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value.real });
+  return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(BigInt) });
+}
+
+/** `title` says what the shapes do not. An empty input is an optional one that is left out. */
+function model(op: string, title: string, inputs: readonly (Input | '')[], attributes: Readonly<Record<string, Attribute>> = {}, outputs = 1): OpModel {
+  const given = inputs.flatMap((input, i) => (input === '' ? [] : [{ name: `x${i}`, input }]));
+  const proto = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    opsetImport: [{ domain: '', version: OPSET }],
+    graph: {
+      name: op,
+      node: [
+        {
+          opType: op,
+          name: op,
+          input: inputs.map((input, i) => (input === '' ? '' : `x${i}`)),
+          output: Array.from({ length: outputs }, (_, i) => `y${i}`),
+          attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+        },
+      ],
+      input: given.filter(({ input }) => !('data' in input)).map(({ name, input }) => ({ name, type: typeToProto(tensorType(input.dtype, input.shape)) })),
+      initializer: given.flatMap(({ name, input }) => ('data' in input ? [tensorToProto(input, name)] : [])),
+      output: Array.from({ length: outputs }, (_, i) => ({ name: `y${i}` })),
+    },
+  });
+  const shapes = given.filter(({ input }) => !('data' in input)).map(({ input }) => `${input.dtype === 'f32' ? '' : input.dtype}${input.shape.join('×')}`);
+  return { name: [op, title, ...shapes].filter((part) => part !== '').join(' '), bytes: toBinary(ModelProtoSchema, proto) };
+}
+
+const pool = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
+
+const pools = (): OpModel[] => [
+  model('MaxPool', '3×3/2', [f32(1, 64, 112, 112)], pool),
+  model('MaxPool', '2×2/2', [f32(1, 32, 160, 160)], { kernel_shape: [2, 2], strides: [2, 2] }),
+  model('MaxPool', '5×5/1', [f32(1, 128, 26, 26)], { kernel_shape: [5, 5], pads: [2, 2, 2, 2] }),
+  model('MaxPool', '13×13/1', [f32(1, 128, 13, 13)], { kernel_shape: [13, 13], pads: [6, 6, 6, 6] }),
+  model('AveragePool', '3×3/2', [f32(1, 64, 112, 112)], pool),
+  model('AveragePool', '2×2/2', [f32(1, 128, 56, 56)], { kernel_shape: [2, 2], strides: [2, 2] }),
+  model('GlobalAveragePool', '', [f32(1, 1024, 7, 7)]),
+  model('GlobalMaxPool', '', [f32(1, 512, 14, 14)]),
+];
+
+const rows = (): OpModel[] => [
+  model('Softmax', 'last', [f32(512, 512)], { axis: -1 }),
+  model('Softmax', 'last', [f32(1, 1000)], { axis: -1 }),
+  model('Softmax', 'last', [f32(4096, 21)], { axis: -1 }),
+  model('Softmax', 'middle', [f32(1, 21, 96, 96)], { axis: 1 }),
+  model('LogSoftmax', 'last', [f32(256, 1000)], { axis: -1 }),
+  model('LayerNormalization', '', [f32(1, 256, 768), weights(768), weights(768)], { axis: -1 }),
+  model('LayerNormalization', '', [f32(64, 65), weights(65), weights(65)], { axis: -1 }),
+  model('InstanceNormalization', '', [f32(1, 64, 64, 64), weights(64), weights(64)]),
+  model('BatchNormalization', '', [f32(1, 64, 56, 56), weights(64), weights(64), weights(64), weights(64)]),
+  model('GroupNormalization', '', [f32(1, 64, 32, 32), weights(64), weights(64)], { num_groups: 8 }),
+  model('LpNormalization', 'last', [f32(256, 512)], { axis: -1 }),
+];
+
+const reductions = (): OpModel[] => [
+  model('ReduceSum', 'last', [f32(1024, 1024), i64(1)]),
+  model('ReduceSum', 'first', [f32(1024, 1024), i64(0)]),
+  model('ReduceSum', 'middle', [f32(16, 256, 256), i64(1)]),
+  model('ReduceSum', 'all', [f32(1024, 1024)]),
+  model('ReduceMean', 'space', [f32(1, 256, 28, 28), i64(2, 3)]),
+  model('ReduceMax', 'last', [f32(1024, 1024), i64(1)]),
+  model('ReduceMax', 'last', [f32(8400, 80), i64(1)]),
+  model('ReduceL2', 'last', [f32(1024, 512), i64(1)]),
+  model('ReduceSum', 'last', [of('i32', 512, 512), i64(1)]),
+  model('ArgMax', 'last', [f32(1024, 1000)], { axis: -1 }),
+  model('ArgMax', 'channels', [f32(1, 21, 128, 128)], { axis: 1 }),
+  model('TopK', '', [f32(16, 1000), i64(5)], { axis: -1 }, 2),
+  model('CumSum', 'last', [f32(512, 512), tensorFrom('i64', [], [1n])]),
+  model('CumSum', 'first', [f32(512, 512), tensorFrom('i64', [], [0n])]),
+];
+
+const moves = (): OpModel[] => [
+  model('Transpose', '', [f32(1024, 1024)], { perm: [1, 0] }),
+  model('Transpose', 'NCHW→NHWC', [f32(1, 64, 112, 112)], { perm: [0, 2, 3, 1] }),
+  model('Transpose', 'NHWC→NCHW', [f32(1, 112, 112, 64)], { perm: [0, 3, 1, 2] }),
+  model('Transpose', 'NHWC→NCHW', [f32(1, 416, 416, 3)], { perm: [0, 3, 1, 2] }),
+  model('Transpose', 'heads', [f32(1, 256, 12, 64)], { perm: [0, 2, 1, 3] }),
+  model('Transpose', '', [of('u8', 1024, 1024)], { perm: [1, 0] }),
+  model('Concat', 'channels', [f32(1, 128, 28, 28), f32(1, 128, 28, 28)], { axis: 1 }),
+  model('Concat', 'last', [f32(512, 64), f32(512, 128)], { axis: 1 }),
+  model('Split', 'channels', [f32(1, 256, 28, 28), i64(128, 128)], { axis: 1 }, 2),
+  model('Split', 'last', [f32(512, 768), i64(256, 256, 256)], { axis: 1 }, 3),
+  model('Slice', 'step 2', [f32(1, 3, 640, 640), i64(0), i64(640), i64(3), i64(2)]),
+  model('Slice', 'rows', [f32(512, 512), i64(128), i64(384), i64(1)]),
+  model('Pad', '1', [f32(1, 64, 56, 56), i64(0, 0, 1, 1, 0, 0, 1, 1)]),
+  model('Expand', '', [f32(256, 1), i64(256, 256)]),
+  model('Tile', '', [f32(64, 256), i64(4, 2)]),
+  model('DepthToSpace', '2', [f32(1, 64, 64, 64)], { blocksize: 2 }),
+  model('Gather', 'rows', [f32(1000, 256), i64(...Array.from({ length: 256 }, (_, i) => (i * 37) % 1000))]),
+  model('Gather', 'last', [f32(256, 1000), i64(...Array.from({ length: 256 }, (_, i) => (i * 37) % 1000))], { axis: 1 }),
+  model('ScatterND', 'rows', [
+    f32(1000, 128),
+    tensorFrom(
+      'i64',
+      [64, 1],
+      Array.from({ length: 64 }, (_, i) => BigInt((i * 37) % 1000)),
+    ),
+    f32(64, 128),
+  ]),
+  model('Resize', 'nearest ×2', [f32(1, 128, 26, 26), '', tensorFrom('f32', [4], [1, 1, 2, 2])], {
+    mode: 'nearest',
+    coordinate_transformation_mode: 'asymmetric',
+    nearest_mode: 'floor',
+  }),
+  model('Resize', 'linear ×2', [f32(1, 64, 40, 40), '', tensorFrom('f32', [4], [1, 1, 2, 2])], { mode: 'linear' }),
+  model('Resize', 'linear 1.5', [f32(1, 3, 240, 320), '', '', i64(1, 3, 360, 480)], { mode: 'linear' }),
+];
+
+const pointwise = (): OpModel[] => [
+  model('Add', '', [f32(1 << 18), f32(1 << 18)]),
+  model('Add', '', [f32(1 << 12), f32(1 << 12)]),
+  model('Add', 'channels', [f32(1, 64, 112, 112), weights(1, 64, 1, 1)]),
+  model('Mul', 'last', [f32(1024, 768), f32(768)]),
+  model('Mul', 'outer', [f32(1024, 1), f32(1, 1024)]),
+  model('PRelu', 'channels', [f32(1, 64, 56, 56), weights(64, 1, 1)]),
+  ...['Relu', 'Sigmoid', 'Tanh', 'Exp', 'Erf', 'Gelu', 'HardSwish', 'Mish', 'Softplus', 'Sqrt', 'Log', 'Sin', 'Reciprocal'].map((op) => model(op, '', [f32(1 << 16)])),
+  model('LeakyRelu', '', [f32(1 << 16)], { alpha: { real: 0.1 } }),
+  model('Clip', '', [f32(1 << 16), tensorFrom('f32', [], [0.1]), tensorFrom('f32', [], [0.6])]),
+  model('Pow', '2', [f32(1 << 16), tensorFrom('f32', [], [2])]),
+  model('Pow', '0.5', [f32(1 << 16), tensorFrom('f32', [], [0.5])]),
+  model('Where', '', [of('bool', 1 << 16), f32(1 << 16), f32(1 << 16)]),
+  model('Less', '', [f32(1 << 16), f32(1 << 16)]),
+  model('And', '', [of('bool', 1 << 16), of('bool', 1 << 16)]),
+  model('Add', '', [of('i64', 1 << 16), of('i64', 1 << 16)]),
+  model('Div', '', [of('i32', 1 << 16), tensorFrom('i32', [], [7])]),
+  model('Relu', '', [of('f64', 1 << 16)]),
+];
+
+const types: Readonly<Partial<Record<NumericDType, number>>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10, f64: 11 };
+const cast = (from: NumericDType, to: NumericDType): OpModel => model('Cast', `to ${to}`, [of(from, 1 << 16)], { to: types[to]! });
+const conversions = (): OpModel[] => [
+  cast('f32', 'f16'),
+  cast('f16', 'f32'),
+  cast('u8', 'f32'),
+  cast('f32', 'u8'),
+  cast('f32', 'i32'),
+  cast('i64', 'f32'),
+  cast('f32', 'i64'),
+  cast('bool', 'f32'),
+  cast('f32', 'bool'),
+  model('QuantizeLinear', 'u8', [f32(1 << 16), tensorFrom('f32', [], [0.01]), tensorFrom('u8', [], [3])]),
+  model('DequantizeLinear', 'u8', [of('u8', 1 << 16), tensorFrom('f32', [], [0.01]), tensorFrom('u8', [], [3])]),
+];
+
+const recurrent = (): OpModel[] => [
+  model('LSTM', '1 step', [f32(1, 1, 128), weights(1, 512, 128), weights(1, 512, 128)], { hidden_size: 128 }, 3),
+  model('GRU', '8 steps', [f32(8, 1, 128), weights(1, 384, 128), weights(1, 384, 128)], { hidden_size: 128 }, 2),
+];
+
+export const opModels = (): readonly OpModel[] => [...pools(), ...rows(), ...reductions(), ...moves(), ...pointwise(), ...conversions(), ...recurrent()];
