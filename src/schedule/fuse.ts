@@ -66,6 +66,9 @@ const MAX_REPEATS = 16;
 const MANY_ROWS = 16;
 const SMALL = 1 << 16;
 const MAX_JOINED_PARTS = 4;
+/** A border of more than one part in so many, read at least so often, is worth a padded copy. */
+const PADDED_PART = 8;
+const PADDED_READS = 3;
 
 const kindOf = (node: PrimNode): PrimFacts['kind'] => prims[node.op].kind;
 
@@ -220,6 +223,7 @@ class Fuser {
       case 'source':
         return true;
       case 'view':
+        if (node.op === 'pad' && this.#worthPadding(node, sites)) return false;
         return node.op !== 'concat' || (only !== undefined && node.inputs.length <= MAX_JOINED_PARTS && this.#repeats(node, only) <= 1);
       case 'elementwise':
         return this.#worthRepeating(node, sites);
@@ -240,6 +244,14 @@ class Fuser {
     for (const x of this.#current(site.at)) symbolsIn(x, symbols);
     const evaluations = [...symbols].reduce((n, name) => n * (this.#extents.get(name) ?? 1), 1);
     return evaluations / Math.max(elementCount(node.outputs[0]!.shape), 1);
+  }
+
+  /** Whether a padded copy pays: every element is read often, along rows so short that much of a row is near its border. */
+  #worthPadding(node: Extract<PrimNode, { op: 'pad' }>, sites: readonly Site[]): boolean {
+    const { shape } = node.outputs[0]!;
+    const row = shape.findLastIndex((extent) => extent > 1);
+    const border = row < 0 ? 0 : node.attrs.low[row]! + node.attrs.high[row]!;
+    return border * PADDED_PART > shape[row]! && sites.some((s) => this.#repeats(node, s) >= PADDED_READS);
   }
 
   #worthRepeating(node: PrimNode, sites: readonly Site[]): boolean {

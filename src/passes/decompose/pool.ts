@@ -89,13 +89,35 @@ function maxIndices(b: Builder, x: Operand, windows: Operand, g: WindowGeometry,
   return flat;
 }
 
+/** The maxima of windows, one spatial axis after the other where that takes less than half the comparisons. */
+function windowMax(b: Builder, x: Operand, g: WindowGeometry): Operand {
+  const lowest = isFloat(x.dtype) ? -Infinity : integerRange(x.dtype).min;
+  const maxima = (of: Operand, part: WindowGeometry): Operand => dropAxes(b, b.reduce('max', windowed(b, of, part, lowest), windowAxes(part)), windowAxes(part));
+  if (elementCount(g.kernel) < 2 * g.kernel.reduce((sum, size) => sum + size, 0)) return maxima(x, g);
+  return g.out.reduce((of, _, axis) => maxima(of, alongAxis(g, spatialOf(of.shape), axis)), x);
+}
+
+/** The windows along one spatial axis; the others stay as they are. */
+function alongAxis(g: WindowGeometry, spatial: Shape, axis: number): WindowGeometry {
+  const keep = (values: readonly number[], other: number): number[] => values.map((value, i) => (i === axis ? value : other));
+  return {
+    kernel: keep(g.kernel, 1),
+    strides: keep(g.strides, 1),
+    dilations: keep(g.dilations, 1),
+    low: keep(g.low, 0),
+    high: keep(g.high, 0),
+    out: g.out.map((size, i) => (i === axis ? size : spatial[i]!)),
+  };
+}
+
 export const poolLowerings: Lowerings<PoolOp> = {
   MaxPool(b, { attrs, outputs }, inputs) {
     const x = inputAt(inputs, 0);
     const g = resolveWindows(spatialOf(x.shape), attrs);
+    if ((outputs[1] ?? null) === null) return [windowMax(b, x, g), null];
     const windows = windowed(b, x, g, isFloat(x.dtype) ? -Infinity : integerRange(x.dtype).min);
     const y = dropAxes(b, b.reduce('max', windows, windowAxes(g)), windowAxes(g));
-    return [y, (outputs[1] ?? null) === null ? null : maxIndices(b, x, windows, g, attrs.storage_order === 1)];
+    return [y, maxIndices(b, x, windows, g, attrs.storage_order === 1)];
   },
   AveragePool(b, { attrs }, inputs) {
     const x = inputAt(inputs, 0);

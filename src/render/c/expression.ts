@@ -68,22 +68,34 @@ function narrowText(e: ExprOf['narrow'], scope: Scope): string {
   return kind === 'uint' ? `(${x} & ${2 ** bits - 1}${e.type.dtype === 'u32' ? 'u' : ''})` : `((${plain})((${signed})(${x} << ${shift}) >> ${shift}))`;
 }
 
-const acrossOperators = { add: 'add', mul: 'mul', min: 'min', max: 'max', and: 'and', or: 'or' } as const;
-
-/** Lane i with lane i + n/2, then the same over half as many: as exact as sums in pairs are. */
+/** Lane i with lane i + n/2, then the same over half as many: as exact as sums in pairs are, and one instruction for each half. */
 function acrossText(e: ExprOf['across'], scope: Scope): string {
   const p = scope.prelude;
   const vector = e.x.type;
-  const fold = (from: number, stride: number): string => {
-    if (stride === vector.lanes) return p.dialect.vectors.lane('v', from);
-    return binaryText(p, acrossOperators[e.fn], { dtype: vector.dtype, lanes: 1 }, fold(from, stride * 2), fold(from + stride, stride * 2));
-  };
-  const type = p.scalar(e.type.dtype);
+  const { lane, pack } = p.dialect.vectors;
   const name = `across_${e.fn}_${typeTag(vector)}${vector.dtype === 'bool' ? '_bool' : ''}`;
-  const folded = fold(0, 1);
-  const body = `return ${vector.dtype === 'bool' ? `${folded} & 1` : folded};`;
-  return `${p.inline(name, `${type} ${name}(${p.type(vector)} v)`, body)}(${exprText(e.x, scope)})`;
+  const lines: string[] = [];
+  let value = 'v';
+  let { lanes } = vector;
+  for (; lanes > PAIRED_LANES; lanes /= 2) {
+    const half = { dtype: vector.dtype, lanes: lanes / 2 };
+    const part = (from: number): string =>
+      pack(
+        p,
+        half,
+        Array.from({ length: lanes / 2 }, (_, i) => lane(value, from + i)),
+      );
+    lines.push(`${p.type(half)} v${lanes} = ${binaryText(p, e.fn, half, part(0), part(lanes / 2))};`);
+    value = `v${lanes}`;
+  }
+  const fold = (from: number, stride: number): string =>
+    stride === lanes ? lane(value, from) : binaryText(p, e.fn, { dtype: vector.dtype, lanes: 1 }, fold(from, stride * 2), fold(from + stride, stride * 2));
+  lines.push(`return ${vector.dtype === 'bool' ? `${fold(0, 1)} & 1` : fold(0, 1)};`);
+  return `${p.inline(name, `${p.scalar(e.type.dtype)} ${name}(${p.type(vector)} v)`, lines.join(' '))}(${exprText(e.x, scope)})`;
 }
+
+/** So few lanes are combined one by one. */
+const PAIRED_LANES = 4;
 
 const texts: { readonly [K in ExprKind]: (e: ExprOf[K], scope: Scope) => string } = {
   const: (e, { prelude }) => {

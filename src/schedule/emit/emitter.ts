@@ -2,7 +2,7 @@
 // computed in an inner loop that does not depend on it.
 // A lane symbol stands for the lanes of a vector: what depends on it is a vector expression, all else is scalar.
 import type { NumericDType } from '../../core/dtype.ts';
-import { coefficientOf, constantIndex, indexSymbol, symbolsIn } from '../../core/indexExpr.ts';
+import { addIndex, coefficientOf, constantIndex, indexSymbol, symbolsIn } from '../../core/indexExpr.ts';
 import type { IndexAtom, IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, cast, compare, constant, declare, index, load, mul, pack, splat, store, variable } from '../../kernel/build.ts';
 import type { BufferParam, ComputeDType, Expr, Kernel, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
@@ -268,6 +268,20 @@ export class Emitter extends BlockWriter {
     return load(this.buffer(e.slot, 'read', e.dtype), offset, computeType(e.dtype), lanes);
   }
 
+  /** Every second element: two vectors that end with the last one needed, and the even lanes of both. */
+  #loadEven(e: Extract<PointExpr, { kind: 'load' }>): Expr {
+    const { lanes } = this.#lane!;
+    const first = this.atLane(e.offset, 0);
+    const halves = [first, addIndex(first, lanes - 1)].map((offset) => this.bind(this.#load(e, this.index(offset), lanes)));
+    const type = { dtype: computeType(e.dtype), lanes: 1 };
+    return pack(
+      Array.from({ length: lanes }, (_, i): Expr => {
+        const [x, lane] = 2 * i < lanes ? [halves[0]!, 2 * i] : [halves[1]!, 2 * i - lanes + 1];
+        return { kind: 'extract', type, x, lane };
+      }),
+    );
+  }
+
   #vector(e: PointExpr): Expr {
     const lane = this.#lane!;
     switch (this.laneForm(e)) {
@@ -278,7 +292,7 @@ export class Emitter extends BlockWriter {
       case 'vector':
         break;
     }
-    if (e.kind === 'load') return this.#load(e, this.index(this.atLane(e.offset, 0)), lane.lanes);
+    if (e.kind === 'load') return this.stepOf(e.offset) === 2 ? this.#loadEven(e) : this.#load(e, this.index(this.atLane(e.offset, 0)), lane.lanes);
     if (e.kind === 'apply') return this.#apply(e);
     if (e.kind === 'guard') return this.#guard(e, lane.lanes);
     if (e.kind === 'index') return this.#ramp(computeType(e.dtype), e.value);
@@ -299,7 +313,7 @@ export class Emitter extends BlockWriter {
     if (lane === undefined || !this.varies(e.symbols)) return 'uniform';
     switch (e.kind) {
       case 'load':
-        return hasLanes(e.dtype) && this.stepOf(e.offset) === (this.#isRowOfLanes(e.after) ? 0 : 1) ? 'vector' : 'lanes';
+        return hasLanes(e.dtype) && this.#isRegular(e) ? 'vector' : 'lanes';
       case 'index':
         return hasLanes(e.dtype) && this.stepOf(e.value) !== undefined ? 'vector' : 'lanes';
       case 'apply':
@@ -317,6 +331,12 @@ export class Emitter extends BlockWriter {
       case 'literal':
         return 'uniform';
     }
+  }
+
+  /** Whether the lanes of a load lie side by side in memory, or every second element is one. */
+  #isRegular(e: Extract<PointExpr, { kind: 'load' }>): boolean {
+    const step = this.stepOf(e.offset);
+    return this.#isRowOfLanes(e.after) ? step === 0 : step === 1 || (step === 2 && e.after === undefined);
   }
 
   /** Whether each lane has a row of its own in the scratch memory that is ready after this local. */

@@ -9,9 +9,12 @@ import { findCuts, widestPart } from './cuts.ts';
 import { hasLanes } from './compute.ts';
 import { costOf } from './elementwise.ts';
 import { Emitter } from './emitter.ts';
+import { widestLanes } from './strips.ts';
 
 /** Packing a scalar into a lane, or taking it out, in additions. */
 const LANE_COST = 1;
+/** Taking every second element of two vectors. */
+const SHUFFLE_COST = 2;
 /** Values computed lane by lane are written out once for each lane: more than this many operations are not. */
 const MAX_LANE_OPERATIONS = 48;
 
@@ -44,14 +47,15 @@ export interface LaneQuestion {
  * only its longest part is in vectors.
  */
 export function vectorRatio(question: LaneQuestion): number {
-  const { axis, values, offsets, dynamic, lanes } = question;
+  const { axis, values, offsets, dynamic } = question;
   const ends = [0, ...findCuts(axis, values, dynamic), axis.extent];
   const [from, to] = widestPart(ends);
-  if (to - from < lanes) return Infinity;
+  const lanes = widestLanes(to - from, question.lanes);
+  if (lanes === 1) return Infinity;
   if (ends.length === 2) return ratioWithin(question);
   const narrowed = new Map([[axis.name, addIndex(indexSymbol(axis.name, 0, to - from - 1), from)]]);
   const substitution = new Substitution(narrowed, dynamic, (_definition, old) => indexSymbol(old, 0, Number.MAX_SAFE_INTEGER));
-  const inside = ratioWithin({ ...question, values: values.map((e) => substitution.point(e)), offsets: offsets.map((x) => substitution.index(x)) });
+  const inside = ratioWithin({ ...question, lanes, values: values.map((e) => substitution.point(e)), offsets: offsets.map((x) => substitution.index(x)) });
   const part = (to - from) / axis.extent;
   return part * inside + (1 - part);
 }
@@ -69,7 +73,8 @@ function ratioWithin({ values, offsets, dynamic, axis: { name: axis }, lanes, lo
       seen.add(e);
       const form = probe.laneForm(e);
       if (form === 'uniform') return 0;
-      if (form === 'vector') return operationCost(e) + childrenOf(e).reduce((sum, child) => sum + walk(child), 0);
+      if (form === 'vector')
+        return operationCost(e) + (e.kind === 'load' && probe.stepOf(e.offset) === 2 ? SHUFFLE_COST : 0) + childrenOf(e).reduce((sum, child) => sum + walk(child), 0);
       if (!hasLanes(e.dtype)) return Infinity;
       const cost = scalarCost([e], (x) => probe.varies(x.symbols));
       spread += cost;

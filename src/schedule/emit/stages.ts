@@ -1,13 +1,13 @@
 // The stages of a nest as loops: stores, reductions with several accumulators, extremes with their positions, running sums.
-import { constantIndex, linearIndex } from '../../core/indexExpr.ts';
+import { constantIndex, linearIndex, symbolsIn } from '../../core/indexExpr.ts';
 import { dtypes, isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { assign, binary, compare, constant, fma, index, splat, unary, variable } from '../../kernel/build.ts';
+import { assign, binary, compare, constant, fma, index, select, splat, unary, variable } from '../../kernel/build.ts';
 import { stridesOf } from '../../core/shape.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { ReduceFn, ScatterFn } from '../../graph/prims.ts';
-import { Substitution } from '../point.ts';
-import type { PointExpr } from '../point.ts';
+import { Substitution, guardPoint } from '../point.ts';
+import type { Condition, PointExpr } from '../point.ts';
 import { axisIndex } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
 import { computeType, narrowTo, typed } from './compute.ts';
@@ -15,17 +15,19 @@ import { combineReduced, identityOf } from './elementwise.ts';
 import type { LetScope } from './elementwise.ts';
 import type { Emitter } from './emitter.ts';
 import { WORTHWHILE, vectorRatio } from './lanes.ts';
-import { writeStrips } from './strips.ts';
+import { halvings, widestLanes, writeStrips } from './strips.ts';
 
 type StageOf<K extends Stage['kind']> = Extract<Stage, { readonly kind: K }>;
 
 /** Where a stage is written: with `outerLanes`, values along the outer vector axis are already vectors. */
 export interface StageContext {
   readonly emitter: Emitter;
-  /** Lanes of vectors within a stage: 1 where they run along the outer axis, also for its last points, whose rows lie side by side. */
+  /** Lanes of vectors within a stage, where the outer axis is walked one by one; 1 for none. */
   readonly lanes: number;
   /** Lanes of the outer axis: 1 if it is walked one by one. */
   readonly outerLanes: number;
+  /** Whether points may be computed twice: nothing that is read is written. */
+  readonly overlap: boolean;
   /** Replaces the outer vector axis. */
   readonly substitution: Substitution;
 }
@@ -43,9 +45,10 @@ function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): vo
 
 /** Lanes for the innermost axis of a stage: more than 1 where vectors pay and the outer axis has none. */
 function innerLanes(context: StageContext, axis: Axis | undefined, values: readonly PointExpr[], stage: Stage): number {
-  if (axis === undefined || context.lanes === 1 || axis.extent < context.lanes) return 1;
+  const lanes = axis === undefined ? 1 : widestLanes(axis.extent, context.lanes);
+  if (axis === undefined || context.outerLanes > 1 || lanes === 1) return 1;
   const offsets = stage.kind === 'store' || stage.kind === 'keep' ? [context.substitution.index(stage.offset)] : [];
-  return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis, lanes: context.lanes, locals: [] }) < WORTHWHILE ? context.lanes : 1;
+  return vectorRatio({ values, offsets, dynamic: context.emitter.dynamic, axis, lanes, locals: [] }) < WORTHWHILE ? lanes : 1;
 }
 
 function writeStore(context: StageContext, stage: StageOf<'store' | 'keep'>): void {
@@ -64,7 +67,13 @@ function writeStore(context: StageContext, stage: StageOf<'store' | 'keep'>): vo
   if (last === undefined) return put(undefined, context.outerLanes);
   const lanes = innerLanes(context, last, [value], stage);
   loopAll(emitter, stage.axes.slice(0, -1), () =>
-    writeStrips(emitter, { axis: last, lanes, values: [value], write: (inner, isVector) => put(inner, isVector ? lanes : context.outerLanes) }),
+    writeStrips(emitter, {
+      axis: last,
+      widths: halvings(lanes),
+      overlap: context.overlap,
+      values: [value],
+      write: (inner, width) => put(inner, Math.max(width, context.outerLanes)),
+    }),
   );
 }
 
@@ -78,6 +87,25 @@ const identity = (fn: ReduceFn, dtype: NumericDType, lanes: number): Expr => {
   const type = computeType(dtype);
   return splat(constant(type, typed(type, identityOf(fn, dtype))), lanes);
 };
+
+/**
+ * Runs `write` with `value`, without those of its guards that are known by now and whose other side changes nothing: they become a
+ * branch around it.
+ */
+function whereItMatters(emitter: Emitter, stage: StageOf<'reduce'>, value: PointExpr, later: readonly Axis[], write: (value: PointExpr) => void): void {
+  if (value.kind !== 'guard' || !isNeutral(stage, value.outside)) return write(value);
+  const isLater = (c: Condition): boolean => {
+    const symbols = symbolsIn(c.value);
+    return later.some((axis) => symbols.has(axis.name)) || emitter.varies(symbols);
+  };
+  const known = value.conditions.filter((c) => !isLater(c));
+  if (known.length === 0) return write(value);
+  const inside = guardPoint(value.conditions.filter(isLater), value.inside, value.outside);
+  const then = emitter.block(() => whereItMatters(emitter, stage, inside, later, write), true);
+  emitter.push({ kind: 'if', condition: emitter.holds(known), then, else: [] });
+}
+
+const isNeutral = (stage: StageOf<'reduce'>, e: PointExpr): boolean => e.kind === 'literal' && e.value === identityOf(stage.fn, stage.dtype);
 
 /** acc ∘ value, as one fused multiply-add where the value is a product that is summed. */
 export function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr, e: PointExpr): void {
@@ -111,18 +139,22 @@ function writeReduce(context: StageContext, stage: StageOf<'reduce'>): void {
   const unroll = last !== undefined && lanes > 1 && last.extent >= 2 * ACCUMULATORS * lanes ? ACCUMULATORS : 1;
   const vectors = lanes > 1 ? Array.from({ length: unroll }, () => declareAccumulator(emitter, identity(stage.fn, stage.dtype, lanes))) : [];
   const single = declareAccumulator(emitter, identity(stage.fn, stage.dtype, outerLanes));
-  if (last === undefined) accumulate(emitter, stage, single, value);
-  else {
-    loopAll(emitter, stage.axes.slice(0, -1), () =>
-      writeStrips(emitter, {
-        axis: last,
-        lanes,
-        unroll,
-        values: [value],
-        write: (inner, isVector, copy) => accumulate(emitter, stage, isVector ? vectors[copy]! : single, inner.point(value)),
-      }),
-    );
-  }
+  const strips = (axis: Axis, x: PointExpr): void =>
+    writeStrips(emitter, {
+      axis,
+      widths: lanes > 1 ? [lanes] : [],
+      unroll,
+      values: [x],
+      write: (inner, width, copy) => whereItMatters(emitter, stage, inner.point(x), [], (e) => accumulate(emitter, stage, width > 1 ? vectors[copy]! : single, e)),
+    });
+  const loops = (axes: readonly Axis[], x: PointExpr): void =>
+    whereItMatters(emitter, stage, x, axes, (e) => {
+      const [first, ...rest] = axes;
+      if (first === undefined) accumulate(emitter, stage, single, e);
+      else if (rest.length === 0) strips(first, e);
+      else emitter.loop(first.name, index(0), index(first.extent), 1, () => loops(rest, e));
+    });
+  loops(stage.axes, value);
   emitter.define(stage.local, emitter.bind(narrowTo(stage.dtype, joinAccumulators(emitter, stage, vectors, single))));
 }
 
@@ -134,10 +166,10 @@ function joinAccumulators(emitter: Emitter, stage: StageOf<'reduce'>, vectors: r
   let items = [...vectors];
   while (items.length > 1)
     items = Array.from({ length: Math.ceil(items.length / 2) }, (_, i) => (items[2 * i + 1] === undefined ? items[2 * i]! : join(items[2 * i]!, items[2 * i + 1]!)));
-  return join(single, acrossLanes(emitter, stage, items[0]!, join));
+  return join(single, acrossLanes(emitter, stage, items[0]!));
 }
 
-function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr, join: (a: Expr, b: Expr) => Expr): Expr {
+function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr): Expr {
   const type = { dtype: x.type.dtype, lanes: 1 };
   if (x.type.dtype === 'bool') return { kind: 'across', type, fn: stage.fn === 'max' || stage.fn === 'sum' ? 'or' : 'and', x };
   if (stage.fn === 'sum') return { kind: 'across', type, fn: 'add', x };
@@ -145,9 +177,8 @@ function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr, join: 
   if (!isFloat(stage.dtype)) return { kind: 'across', type, fn: stage.fn, x };
   // `across` makes no promise about NaN.
   const bound = emitter.bind(x);
-  let items = Array.from({ length: x.type.lanes }, (_, lane): Expr => ({ kind: 'extract', type, x: bound, lane }));
-  while (items.length > 1) items = Array.from({ length: items.length / 2 }, (_, i) => emitter.bind(join(items[2 * i]!, items[2 * i + 1]!)));
-  return items[0]!;
+  const anyNaN: Expr = { kind: 'across', type: { dtype: 'bool', lanes: 1 }, fn: 'or', x: compare('ne', bound, bound) };
+  return select(anyNaN, constant(x.type.dtype, NaN), { kind: 'across', type, fn: stage.fn, x: bound });
 }
 
 /** Walks the axis in order and keeps the first extreme (the last where asked); NaN beats everything but an earlier (later) NaN. */

@@ -13,7 +13,7 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { scalarCost, vectorRatio } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
-import { writeStrips } from '../emit/strips.ts';
+import { halvings, widestLanes, writeStrips } from '../emit/strips.ts';
 
 /** Additions that one grid step should hold: enough to pay for handing it to a thread. */
 const STEP_WORK = 1 << 15;
@@ -31,29 +31,31 @@ export function chunkOf(total: number, work: number, multiple = 1): { readonly s
   return { size: Math.max(size, 1), steps: Math.max(Math.ceil(total / Math.max(size, 1)), total === 0 ? 0 : 1) };
 }
 
-/** Whether vectors should run along the last outer axis rather than within the stages. */
-function prefersOuter(nest: Nest, lanes: number): boolean {
+/** Lanes along the last outer axis where vectors should run along it rather than within the stages; else 1. */
+function outerLanesOf(nest: Nest, machineLanes: number): number {
   const axis = nest.outer.at(-1);
-  if (axis === undefined || axis.extent < lanes || lanes === 1) return false;
-  if (nest.stages.some((s) => s.kind === 'argReduce')) return false;
+  const lanes = axis === undefined ? 1 : widestLanes(axis.extent, machineLanes);
+  if (axis === undefined || lanes === 1) return 1;
+  if (nest.stages.some((s) => s.kind === 'argReduce')) return 1;
   const locals = nest.stages.flatMap((s) => ('local' in s ? [s.local] : []));
-  const question = (stage: Stage, along: Axis, known: readonly string[]) =>
+  const question = (stage: Stage, along: Axis, known: readonly string[], width: number) =>
     vectorRatio({
       values: [stage.value],
       offsets: 'offset' in stage && (stage.kind !== 'keep' || known.length === 0) ? [stage.offset] : [],
       dynamic: nest.dynamic,
       axis: along,
-      lanes,
+      lanes: width,
       locals: known,
     });
   let [outer, inner] = [0, 0];
   for (const stage of nest.stages) {
     const work = pointsOf(stage.axes) * (scalarCost([stage.value]) + 1);
-    outer += work * question(stage, axis, locals);
+    outer += work * question(stage, axis, locals, lanes);
     const last = stage.axes.at(-1);
-    inner += work * (last === undefined || last.extent < lanes || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last, []), 1));
+    const width = last === undefined ? 1 : widestLanes(last.extent, machineLanes);
+    inner += work * (last === undefined || width === 1 || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last, [], width), 1));
   }
-  return outer < inner * 0.9;
+  return outer < inner * 0.9 ? lanes : 1;
 }
 
 /** Loops from `from` to `to` over the points of `axes` in row-major order, as one loop. */
@@ -86,38 +88,40 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   let count = 0;
   const nest = refineAxes(raw, () => `y${count++}`);
   const lanes = machine.vectorLanes;
-  const outerLanes = prefersOuter(nest, lanes) ? lanes : 1;
+  const outerLanes = outerLanesOf(nest, lanes);
   const emitter = new Emitter(nest.dynamic, outerLanes);
   const work = pointWork(nest.stages);
   const last = nest.outer.at(-1);
   const vectorAxis = outerLanes > 1 ? last : undefined;
   const others = vectorAxis === undefined ? nest.outer : nest.outer.slice(0, -1);
   const values = nest.stages.map((s) => s.value);
+  const inPlace = findPairs(raw);
+  const overlap = inPlace.length === 0 && nest.stages.every((s) => s.kind !== 'update');
   // Rows kept side by side for the lanes of the outer axis cannot be walked in vectors themselves.
   const innerLanes = outerLanes > 1 && nest.stages.some((s) => s.kind === 'keep') ? 1 : lanes;
   const writeStages = (substitution: Substitution, laneCount: number): void => {
-    for (const stage of nest.stages) writeStage({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution }, stage);
+    for (const stage of nest.stages) writeStage({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution, overlap }, stage);
   };
   const along = (axis: Axis, bindings: ReadonlyMap<string, IndexExpr>, range?: { readonly from: Expr; readonly to: Expr }): void =>
     writeStrips(emitter, {
       axis,
-      lanes: outerLanes,
+      widths: halvings(outerLanes),
       values,
-      ...(range === undefined ? {} : { range }),
-      write: (inner, isVector) => writeStages(chain(emitter, bindings, axis, inner), isVector ? outerLanes : 1),
+      ...(range === undefined ? { overlap } : { range }),
+      write: (inner, width) => writeStages(chain(emitter, bindings, axis, inner), width),
     });
   const identity = new Substitution(new Map(), nest.dynamic, (d) => emitter.dynamicSymbol(d));
 
   let steps = 1;
   if (others.length === 0 && vectorAxis !== undefined) {
-    const chunk = chunkOf(vectorAxis.extent, work / lanes, lanes);
+    const chunk = chunkOf(vectorAxis.extent, work / outerLanes, outerLanes);
     steps = chunk.steps;
     if (steps <= 1) along(vectorAxis, new Map());
     else along(vectorAxis, new Map(), stepBounds(emitter, vectorAxis.extent, chunk.size, steps));
   } else if (others.length === 0) {
     writeStages(identity, 1);
   } else {
-    const inner = (vectorAxis?.extent ?? 1) * (vectorAxis === undefined ? 1 : 1 / lanes) * work;
+    const inner = (vectorAxis?.extent ?? 1) * (vectorAxis === undefined ? 1 : 1 / outerLanes) * work;
     const parallel = parallelPrefix(others, inner);
     const rest = others.slice(parallel.length);
     const total = pointsOf(parallel);
@@ -135,7 +139,7 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   const grid = { var: GRID_VAR, extent: points === 0 ? 0 : steps };
   const traffic = trafficOf(raw);
   const cost = { flops: flops ?? Math.round(points * work), bytes: traffic.readBytes + traffic.writeBytes };
-  return { ...emitter.finish(name, grid, cost), traffic, inPlace: findPairs(raw) };
+  return { ...emitter.finish(name, grid, cost), traffic, inPlace };
 }
 
 /** As few leading axes as give enough points for all grid steps. */

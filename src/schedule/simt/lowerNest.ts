@@ -96,7 +96,7 @@ function writeThreads(emitter: Emitter, nest: Nest, facts: SimtFacts): Launch {
   const threads = Math.min(BLOCK_THREADS, facts.maxThreads, powerAtLeast(total));
   const write = (): void => {
     const substitution = bindFlat(emitter, nest.outer, 'point');
-    for (const stage of nest.stages) writeStage({ emitter, lanes: facts.vectorLanes, outerLanes: 1, substitution }, stage);
+    for (const stage of nest.stages) writeStage({ emitter, lanes: facts.vectorLanes, outerLanes: 1, substitution, overlap: false }, stage);
   };
   emitter.define('point', total <= 1 ? index(0) : emitter.bind(globalThread(threads)));
   when(emitter, total % threads === 0 ? undefined : compare('lt', emitter.named('point').expr, index(total)), write);

@@ -15,7 +15,7 @@ const RUN = -1;
 export class CpuQueue implements Queue {
   readonly #native: Native;
   readonly #work = new InOrder();
-  /** How long the last run of each program took. */
+  /** The least time a run of each program took: others may have waited for a busy machine, not worked. */
   readonly #millis = new WeakMap<CpuProgram, number>();
 
   constructor(native: Native) {
@@ -56,11 +56,12 @@ export class CpuQueue implements Queue {
     const args = [program.pool, entry, tableAt!, program.scratch.address, program.strideBytes, timesAt!];
     this.#work.enqueue(() => {
       const start = performance.now();
+      const least = (entry === RUN ? this.#millis.get(program) : undefined) ?? Infinity;
       const end = (): void => {
         // The table and the buffers must live until here.
-        if (table.length === bases.length && times.length >= 0) this.#millis.set(program, performance.now() - start);
+        if (entry === RUN && table.length === bases.length && times.length >= 0) this.#millis.set(program, Math.min(least, performance.now() - start));
       };
-      if ((this.#millis.get(program) ?? Infinity) > SHORT_MILLIS) return program.execute.inBackground(...args).then(end);
+      if (least > SHORT_MILLIS) return program.execute.inBackground(...args).then(end);
       program.execute(...args);
       return end();
     });
