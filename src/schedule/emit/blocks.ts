@@ -81,7 +81,7 @@ export class BlockWriter {
   loop(symbol: string, from: Expr, to: Expr, step: number, write: () => void): void {
     const steps = from.kind === 'const' && to.kind === 'const' ? Math.ceil((Number(to.value) - Number(from.value)) / step) : Infinity;
     if (steps <= 0) return;
-    const name = steps === 1 ? '' : this.fresh('i');
+    const name = steps === 1 ? '' : this.fresh('n');
     const body = this.block(() => {
       this.define(symbol, steps === 1 ? from : variable(name));
       write();

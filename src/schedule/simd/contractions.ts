@@ -1,4 +1,6 @@
 // The templates for contractions, tried in order. Where none fits, the contraction is a plain loop nest.
+import { convTemplate } from './contractions/conv.ts';
+import { matmulTemplate } from './contractions/matmul.ts';
 import type { ContractionTemplate } from './templates.ts';
 
-export const contractionTemplates: readonly ContractionTemplate[] = [];
+export const contractionTemplates: readonly ContractionTemplate[] = [matmulTemplate, convTemplate];

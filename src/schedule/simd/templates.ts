@@ -57,6 +57,12 @@ export interface ContractionTemplate {
   plan(site: ContractionSite): (() => readonly LoweredKernel[]) | undefined;
 }
 
+/** Whether sums and operands of the contraction can be vectors on this machine. */
+export function hasVectors({ node, capabilities }: ContractionSite): boolean {
+  const dtypes = [...node.inputs, ...node.outputs].map((x) => x.dtype);
+  return capabilities.simd.vectorLanes > 1 && dtypes.every((dtype) => hasLanes(dtype) && dtype !== 'bool');
+}
+
 const ACCUMULATOR = 'acc';
 
 export function createSite(capabilities: SimdCapabilities, { context, root, target, flops }: ContractionRoot, epilogueCost: number): ContractionSite {

@@ -1,0 +1,68 @@
+// How a blocked product is cut: registers for a tile of results, caches for the panels a tile reads, grid steps for threads.
+// Sizes follow from facts of the machine; no chip and no operator is known here.
+import type { SimdFacts } from '../../../runtime/device.ts';
+
+/** A block of results held in registers: `rows` times `vectors` vectors of lanes. */
+export interface RegisterTile {
+  readonly rows: number;
+  readonly vectors: number;
+}
+
+/** Fused multiply-adds in flight that keep the units of a core busy: latency times throughput. */
+const IN_FLIGHT = 8;
+/** Cycles of a tile that do not grow with the depth, in multiply-adds: loops, and the way of each vector to memory and back. */
+const TILE_COST = 24;
+const VECTOR_COST = 4;
+/** Share of the first-level cache for the panel of columns that every tile of rows reads again. */
+const PANEL_SHARE = 2 / 3;
+
+/** Multiply-adds (of vectors) that one step of the depth costs: the tile's own, or its loads where they are more. */
+const stepCost = ({ rows, vectors }: RegisterTile): number => Math.max(rows * vectors, rows + vectors, IN_FLIGHT);
+
+export interface ProductShape {
+  readonly rows: number;
+  /** Columns of each block that is cut into tiles on its own, and how many such blocks there are. */
+  readonly blocks: readonly { readonly columns: number; readonly count: number }[];
+  readonly depth: number;
+}
+
+/** Multiply-adds that the product costs in such tiles, with what is wasted at the ends. */
+export function productCost({ rows, blocks, depth }: ProductShape, tile: RegisterTile, lanes: number): number {
+  const perTile = depth * stepCost(tile) + tile.rows * tile.vectors * VECTOR_COST + TILE_COST;
+  const columnTiles = blocks.reduce((sum, b) => sum + Math.ceil(b.columns / (tile.vectors * lanes)) * b.count, 0);
+  return Math.ceil(rows / tile.rows) * columnTiles * perTile;
+}
+
+const MAX_VECTORS = 8;
+const MAX_ROWS = 16;
+
+/** All tiles that fit the registers beside one step's vectors of columns and one broadcast row: a list for each number of vectors. */
+export function registerTiles({ vectorRegisters }: Pick<SimdFacts, 'vectorRegisters'>): RegisterTile[][] {
+  return Array.from({ length: MAX_VECTORS }, (_, i) => {
+    const vectors = i + 1;
+    const most = Math.min(Math.floor((vectorRegisters - 1) / vectors) - 1, MAX_ROWS);
+    return Array.from({ length: Math.max(most, 0) }, (__, r): RegisterTile => ({ rows: r + 1, vectors }));
+  }).filter((tiles) => tiles.length > 0);
+}
+
+/** The cheapest of `options`. */
+export function cheapest<T>(options: readonly T[], costOf: (option: T) => number): T {
+  const costs = options.map(costOf);
+  return options[costs.indexOf(Math.min(...costs))]!;
+}
+
+/** `units` of depth, `unit` steps each, in chunks of about equal length whose panel of `columns` columns stays in the first-level cache. */
+export function depthChunk(facts: Pick<SimdFacts, 'l1Bytes'>, units: number, unit: number, columns: number): number {
+  const most = Math.max(Math.floor((facts.l1Bytes * PANEL_SHARE) / (columns * 4 * unit)), 1);
+  return Math.ceil(units / Math.ceil(units / most));
+}
+
+/** Multiply-adds that make a grid step worth handing to a thread, and the most steps that help to spread them evenly. */
+const STEP_WORK = 1 << 18;
+const MAX_STEPS = 64;
+
+/** Into how many parts to cut something for threads, where `existing` grid steps are there already. */
+export function partsFor(work: number, existing: number): number {
+  const wanted = Math.min(Math.max(Math.floor(work / STEP_WORK), 1), MAX_STEPS);
+  return Math.max(Math.ceil(wanted / existing), 1);
+}

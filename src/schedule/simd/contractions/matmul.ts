@@ -1,0 +1,158 @@
+// Matrix products, and convolutions that are matrix products (one tap, no padding, no stride), as blocked products. Vectors run along the
+// axis of the result that is stored without gaps, or along the other where that one is too short.
+import { ZERO, addIndex, delinearize, floorDiv, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import type { IndexExpr } from '../../../core/indexExpr.ts';
+import { elementCount } from '../../../core/shape.ts';
+import type { Position } from '../../positions.ts';
+import type { LoweredKernel } from '../../emit/emitter.ts';
+import { hasVectors } from '../templates.ts';
+import type { ContractionNode, ContractionSite, ContractionTemplate } from '../templates.ts';
+import { cheapest, depthChunk, partsFor, productCost, registerTiles } from './blocking.ts';
+import type { RegisterTile } from './blocking.ts';
+import { copiedColumns, mergeStrided, packedColumns, packedRows, stridedRows } from './panels.ts';
+import type { PanelShape, Side } from './panels.ts';
+import { lowerProduct } from './product.ts';
+import type { Depth } from './product.ts';
+
+/** A matrix product for each batch: result (…batch, m, n) = Σ m-side · n-side. */
+export interface MatrixProduct {
+  readonly batch: readonly number[];
+  readonly depth: number;
+  readonly m: Side;
+  readonly n: Side;
+  position(batch: Position, m: IndexExpr, n: IndexExpr): Position;
+}
+
+/** Fewer products than this are not worth the frame of a blocked product. */
+const SMALL = 1 << 9;
+/** Rows from which copying a block of columns pays. */
+const COPY_ROWS = 4;
+
+type Rule<K extends ContractionNode['op']> = (site: ContractionSite, node: Extract<ContractionNode, { readonly op: K }>) => MatrixProduct | undefined;
+
+/** Strides of an operand's leading axes along the batch axes of the result: 0 where it is broadcast. */
+function alignBatch(batch: readonly number[], shape: readonly number[], strides: readonly number[]): number[] {
+  const missing = batch.length - (shape.length - 2);
+  return batch.map((_, i) => (i < missing || shape[i - missing] === 1 ? 0 : strides[i - missing]!));
+}
+
+const fromMatmul: Rule<'matmul'> = ({ operands, shape }, { inputs: [a, b] }) => {
+  const [x, y] = operands;
+  const [rows, columns, depth] = [shape.at(-2)!, shape.at(-1)!, a!.shape.at(-1)!];
+  const batch = shape.slice(0, -2);
+  const m: Side = {
+    operand: 0,
+    storage: x,
+    extent: rows,
+    stride: x.strides.at(-2)!,
+    depth: mergeStrided([{ extent: depth, stride: x.strides.at(-1)! }]),
+    batchStrides: alignBatch(batch, a!.shape, x.strides),
+  };
+  const n: Side = {
+    operand: 1,
+    storage: y,
+    extent: columns,
+    stride: y.strides.at(-1)!,
+    depth: mergeStrided([{ extent: depth, stride: y.strides.at(-2)! }]),
+    batchStrides: alignBatch(batch, b!.shape, y.strides),
+  };
+  return { batch, depth, m, n, position: (at, i, j) => [...at, i, j] };
+};
+
+const fromConv: Rule<'conv'> = ({ operands: [x, w], shape }, { inputs, attrs }) => {
+  const [input, weight] = [inputs[0]!, inputs[1]!];
+  const { groups } = attrs;
+  const spatial = shape.slice(2);
+  const isPointwise = weight.shape.slice(2).every((k) => k === 1) && attrs.strides.every((s) => s === 1) && [...attrs.low, ...attrs.high].every((p) => p === 0);
+  // All positions must be one axis in memory.
+  const positions = mergeStrided(spatial.map((extent, i) => ({ extent, stride: x.strides[i + 2]! })));
+  if (!isPointwise || positions.length > 1) return undefined;
+  const [perGroup, filters] = [weight.shape[1]!, weight.shape[0]! / groups];
+  const m: Side = {
+    operand: 1,
+    storage: w,
+    extent: filters,
+    stride: w.strides[0]!,
+    depth: mergeStrided([{ extent: perGroup, stride: w.strides[1]! }]),
+    batchStrides: [0, filters * w.strides[0]!],
+  };
+  const n: Side = {
+    operand: 0,
+    storage: x,
+    extent: elementCount(spatial),
+    stride: positions[0]?.stride ?? 1,
+    depth: mergeStrided([{ extent: perGroup, stride: x.strides[1]! }]),
+    batchStrides: [x.strides[0]!, perGroup * x.strides[1]!],
+  };
+  const channel = ([, group]: Position, i: IndexExpr): IndexExpr => addIndex(scaleIndex(group!, filters), i);
+  return { batch: [input.shape[0]!, groups], depth: perGroup, m, n, position: (at, i, j) => [at[0]!, channel(at, i), ...delinearize(j, spatial)] };
+};
+
+/** Batches whose columns are the same are more rows of one product, where their rows follow each other at one stride. */
+function foldBatch(p: MatrixProduct): MatrixProduct {
+  const last = p.batch.length - 1;
+  const extent = p.batch[last];
+  if (extent === undefined) return p;
+  const rest = { batch: p.batch.slice(0, -1), depth: p.depth };
+  const drop = (side: Side): Side => ({ ...side, batchStrides: side.batchStrides.slice(0, -1) });
+  if (extent === 1) return foldBatch({ ...rest, m: drop(p.m), n: drop(p.n), position: (at, m, n) => p.position([...at, ZERO], m, n) });
+  if (p.n.batchStrides[last] !== 0 || p.m.batchStrides[last] !== p.m.stride * p.m.extent) return p;
+  const inner = p.m.extent;
+  const m = { ...drop(p.m), extent: extent * inner };
+  return foldBatch({ ...rest, m, n: drop(p.n), position: (at, i, n) => p.position([...at, floorDiv(i, inner)], modIndex(i, inner), n) });
+}
+
+/** The same product with m and n exchanged. */
+const transposed = (p: MatrixProduct): MatrixProduct => ({ ...p, m: p.n, n: p.m, position: (at, m, n) => p.position(at, n, m) });
+
+function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
+  const { simd } = site.capabilities;
+  const lanes = simd.vectorLanes;
+  const shape: PanelShape = { batch: p.batch, depth: p.depth, dtype: site.node.outputs[0]!.dtype };
+  const tile = cheapest(registerTiles(simd).flat(), (t) => productCost({ rows: p.m.extent, blocks: [{ columns: p.n.extent, count: 1 }], depth: p.depth }, t, lanes));
+  const width = tile.vectors * lanes;
+  const unit = depthChunk(simd, p.depth, 1, width);
+  const isPacked = site.isConstant(p.n.operand);
+  const depth: Depth = { units: p.depth, unit: 1, chunk: unit };
+  const tiles = tilesPerBlock(site, p, tile, unit);
+  return lowerProduct(site, {
+    name: site.node.op,
+    batch: p.batch,
+    rows: site.isConstant(p.m.operand) ? packedRows(site, p.m, shape, tile) : stridedRows(p.m, shape, tile),
+    columns: (isPacked ? packedColumns : copiedColumns)(site, p.n, shape, tile, depth, tiles),
+    depth,
+    tile,
+    position: (batch, row, [column]) => p.position(batch, row, column!),
+  });
+}
+
+/** Tiles of columns in one block: what stays in half of the second-level cache, in as many blocks as threads want. */
+function tilesPerBlock(site: ContractionSite, p: MatrixProduct, tile: RegisterTile, chunk: number): number {
+  const { simd } = site.capabilities;
+  const width = tile.vectors * simd.vectorLanes;
+  const all = Math.ceil(p.n.extent / width);
+  const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * width * 4)), 1);
+  const batches = elementCount(p.batch);
+  const parts = Math.max(partsFor((batches * p.m.extent * p.n.extent * p.depth) / simd.vectorLanes, batches), Math.ceil(all / cached));
+  return Math.ceil(all / parts);
+}
+
+const rules: { readonly [K in ContractionNode['op']]: Rule<K> } = { matmul: fromMatmul, conv: fromConv };
+const productOf = <K extends ContractionNode['op']>(op: K, site: ContractionSite, node: Extract<ContractionNode, { readonly op: K }>): MatrixProduct | undefined =>
+  rules[op](site, node);
+
+export const matmulTemplate: ContractionTemplate = {
+  name: 'matmul',
+  plan(site) {
+    const { node } = site;
+    const { vectorLanes } = site.capabilities.simd;
+    if (!hasVectors(site)) return undefined;
+    const found = node.op === 'matmul' ? productOf(node.op, site, node) : productOf(node.op, site, node);
+    if (found === undefined) return undefined;
+    const plain = foldBatch(found);
+    const p = plain.n.extent * 2 < vectorLanes && plain.m.extent > plain.n.extent ? transposed(plain) : plain;
+    if (elementCount(p.batch) * p.m.extent * p.n.extent * p.depth < SMALL) return undefined;
+    if (p.n.extent * 2 < vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
+    return () => [lowerMatrices(site, p)];
+  },
+};

@@ -1,0 +1,196 @@
+// The frame of every blocked product: grid steps over batches, blocks of columns and chunks of rows; within one, the depth in chunks whose
+// panel of columns stays in the first-level cache; within a chunk, tiles of registers; and behind the last chunk what is fused to the
+// contraction, on whole vectors of results. Where rows and columns come from is given to it.
+import { addIndex, constantIndex, delinearize, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
+import type { IndexExpr } from '../../../core/indexExpr.ts';
+import type { NumericDType } from '../../../core/dtype.ts';
+import { elementCount } from '../../../core/shape.ts';
+import { add, binary, compare, index, load, mul, variable } from '../../../kernel/build.ts';
+import type { Expr } from '../../../kernel/ir.ts';
+import type { Position } from '../../positions.ts';
+import { createSlot } from '../../storage.ts';
+import { computeType } from '../../emit/compute.ts';
+import type { Emitter, LoweredKernel } from '../../emit/emitter.ts';
+import { GRID_VAR } from '../lowerNest.ts';
+import type { ContractionSite } from '../templates.ts';
+import { partsFor } from './blocking.ts';
+import type { RegisterTile } from './blocking.ts';
+import { wholeVectors } from './panels.ts';
+import { at, least, minus, nameIndex, writeTile } from './tile.ts';
+import type { DepthRange } from './tile.ts';
+
+/** A stretch of the depth: `first` counts from the beginning, in units of `Depth.unit` steps. */
+export interface DepthChunk {
+  readonly first: IndexExpr;
+  /** Units in this chunk. */
+  readonly units: Expr;
+}
+
+/** The contracted axis: `units` groups of `unit` steps, cut into chunks of `chunk` units. */
+export interface Depth {
+  readonly units: number;
+  readonly unit: number;
+  readonly chunk: number;
+}
+
+export interface Rows {
+  readonly extent: number;
+  /** For the rows from `first`, tile number `tile`: scalars of the tile's rows at a depth counted from the beginning. */
+  open(emitter: Emitter, batch: Position, tile: IndexExpr, first: IndexExpr): (depth: IndexExpr) => readonly Expr[];
+}
+
+export interface Columns {
+  /** Blocks that grid steps take, and the most columns of one. */
+  readonly blocks: number;
+  readonly blockColumns: number;
+  /** Whether blocks are copied into scratch memory, so that many rows should share a copy. */
+  readonly copied: boolean;
+  /** Columns of a block. */
+  count(emitter: Emitter, block: IndexExpr): Expr;
+  /** Prepares a chunk of the depth; then, for a tile of the block, vectors at a depth counted from the chunk's beginning. */
+  open(emitter: Emitter, batch: Position, block: IndexExpr, chunk: DepthChunk): (tile: IndexExpr) => (depth: IndexExpr) => readonly Expr[];
+  /** Coordinates of column `column` of a block in the contraction's result. */
+  position(block: IndexExpr, column: IndexExpr): Position;
+}
+
+export interface Product {
+  readonly name: string;
+  readonly batch: readonly number[];
+  readonly rows: Rows;
+  readonly columns: Columns;
+  readonly depth: Depth;
+  readonly tile: RegisterTile;
+  /** Where a result stands, of the contraction's own dtype. */
+  position(batch: Position, row: IndexExpr, column: Position): Position;
+}
+
+/** Rows that should share a copied block of columns. */
+const SHARING_ROWS = 96;
+
+interface Frame {
+  readonly emitter: Emitter;
+  readonly site: ContractionSite;
+  readonly product: Product;
+  readonly lanes: number;
+  readonly dtype: NumericDType;
+  readonly rowTiles: number;
+  /** Tiles of rows of one grid step. */
+  readonly chunkTiles: number;
+  readonly columnTiles: number;
+  readonly depthChunks: number;
+  /** Sums between chunks of the depth, or of one tile before it is stored. */
+  readonly sums: string;
+}
+
+export function lowerProduct(site: ContractionSite, product: Product): LoweredKernel {
+  const { tile, columns, rows, depth } = product;
+  const lanes = site.capabilities.simd.vectorLanes;
+  const emitter = site.createEmitter();
+  const rowTiles = Math.ceil(rows.extent / tile.rows);
+  const columnTiles = Math.ceil(columns.blockColumns / (tile.vectors * lanes));
+  const existing = elementCount(product.batch) * columns.blocks;
+  const work = (existing * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
+  const mostParts = Math.max(Math.floor((rowTiles * tile.rows) / (columns.copied ? SHARING_ROWS : tile.rows)), 1);
+  const chunkTiles = Math.ceil(rowTiles / Math.min(partsFor(work, existing), mostParts));
+  const depthChunks = Math.ceil(depth.units / depth.chunk);
+  const { dtype } = site.node.outputs[0]!;
+  const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;
+  const slot = createSlot('scratch', { dtype, shape: [kept * tile.rows * tile.vectors * lanes] });
+  const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write') };
+  const extents = [...product.batch, columns.blocks, Math.ceil(rowTiles / chunkTiles)];
+  const steps = elementCount(extents);
+  emitter.define('g', variable(GRID_VAR));
+  const position = delinearize(indexSymbol('g', 0, steps - 1), extents).map((x) => nameIndex(emitter, x));
+  writeStep(frame, position.slice(0, -2), position.at(-2)!, position.at(-1)!);
+  return site.finish(emitter, product.name, { var: GRID_VAR, extent: steps });
+}
+
+/** One grid step: a chunk of rows times a block of columns. */
+function writeStep(frame: Frame, batch: Position, block: IndexExpr, rowChunk: IndexExpr): void {
+  const { emitter, product, lanes, rowTiles, chunkTiles, columnTiles, depthChunks } = frame;
+  const { tile, depth } = product;
+  const width = tile.vectors * lanes;
+  const count = product.columns.count(emitter, block);
+  const tiles = count.kind === 'const' ? index(columnTiles) : emitter.bind(binary('div', at(count, width - 1), index(width)));
+  const from = emitter.bind(emitter.index(scaleIndex(rowChunk, chunkTiles)));
+  const to = rowTiles % chunkTiles === 0 && from.kind !== 'const' ? at(from, chunkTiles) : least(at(from, chunkTiles), index(rowTiles));
+  const end = emitter.bind(to);
+  const chunkSymbol = emitter.fresh('chunk');
+  emitter.loop(chunkSymbol, index(0), index(depthChunks), 1, () => {
+    const chunk = nameIndex(emitter, indexSymbol(chunkSymbol, 0, depthChunks - 1));
+    const first = scaleIndex(chunk, depth.chunk);
+    const units = depth.units % depth.chunk === 0 ? index(depth.chunk) : emitter.bind(least(minus(index(depth.units), emitter.index(first)), index(depth.chunk)));
+    const range: DepthRange = { steps: emitter.bind(mul(units, index(depth.unit))), most: depth.chunk * depth.unit };
+    const columns = product.columns.open(emitter, batch, block, { first, units });
+    const [row, column] = [emitter.fresh('row'), emitter.fresh('tile')];
+    const r = indexSymbol(row, 0, rowTiles - 1);
+    const j = indexSymbol(column, 0, columnTiles - 1);
+    const write = (): void => writeOne(frame, { batch, block, rowChunk, rowTile: r, columnTile: j, chunk, first, range, columns, count });
+    const overRows = (inner: () => void): void => emitter.loop(row, from, end, 1, inner);
+    const overColumns = (inner: () => void): void => emitter.loop(column, index(0), tiles, 1, inner);
+    // Either the panel of columns stays in the first-level cache while all rows pass, or the rows of a tile while all columns do.
+    const rowBytes = chunkTiles * tile.rows * range.most * 4;
+    if (rowBytes * 2 <= frame.site.capabilities.simd.l2Bytes) overColumns(() => overRows(write));
+    else overRows(() => overColumns(write));
+  });
+}
+
+interface OneTile {
+  readonly batch: Position;
+  readonly block: IndexExpr;
+  readonly rowChunk: IndexExpr;
+  readonly rowTile: IndexExpr;
+  readonly columnTile: IndexExpr;
+  readonly chunk: IndexExpr;
+  /** Units of depth before this chunk. */
+  readonly first: IndexExpr;
+  readonly range: DepthRange;
+  readonly columns: (tile: IndexExpr) => (depth: IndexExpr) => readonly Expr[];
+  readonly count: Expr;
+}
+
+function writeOne(frame: Frame, one: OneTile): void {
+  const { emitter, product, lanes, dtype, columnTiles, chunkTiles, depthChunks, sums } = frame;
+  const { tile, depth } = product;
+  const size = tile.rows * tile.vectors * lanes;
+  const firstRow = scaleIndex(one.rowTile, tile.rows);
+  const local = addIndex(one.rowTile, scaleIndex(one.rowChunk, -chunkTiles));
+  const base = depthChunks === 1 ? index(0) : emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(local, columnTiles), one.columnTile), size)));
+  const rows = product.rows.open(emitter, one.batch, one.rowTile, firstRow);
+  const begin = scaleIndex(one.first, depth.unit);
+  const operands = { rows: (k: IndexExpr) => rows(addIndex(begin, k)), columns: one.columns(one.columnTile) };
+  const resumes = depthChunks === 1 ? undefined : compare('gt', emitter.index(one.chunk), index(0));
+  writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, place: { buffer: sums, base }, resumes });
+  if (depthChunks === 1) return writeResults(frame, one, firstRow, base);
+  const isLast = compare('eq', emitter.index(one.chunk), index(depthChunks - 1));
+  const then = emitter.block(() => writeResults(frame, one, firstRow, base), true);
+  emitter.push({ kind: 'if', condition: isLast, then, else: [] });
+}
+
+/** Stores the tile's sums, row by row: whole vectors, then what is left one by one. */
+function writeResults(frame: Frame, one: OneTile, firstRow: IndexExpr, base: Expr): void {
+  const { emitter, product, lanes, dtype, sums, site } = frame;
+  const { tile } = product;
+  const width = tile.vectors * lanes;
+  const type = computeType(dtype);
+  const firstColumn = scaleIndex(one.columnTile, width);
+  const isWhole = product.columns.blockColumns % width === 0 && one.count.kind === 'const';
+  const left = isWhole ? index(width) : emitter.bind(least(minus(one.count, emitter.index(firstColumn)), index(width)));
+  const vectorEnd = wholeVectors(emitter, left, lanes);
+  const rowsLeft = product.rows.extent % tile.rows === 0 ? index(tile.rows) : emitter.bind(least(minus(index(product.rows.extent), emitter.index(firstRow)), index(tile.rows)));
+  const [row, vector, single, lane] = [emitter.fresh('row'), emitter.fresh('vec'), emitter.fresh('vec'), emitter.fresh('lane')];
+  emitter.loop(row, index(0), rowsLeft, 1, () => {
+    const r = indexSymbol(row, 0, tile.rows - 1);
+    const place = emitter.bind(add(base, emitter.index(scaleIndex(r, width))));
+    const store = (v: IndexExpr, count: number, within: IndexExpr): void => {
+      const column = addIndex(addIndex(firstColumn, v), within);
+      const target = product.position(one.batch, addIndex(firstRow, r), product.columns.position(one.block, column));
+      site.store(emitter, target, load(sums, add(place, emitter.index(v)), type, count));
+    };
+    const writeVector = (): void => emitter.withLanes(lane, lanes, () => store(indexSymbol(vector, 0, width - lanes), lanes, indexSymbol(lane, 0, lanes - 1)));
+    // With but one vector nothing in the loop would depend on its variable, and loads would move out of a loop that may not run.
+    if (tile.vectors > 1 || vectorEnd.kind === 'const') emitter.loop(vector, index(0), vectorEnd, lanes, writeVector);
+    else emitter.push({ kind: 'if', condition: compare('gt', vectorEnd, index(0)), then: emitter.block(writeVector, true), else: [] });
+    if (!isWhole) emitter.loop(single, vectorEnd, left, 1, () => store(indexSymbol(single, 0, width - 1), 1, constantIndex(0)));
+  });
+}

@@ -1,0 +1,95 @@
+// The innermost work of a blocked product: one tile of results in registers over a stretch of the depth. Everything is written out
+// register by register; addresses inside the loop are one base per operand and constants.
+import { addIndex, indexSymbol } from '../../../core/indexExpr.ts';
+import type { IndexExpr } from '../../../core/indexExpr.ts';
+import { add, assign, binary, constant, declare, fma, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
+import type { ComputeDType, Expr } from '../../../kernel/ir.ts';
+import { typed } from '../../emit/compute.ts';
+import type { Emitter } from '../../emit/emitter.ts';
+import type { RegisterTile } from './blocking.ts';
+
+/** `base` of index type plus a constant, the form that address modes hold. */
+export const at = (base: Expr, offset: number): Expr => add(base, index(offset));
+
+/** A name for the value of `x` from here on, known as an index symbol. */
+export function nameIndex(emitter: Emitter, x: IndexExpr): IndexExpr {
+  if (x.terms.length === 0) return x;
+  const name = emitter.fresh('at');
+  emitter.define(name, emitter.bind(emitter.index(x)));
+  return indexSymbol(name, x.min, x.max);
+}
+
+/** What a tile multiplies at one depth: scalars of its rows and vectors of its columns. Written into the innermost loop. */
+export interface TileOperands {
+  rows(depth: IndexExpr): readonly Expr[];
+  columns(depth: IndexExpr): readonly Expr[];
+}
+
+export interface TilePlace {
+  readonly buffer: string;
+  /** Where the first vector of the tile lies; the others follow row by row. */
+  readonly base: Expr;
+}
+
+const multiplyAdd = (a: Expr, b: Expr, sum: Expr): Expr => (sum.type.dtype === 'f32' ? fma(a, b, sum) : add(mul(a, b), sum));
+
+/** Few registers make a short loop: several steps of the depth in one then, where they divide it. */
+const UNROLLED = 16;
+const unrollOf = (tile: RegisterTile, steps: Expr): number => {
+  if (steps.kind !== 'const') return 1;
+  for (let by = Math.min(Math.floor(UNROLLED / (tile.rows * tile.vectors)), 8); by > 1; by--) if (Number(steps.value) % by === 0) return by;
+  return 1;
+};
+
+/** How far a tile goes into the depth. */
+export interface DepthRange {
+  readonly steps: Expr;
+  /** The most that `steps` can be. */
+  readonly most: number;
+}
+
+export interface TileWork {
+  readonly tile: RegisterTile;
+  readonly lanes: number;
+  /** Compute type of the sums. */
+  readonly dtype: ComputeDType;
+  readonly depth: DepthRange;
+  readonly operands: TileOperands;
+  readonly place: TilePlace;
+  /** Where it holds, the sums begin with what lies at `place` instead of zero. */
+  readonly resumes: Expr | undefined;
+}
+
+/** Sums the products over a stretch of the depth and leaves the tile at its place. */
+export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps, most }, operands, place, resumes }: TileWork): void {
+  const zero = splat(constant(dtype, typed(dtype, 0)), lanes);
+  const sums = Array.from({ length: tile.rows * tile.vectors }, () => emitter.fresh('a'));
+  const sum = (i: number): Expr => variable(sums[i]!, dtype, lanes);
+  for (const name of sums) emitter.push(declare(name, zero));
+  if (resumes !== undefined) {
+    const then = sums.map((name, i) => assign(name, load(place.buffer, at(place.base, i * lanes), dtype, lanes)));
+    emitter.push({ kind: 'if', condition: resumes, then, else: [] });
+  }
+  const unroll = unrollOf(tile, steps);
+  const depth = emitter.fresh('depth');
+  emitter.loop(depth, index(0), steps, unroll, () => {
+    for (let copy = 0; copy < unroll; copy++) {
+      const k = addIndex(indexSymbol(depth, 0, most - 1), copy);
+      const columns = operands.columns(k).map((x) => emitter.bind(x));
+      for (const [r, row] of operands.rows(k).entries()) {
+        const value = emitter.bind(splat(row, lanes));
+        for (const [v, column] of columns.entries()) {
+          const i = r * tile.vectors + v;
+          emitter.push(assign(sums[i]!, multiplyAdd(value, column, sum(i))));
+        }
+      }
+    }
+  });
+  sums.forEach((_, i) => emitter.push(store(place.buffer, at(place.base, i * lanes), sum(i))));
+}
+
+/** The lesser of two index values; decided here where both are constants. */
+export const least = (a: Expr, b: Expr): Expr => (a.kind === 'const' && b.kind === 'const' ? index(Math.min(Number(a.value), Number(b.value))) : binary('min', a, b));
+
+/** a − b; computed here where both are constants. */
+export const minus = (a: Expr, b: Expr): Expr => (a.kind === 'const' && b.kind === 'const' ? index(Number(a.value) - Number(b.value)) : binary('sub', a, b));

@@ -1,0 +1,127 @@
+// Blocked products of odd shapes against the reference: every stride, dilation, padding, group, transposition and broadcast, on machines
+// whose small caches make every loop of the blocking run more than once.
+import { describe, expect, it } from 'vitest';
+import type { NumericDType } from '../../src/core/dtype.ts';
+import type { NumericTensor } from '../../src/core/tensor.ts';
+import { createBuilder } from '../../src/graph/builder.ts';
+import type { Builder, Operand } from '../../src/graph/builder.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { createRandom, randomTensor } from './randomGraph.ts';
+import type { Random } from './randomGraph.ts';
+import { createCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
+
+const machines = {
+  'vectors of 4, small caches': createCapabilities({ vectorLanes: 4, pointerBytes: 4, l1Bytes: 1 << 10, l2Bytes: 1 << 12 }),
+  'vectors of 8': createCapabilities({ vectorLanes: 8, l1Bytes: 1 << 13, l2Bytes: 1 << 15 }),
+  'vectors of 16, 32 registers': createCapabilities({ vectorLanes: 16, vectorRegisters: 32 }),
+};
+
+interface Maker {
+  readonly b: Builder;
+  readonly random: Random;
+  readonly operands: Operand[];
+  readonly values: NumericTensor[];
+}
+
+const between = (random: Random, low: number, high: number): number => low + random(high - low + 1);
+
+/** An operand with random contents: known at load, or given with each run. */
+function operand({ b, random, operands, values }: Maker, dtype: NumericDType, shape: readonly number[]): Operand {
+  const tensor = randomTensor(random, dtype, shape);
+  if (random(2) === 0) return b.constant(tensor);
+  values.push(tensor);
+  operands.push(b.input({ dtype, shape }, `x${values.length}`));
+  return operands.at(-1)!;
+}
+
+/** A matrix, or its transpose seen the other way round. */
+function matrix(m: Maker, dtype: NumericDType, batch: readonly number[], rows: number, columns: number): Operand {
+  if (m.random(3) > 0) return operand(m, dtype, [...batch, rows, columns]);
+  const axes = batch.map((_, i) => i);
+  return m.b.transpose(operand(m, dtype, [...batch, columns, rows]), [...axes, batch.length + 1, batch.length]);
+}
+
+const ACCUMULATORS: readonly (readonly [NumericDType, NumericDType])[] = [
+  ['f32', 'f32'],
+  ['f32', 'f32'],
+  ['f16', 'f32'],
+  ['i8', 'i32'],
+  ['f64', 'f64'],
+];
+
+/** Work behind the contraction: a bias along an axis, a clip, and now and then a residual of the same shape or another order of axes. */
+function epilogue(m: Maker, sums: Operand, axis: number): Operand {
+  const { b, random } = m;
+  const bias = operand(m, sums.dtype, [sums.shape[axis]!]);
+  const shaped = b.reshape(
+    bias,
+    sums.shape.map((d, i) => (i === axis ? d : 1)),
+  );
+  const added = b.max(b.add(sums, b.expand(shaped, sums.shape)), b.full(sums.dtype, sums.shape, 0));
+  if (random(3) === 0) return b.add(added, operand(m, sums.dtype, sums.shape));
+  if (random(4) === 0) {
+    const perm = sums.shape.map((_, i) => (i + 1) % sums.shape.length);
+    return b.transpose(added, perm);
+  }
+  return random(2) === 0 ? added : sums;
+}
+
+function randomMatmul(m: Maker): Operand {
+  const { b, random } = m;
+  const [from, acc] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
+  const sizes = (): number => (random(4) === 0 ? 1 : between(random, 1, 70));
+  const [rows, columns, depth] = [sizes(), sizes(), between(random, 1, 90)];
+  const batches = [[], [], [3], [2, 3]] as const;
+  const batch = batches[random(batches.length)]!;
+  const own = (): number[] => batch.map((d) => (random(4) === 0 ? 1 : d));
+  const x = matrix(m, from, own(), rows, depth);
+  const y = matrix(m, from, own(), depth, columns);
+  const sums = b.matmul(x, y, acc);
+  return epilogue(m, sums, sums.shape.length - 1);
+}
+
+function randomConv(m: Maker): Operand {
+  const { b, random } = m;
+  const [from, acc] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
+  const rank = [1, 2, 2, 2, 3][random(5)]!;
+  const groups = [1, 1, 1, 2, 5][random(5)]!;
+  const isDepthwise = random(4) === 0;
+  const channels = isDepthwise ? 1 : between(random, 1, 9);
+  const filters = isDepthwise ? between(random, 1, 2) : between(random, 1, 20);
+  const pointwise = random(4) === 0;
+  const each = (make: (i: number) => number): number[] => Array.from({ length: rank }, (_, i) => make(i));
+  const taps = each(() => (pointwise ? 1 : between(random, 1, 4)));
+  const strides = each(() => (pointwise && random(2) === 0 ? 1 : between(random, 1, 3)));
+  const dilations = each(() => between(random, 1, 3));
+  const low = each(() => (pointwise ? 0 : random(4)));
+  const high = each(() => (pointwise ? 0 : random(4)));
+  const span = rank === 3 ? 7 : rank === 2 ? 25 : 90;
+  const sizes = each((i) => Math.max((taps[i]! - 1) * dilations[i]! + 1 - low[i]! - high[i]!, 1) + random(span));
+  const count = isDepthwise ? between(random, 2, 6) : groups;
+  const x = operand(m, from, [between(random, 1, 2), channels * count, ...sizes]);
+  const w = operand(m, from, [filters * count, channels, ...taps]);
+  return epilogue(m, b.conv(x, w, { strides, dilations, low, high, groups: count, acc }), 1);
+}
+
+const kinds = { 'matrix products': randomMatmul, convolutions: randomConv } as const;
+const SEEDS = 16;
+
+describe.each(Object.entries(machines))('contractions with %s', (_, capabilities) => {
+  it.each(Object.entries(kinds))(
+    '%s are what the reference says',
+    (kind, make) => {
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const m: Maker = { b: createBuilder(createFolder()), random: createRandom(seed * 31 + kind.length), operands: [], values: [] };
+        const graph = m.b.finish('contractions', m.operands, [make(m)]);
+        const schedule = scheduleGraph(graph, capabilities);
+        expect(problemsOf(graph, schedule), `seed ${seed}`).toEqual([]);
+        const expected = interpretPrims(graph, m.values);
+        const actual = interpretSchedule(graph, schedule, m.values, seed % 2 === 0 ? 'forward' : 'backward', seed % 3 === 0 ? lowered(schedule.module) : schedule.module);
+        expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}`));
+      }
+    },
+    120_000,
+  );
+});
