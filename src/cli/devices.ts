@@ -16,8 +16,9 @@ export const devices = new Command('devices')
       family,
       evidence,
       availability.ok ? 'works' : 'no',
-      availability.ok ? availability.detail : `${availability.reason}. ${availability.hint}`,
+      availability.ok ? availability.detail : '',
     ]);
     print(table(['device', 'family', 'evidence', 'here', 'detail'], rows));
+    for (const { name, availability } of found) if (!availability.ok) print(`\n${name}: ${availability.reason}\n  ${availability.hint}`);
     print(`\n* taken by --device auto: ${why}`);
   });

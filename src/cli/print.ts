@@ -17,7 +17,8 @@ export function table(header: readonly string[], rows: readonly (readonly string
     widths[widest]!--;
     excess--;
   }
-  const fit = (cell: string, w: number): string => (cell.length > w ? `${cell.slice(0, w - 1)}…` : cell);
+  // Names of nodes begin alike and differ at their ends: the middle goes.
+  const fit = (cell: string, w: number): string => (cell.length > w ? `${cell.slice(0, Math.floor((w - 1) / 2))}…${cell.slice(cell.length - Math.ceil((w - 1) / 2))}` : cell);
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, i) => (right.includes(header[i]!) ? fit(cell, widths[i]!).padStart(widths[i]!) : fit(cell, widths[i]!).padEnd(widths[i]!)))

@@ -28,24 +28,35 @@ export interface Choice {
   readonly why: string;
 }
 
+interface Refusal {
+  readonly name: string;
+  readonly reason: string;
+  readonly hint: string;
+}
+const spoken = (refused: readonly Refusal[]): string => refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseDevice(names: readonly string[]): Promise<Choice> {
   const targets = createTargets();
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
-  const refused: string[] = [];
-  const why = (reason: string): string => `${reason}${refused.length > 0 ? ` (not ${refused.join('; not ')})` : ''}`;
+  const devices = `Devices: ${known.join(', ')}.`;
+  const refused: Refusal[] = [];
+  const why = (reason: string): string => (refused.length === 0 ? reason : `${reason} (not ${spoken(refused)})`);
   for (const name of names) {
     if (name === REFERENCE) return { name, target: undefined, why: why('asked for') };
-    if (!known.includes(name)) refused.push(`${name}: there is no such device`);
+    if (!known.includes(name)) refused.push({ name, reason: 'there is no such device', hint: devices });
     for (const target of targets.filter((t) => name === AUTO || t.name === name)) {
       const availability = await target.probe();
       if (availability.ok) return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${availability.detail}` : 'asked for') };
-      refused.push(`${target.name}: ${availability.reason}. ${availability.hint}`);
+      refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
     }
   }
   if (!names.some((name) => known.includes(name)))
-    throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: `Devices: ${known.join(', ')}.`, facts: { known } });
-  throw new AnychipError('device', `no device of ${names.join(', ')} works here`, { hint: refused.join(' '), facts: { refused } });
+    throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: devices, facts: { known } });
+  throw new AnychipError('device', `no device that was asked for works here: ${spoken(refused)}`, {
+    hint: [...new Set(refused.map(({ hint }) => hint))].join(' '),
+    facts: { refused },
+  });
 }
 
 /** The target of this name, to compile for; it need not work here. */
