@@ -32,10 +32,12 @@ const isDType = (name: string): name is DType => Object.hasOwn(dtypes, name);
 const isShape = (value: unknown): value is number[] => Array.isArray(value) && value.every((d) => Number.isSafeInteger(d) && Number(d) >= 0);
 const inferred = (items: readonly Item[]): DType => (typeof items[0] === 'string' ? 'string' : typeof items[0] === 'boolean' ? 'bool' : 'f32');
 
+const MAX_RANK = 64;
+
 /** The shape of nested arrays, and what is in them in order. */
 function flatten(value: unknown): { readonly shape: number[]; readonly items: Item[] } {
   const shape: number[] = [];
-  for (let level = value; Array.isArray(level); level = level[0]) shape.push(level.length);
+  for (let level = value; Array.isArray(level); level = level[0]) if (shape.push(level.length) > MAX_RANK) bad(`arrays nested more than ${MAX_RANK} deep`);
   const items: Item[] = [];
   const visit = (x: unknown, depth: number): void => {
     if (Array.isArray(x)) {

@@ -27,7 +27,8 @@ import { uniqueOf } from './unique.ts';
 /** A coordinate in [0, size) from one in [−size, size). */
 function coordinate(given: number, size: number): number {
   const at = given < 0 ? given + size : given;
-  if (!(at >= 0 && at < size)) throw new AnychipError('run', `index ${given} is outside an axis of ${size} elements`, { hint: 'Check the indices that are fed or computed.' });
+  if (!(Number.isInteger(at) && at >= 0 && at < size))
+    throw new AnychipError('run', `index ${given} is outside an axis of ${size} elements`, { hint: 'Check the indices that are fed or computed.' });
   return at;
 }
 

@@ -60,7 +60,7 @@ function parse(bytes: Uint8Array): ModelProto {
         hint: 'No model needs such a nesting of subgraphs; the file may be hostile.',
         cause,
       });
-    throw new AnychipError('bad-file', `not an ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new AnychipError('bad-file', `not an ONNX model: ${cause instanceof RangeError ? 'it ends too soon' : cause instanceof Error ? cause.message : String(cause)}`, {
       hint: 'The file is damaged, cut off, or something else.',
       cause,
     });
