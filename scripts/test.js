@@ -9,11 +9,15 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut = [];
 const bin = (name) => join('node_modules', '.bin', name);
 
+/** No step may take longer; what does is ended, and has failed. */
+const STEP_MILLIS = 15 * 60_000;
+
 function step(name, command, args, options = {}) {
   const start = performance.now();
   process.stdout.write(`\n── ${name}\n`);
-  const done = spawnSync(command, args, { stdio: 'inherit', ...options });
-  process.stdout.write(`── ${name}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+  const done = spawnSync(command, args, { stdio: 'inherit', timeout: STEP_MILLIS, killSignal: 'SIGKILL', ...options });
+  const ending = done.error !== undefined ? `, ${done.error.message}` : done.signal !== null ? `, ended by ${done.signal}` : '';
+  process.stdout.write(`── ${name}: ${((performance.now() - start) / 1000).toFixed(1)} s${ending}\n`);
   return done;
 }
 
@@ -26,15 +30,19 @@ function check(name, command, args) {
 
 function unitTests() {
   const file = join(tmpdir(), `anychip-vitest-${process.pid}.json`);
-  step('unit tests', bin('vitest'), ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]);
-  if (!existsSync(file)) {
+  const { status } = step('unit tests', bin('vitest'), ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]);
+  const report = existsSync(file) ? parse(readFileSync(file, 'utf8')) : undefined;
+  rmSync(file, { force: true });
+  if (report === undefined) {
     total.failed++;
-    return;
+    return process.stdout.write('FAILED unit tests: no report\n');
   }
-  const report = JSON.parse(readFileSync(file, 'utf8'));
-  rmSync(file);
+  // A file that does not load has no tests of its own that could fail.
+  const unloaded = report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
+  const failed = report.numFailedTests + unloaded;
   total.passed += report.numPassedTests;
-  total.failed += report.numFailedTests + report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
+  // Errors outside of tests fail the run without failing a test.
+  total.failed += failed === 0 && status !== 0 ? 1 : failed;
   total.skipped += report.numPendingTests + report.numTodoTests;
 }
 
@@ -52,9 +60,11 @@ function findSuite() {
 /** Cases that are known not to pass, with the reason, by device ('*': every one). */
 const known = JSON.parse(readFileSync(new URL('../test/conformance/known.json', import.meta.url), 'utf8'));
 
+/** Graphs and kernels are verified on the way. */
 function conformance(suite, device) {
   const { stdout } = step(`conformance of ${device}`, process.execPath, ['dist/cli/main.js', 'conformance', suite, '--device', device, '--json'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, ANYCHIP_DEBUG: '1' },
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });

@@ -1,0 +1,28 @@
+typedef signed char i8;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef long long i64;
+typedef unsigned long long u64;
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+typedef i8 i8x4_at __attribute__((vector_size(4), aligned(1), may_alias));
+typedef int i32x4 __attribute__((vector_size(16)));
+static inline i32x4 splat_i32x4(int a) { return (i32x4){a, a, a, a}; }
+typedef unsigned u32x4 __attribute__((vector_size(16)));
+typedef u8 u8x4_at __attribute__((vector_size(4), aligned(1), may_alias));
+#define HIDDEN __attribute__((visibility("hidden")))
+typedef void steps(char *const *, char *, i64, i64);
+
+static void k0_map_0_steps(const i8 *restrict b0, u8 *restrict b1, char *scratch, i64 begin, i64 end) {
+  for (i64 g = begin; g < end; g++) {
+    for (i64 i0 = 0; i0 < 16; i0 += 4) {
+      *(u8x4_at *)(b1 + i0) = __builtin_convertvector((__builtin_convertvector((__builtin_convertvector(*(const i8x4_at *)(b0 + i0), i32x4) * splat_i32x4(3)), u32x4) & 255u), u8x4_at);
+    }
+  }
+}
+HIDDEN void k0_map_0(char *const *p, char *scratch, i64 begin, i64 end) {
+  k0_map_0_steps((const i8 *)p[0], (u8 *)p[1], scratch, begin, end);
+}

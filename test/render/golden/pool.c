@@ -1,0 +1,41 @@
+typedef signed char i8;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef long long i64;
+typedef unsigned long long u64;
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+static inline float max_f32(float a, float b) { return a > b ? a : b; }
+#define HIDDEN __attribute__((visibility("hidden")))
+typedef void steps(char *const *, char *, i64, i64);
+
+static void k0_reduce_0_steps(const float *restrict b0, float *restrict b1, char *scratch, i64 begin, i64 end) {
+  for (i64 g = begin; g < end; g++) {
+    for (i64 i0 = 0; i0 < 2; i0++) {
+      i64 t0 = i0 * 25;
+      i64 t5 = i0 * 4;
+      for (i64 i1 = 0; i1 < 2; i1++) {
+        i64 t1 = t0 + (i1 * 10);
+        i64 t6 = t5 + (i1 * 2);
+        for (i64 i2 = 0; i2 < 2; i2++) {
+          float a0 = (-__builtin_inff());
+          i64 t2 = t1 + (i2 * 2);
+          for (i64 i3 = 0; i3 < 3; i3++) {
+            i64 t3 = t2 + (i3 * 5);
+            for (i64 i4 = 0; i4 < 3; i4++) {
+              float t4 = b0[(t3 + i4)];
+              a0 = ((t4 != t4) ? t4 : max_f32(t4, a0));
+            }
+          }
+          b1[(t6 + i2)] = a0;
+        }
+      }
+    }
+  }
+}
+HIDDEN void k0_reduce_0(char *const *p, char *scratch, i64 begin, i64 end) {
+  k0_reduce_0_steps((const float *)p[0], (float *)p[1], scratch, begin, end);
+}
