@@ -83,7 +83,7 @@ function explainProgram(part: DevicePart, target: Target, order: ReadonlyMap<str
   return {
     kernelsBefore: part.graph.nodes.filter(isKernel).length,
     kernelsAfter: schedule.module.run.length,
-    distinctKernels: schedule.module.kernels.length,
+    distinctKernels: new Set(schedule.module.run.map(({ kernel }) => kernel)).size,
     bytesBefore: schedule.unfusedBytes,
     bytesAfter: schedule.report.reduce((sum, call) => sum + call.readBytes + call.writeBytes, 0),
     memory: schedule.memory,
