@@ -1,6 +1,7 @@
 // The threads of a device, started when there is first something for them to do: helpers that share wide calls, and one worker that runs
 // whole plans in the background, so that the event loop goes on.
 import { AnychipError } from '../../core/error.ts';
+import { trace } from '../../core/trace.ts';
 import { canSleep, startWorker } from './host.ts';
 import type { HostWorker } from './host.ts';
 import { instantiate } from './instance.ts';
@@ -47,7 +48,10 @@ class Thread {
   }
 
   terminate(): void {
-    void this.#worker.then((worker) => worker.terminate());
+    void this.#worker.then(
+      (worker) => worker.terminate(),
+      () => undefined,
+    );
   }
 }
 
@@ -57,8 +61,10 @@ export class Pool {
   readonly #team: Team;
   readonly #programs = new Map<number, ProgramModule>();
   #helpers: readonly Thread[] | undefined;
+  /** Whether all helpers are there; until then runs go on without them. */
+  #canShare = false;
   #runner: Thread | undefined;
-  /** Starting threads, loading programs and running in the background exclude each other. */
+  /** Loading programs and running in the background exclude each other. */
   #busy: Promise<void> | undefined;
 
   /** `threads` includes the one that runs the plan. More than one, or a run in the background, needs a shared memory. */
@@ -86,24 +92,29 @@ export class Pool {
   /** Runs a request on this thread, at once where nothing is in the way. */
   runHere(request: RunRequest): void | Promise<void> {
     if (this.#busy !== undefined) return this.#busy.then(() => this.runHere(request));
-    const isWide = this.#threads > 1 && request.wide.length > 0;
-    if (isWide && this.#helpers === undefined) return this.#exclusively(() => this.#startHelpers()).then(() => this.runHere(request));
-    this.#team.run(request, isWide ? this.#threads : 1);
+    this.#team.run(request, this.#threadsFor(request));
   }
 
   /** Runs a request on the worker for plans. */
   runInBackground(request: RunRequest): Promise<void> {
     return this.#exclusively(async () => {
-      const isWide = this.#threads > 1 && request.wide.length > 0;
-      const [runner] = await Promise.all([this.#runner ?? this.#startRunner(), isWide && this.#helpers === undefined ? this.#startHelpers() : undefined]);
-      await runner.ask({ kind: 'run', request, threads: isWide ? this.#threads : 1 });
+      const runner = this.#runner ?? (await this.#startRunner());
+      await runner.ask({ kind: 'run', request, threads: this.#threadsFor(request) });
     });
+  }
+
+  /** Where helpers would help for the first time, they are sent for. */
+  #threadsFor(request: RunRequest): number {
+    if (this.#threads === 1 || request.wide.length === 0) return 1;
+    if (this.#helpers === undefined) this.#startHelpers();
+    return this.#canShare ? this.#threads : 1;
   }
 
   dispose(): void {
     for (const thread of [...(this.#helpers ?? []), ...(this.#runner === undefined ? [] : [this.#runner])]) thread.terminate();
     this.#helpers = undefined;
     this.#runner = undefined;
+    this.#canShare = false;
   }
 
   #startMessage(thread: number): ToWorker {
@@ -112,17 +123,23 @@ export class Pool {
 
   async #startRunner(): Promise<Thread> {
     const runner = new Thread();
-    this.#runner = runner;
     await runner.ask(this.#startMessage(0));
-    return runner;
+    return (this.#runner = runner);
   }
 
-  async #startHelpers(): Promise<void> {
+  #startHelpers(): void {
     // Their first message: announced before they are there, for a helper goes on when there is more mail than it has seen.
     this.#team.announceMail();
     const helpers = Array.from({ length: this.#threads - 1 }, () => new Thread());
-    await Promise.all(helpers.map((helper, i) => helper.ask(this.#startMessage(i + 1))));
     this.#helpers = helpers;
+    Promise.all(helpers.map((helper, i) => helper.ask(this.#startMessage(i + 1)))).then(
+      () => void (this.#canShare = this.#helpers === helpers),
+      (error: unknown) => {
+        trace(1, () => ({ kind: 'placement', message: `one thread only: ${String(error)}` }));
+        for (const helper of helpers) helper.terminate();
+        if (this.#helpers === helpers) this.#helpers = [];
+      },
+    );
   }
 
   async #tellAll(message: ToWorker): Promise<void> {
