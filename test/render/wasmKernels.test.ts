@@ -357,6 +357,14 @@ describe('vectors', () => {
     ]);
   });
 
+  it('are shuffled, from one and from two', async () => {
+    const input: Input = { dtype: 'f32', values: [1, 2, 3, 4, 5, 6, 7, 8] };
+    const item = (name: string, lane: number): Expr => ({ kind: 'extract', type: exprType('f32'), x: variable(name, 'f32', 4), lane });
+    const named = [declare('p', load('b0', index(0), 'f32', 4)), declare('q', load('b0', index(4), 'f32', 4))];
+    await expectSame([input], 'f32', 4, [...named, store('out', index(0), pack([item('p', 0), item('p', 2), item('q', 1), item('q', 3)]))]);
+    await expectSame([input], 'f32', 4, [...named, store('out', index(0), pack([item('q', 3), item('q', 2), item('q', 1), item('q', 0)]))]);
+  });
+
   it.each(['add', 'mul', 'min', 'max'] as const)('combine their lanes by %s', async (fn) => {
     for (const dtype of ['f32', 'i32'] as const) {
       await expectSame([{ dtype, values: [3, -5, 7, 2] }], dtype, 1, [store('out', index(0), { kind: 'across', type: exprType(dtype), fn, x: x(dtype) })]);

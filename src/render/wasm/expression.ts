@@ -46,11 +46,30 @@ function pushSplat(x: Expr, scope: Scope, push: (e: Expr) => void): void {
   if (dtype === 'bool') scope.code.emit('i32x4.neg');
 }
 
+const LANE_BYTES = 4;
+
+/** Lanes of one or two named vectors in another order are one instruction. */
+function pushShuffle(items: readonly Expr[], scope: Scope, push: (e: Expr) => void): boolean {
+  const vectors = new Map<string, Expr>();
+  const places = items.flatMap((item) => {
+    if (item.kind !== 'extract' || item.x.kind !== 'var') return [];
+    if (!vectors.has(item.x.name)) vectors.set(item.x.name, item.x);
+    return [[...vectors.keys()].indexOf(item.x.name) * LANES + item.lane];
+  });
+  const [first, second = first] = vectors.values();
+  if (places.length < items.length || vectors.size > 2 || first === undefined || second === undefined) return false;
+  push(first);
+  push(second);
+  scope.code.emit('i8x16.shuffle', ...places.flatMap((place) => Array.from({ length: LANE_BYTES }, (_, i) => place * LANE_BYTES + i)));
+  return true;
+}
+
 function pushPack(e: ExprOf['pack'], scope: Scope, push: (e: Expr) => void): void {
   const { dtype } = e.type;
   const constants = e.items.flatMap((x) => (x.kind === 'const' ? [x.value] : []));
   if (constants.length === e.items.length) return pushLanes(dtype, constants, scope);
   const { code } = scope;
+  if (pushShuffle(e.items, scope, push)) return;
   const shape = laneShape(dtype);
   e.items.forEach((x, lane) => {
     if (lane === 0) {
