@@ -12,18 +12,15 @@ typedef float f32x4 __attribute__((vector_size(16)));
 static inline f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
 static inline f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
-static inline float max_f32(float a, float b) { return a > b ? a : b; }
 #define HIDDEN __attribute__((visibility("hidden")))
 typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_map_0_steps(const float *restrict b0, const float *restrict b1, float *restrict b2, char *scratch, i64 begin, i64 end) {
   for (i64 g = begin; g < end; g++) {
-    for (i64 i0 = 0; i0 < 16; i0 += 4) {
-      *(floatx4_at *)(b2 + i0) = (floatx4_at)max_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + i0))) * ((f32x4)(*(const floatx4_at *)(b1 + i0)))) + splat_f32x4(0.5f)));
+    for (i64 n0 = 0; n0 < 16; n0 += 4) {
+      *(floatx4_at *)(b2 + n0) = (floatx4_at)max_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + n0))) * ((f32x4)(*(const floatx4_at *)(b1 + n0)))) + splat_f32x4(0.5f)));
     }
-    for (i64 i1 = 16; i1 < 18; i1++) {
-      b2[i1] = max_f32(0.0f, ((b0[i1] * b1[i1]) + 0.5f));
-    }
+    *(floatx4_at *)(b2 + 14) = (floatx4_at)max_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + 14))) * ((f32x4)(*(const floatx4_at *)(b1 + 14)))) + splat_f32x4(0.5f)));
   }
 }
 HIDDEN void k0_map_0(char *const *p, char *scratch, i64 begin, i64 end) {

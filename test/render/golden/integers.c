@@ -18,8 +18,8 @@ typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_map_0_steps(const i8 *restrict b0, u8 *restrict b1, char *scratch, i64 begin, i64 end) {
   for (i64 g = begin; g < end; g++) {
-    for (i64 i0 = 0; i0 < 16; i0 += 4) {
-      *(u8x4_at *)(b1 + i0) = __builtin_convertvector((__builtin_convertvector((__builtin_convertvector(*(const i8x4_at *)(b0 + i0), i32x4) * splat_i32x4(3)), u32x4) & 255u), u8x4_at);
+    for (i64 n0 = 0; n0 < 16; n0 += 4) {
+      *(u8x4_at *)(b1 + n0) = __builtin_convertvector((__builtin_convertvector((__builtin_convertvector(*(const i8x4_at *)(b0 + n0), i32x4) * splat_i32x4(3)), u32x4) & 255u), u8x4_at);
     }
   }
 }

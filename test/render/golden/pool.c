@@ -14,23 +14,23 @@ typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_reduce_0_steps(const float *restrict b0, float *restrict b1, char *scratch, i64 begin, i64 end) {
   for (i64 g = begin; g < end; g++) {
-    for (i64 i0 = 0; i0 < 2; i0++) {
-      i64 t0 = i0 * 25;
-      i64 t5 = i0 * 4;
-      for (i64 i1 = 0; i1 < 2; i1++) {
-        i64 t1 = t0 + (i1 * 10);
-        i64 t6 = t5 + (i1 * 2);
-        for (i64 i2 = 0; i2 < 2; i2++) {
+    for (i64 n0 = 0; n0 < 2; n0++) {
+      i64 t0 = n0 * 25;
+      i64 t5 = n0 * 4;
+      for (i64 n1 = 0; n1 < 2; n1++) {
+        i64 t1 = t0 + (n1 * 10);
+        i64 t6 = t5 + (n1 * 2);
+        for (i64 n2 = 0; n2 < 2; n2++) {
           float a0 = (-__builtin_inff());
-          i64 t2 = t1 + (i2 * 2);
-          for (i64 i3 = 0; i3 < 3; i3++) {
-            i64 t3 = t2 + (i3 * 5);
-            for (i64 i4 = 0; i4 < 3; i4++) {
-              float t4 = b0[(t3 + i4)];
+          i64 t2 = t1 + (n2 * 2);
+          for (i64 n3 = 0; n3 < 3; n3++) {
+            i64 t3 = t2 + (n3 * 5);
+            for (i64 n4 = 0; n4 < 3; n4++) {
+              float t4 = b0[(t3 + n4)];
               a0 = ((t4 != t4) ? t4 : max_f32(t4, a0));
             }
           }
-          b1[(t6 + i2)] = a0;
+          b1[(t6 + n2)] = a0;
         }
       }
     }

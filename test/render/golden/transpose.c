@@ -15,10 +15,10 @@ typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_map_0_steps(const float *restrict b0, float *restrict b1, char *scratch, i64 begin, i64 end) {
   for (i64 g = begin; g < end; g++) {
-    for (i64 i0 = 0; i0 < 8; i0++) {
-      i64 t0 = i0 * 5;
-      *(floatx4_at *)(b1 + t0) = (floatx4_at)(-((f32x4){b0[i0], b0[(i0 + 8)], b0[(i0 + 16)], b0[(i0 + 24)]}));
-      b1[(t0 + 4)] = (-b0[(i0 + 32)]);
+    for (i64 n0 = 0; n0 < 8; n0++) {
+      i64 t0 = n0 * 5;
+      *(floatx4_at *)(b1 + t0) = (floatx4_at)(-((f32x4){b0[n0], b0[(n0 + 8)], b0[(n0 + 16)], b0[(n0 + 24)]}));
+      *(floatx4_at *)(b1 + (t0 + 1)) = (floatx4_at)(-((f32x4){b0[(n0 + 8)], b0[((n0 + 8) + 8)], b0[((n0 + 8) + 16)], b0[((n0 + 8) + 24)]}));
     }
   }
 }
