@@ -80,7 +80,10 @@ export function setOutputs(walk: Walk, node: Node, outputs: readonly (Known | nu
   node.outputs.forEach((value, i) => {
     if (value === null) return;
     const known = outputs[i] ?? null;
-    if (known === null) throw new AnychipError('internal', `output ${i} of ${node.op} was not produced`);
+    if (known === null)
+      throw new AnychipError('bad-model', `it asks for output ${i}, which the operator does not give for these inputs`, {
+        hint: 'The model breaks the ONNX format; export it again.',
+      });
     walk.known.set(value, known);
   });
 }
