@@ -66,8 +66,13 @@ export function findSplit(indices: readonly IndexExpr[], extents: ReadonlyMap<st
   return undefined;
 }
 
-/** The two axes that stand for one, and the one in terms of them. */
-export function splitAxis(axis: Axis, by: number, fresh: () => string): { readonly axes: readonly [Axis, Axis]; readonly value: IndexExpr } {
+/** The two axes that stand for one, the outer first, and the one in terms of them. */
+export interface Split {
+  readonly axes: readonly [Axis, Axis];
+  readonly value: IndexExpr;
+}
+
+export function splitAxis(axis: Axis, by: number, fresh: () => string): Split {
   const [high, low] = [
     { name: fresh(), extent: axis.extent / by },
     { name: fresh(), extent: by },
@@ -92,6 +97,10 @@ function rewrite(nest: Nest, bindings: Bindings, replace: Replace): Nest {
   return { outer: replace(nest.outer), stages, dynamic };
 }
 
+/** The nest with the two parts of an axis, side by side, in its place. */
+export const replaceAxis = (nest: Nest, axis: Pick<Axis, 'name'>, split: Split): Nest =>
+  rewrite(nest, new Map([[axis.name, split.value]]), (axes) => axes.flatMap((a) => (a.name === axis.name ? split.axes : [a])));
+
 const axesOf = (nest: Nest): readonly (readonly Axis[])[] => [nest.outer, ...nest.stages.map((s) => s.axes)];
 
 function splitAxes(nest: Nest, fresh: () => string): Nest {
@@ -101,7 +110,7 @@ function splitAxes(nest: Nest, fresh: () => string): Nest {
     const found = findSplit(indicesIn(result), extents);
     if (found === undefined) break;
     const split = splitAxis({ name: found.name, extent: extents.get(found.name)! }, found.by, fresh);
-    result = rewrite(result, new Map([[found.name, split.value]]), (axes) => axes.flatMap((a) => (a.name === found.name ? split.axes : [a])));
+    result = replaceAxis(result, found, split);
   }
   return result;
 }

@@ -68,3 +68,26 @@ describe.each([4, 8, 16])('with %i lanes', (vectorLanes) => {
     }
   });
 });
+
+describe.each([4, 16])('transposed tiles with %i lanes', (vectorLanes) => {
+  it.each([
+    [32, 48],
+    [16, 24],
+    [21, 26],
+    [7, 64],
+    [23, 40],
+  ])('%i × %i elements are all moved, under what is fused with them', (rows, columns) => {
+    const b = createBuilder(createFolder());
+    const x = b.input({ dtype: 'f32', shape: [2, rows, columns] }, 'x');
+    const y = b.input({ dtype: 'f32', shape: [2, columns, rows] }, 'y');
+    const graph = b.finish('transposed', [x, y], [b.add(b.transpose(x, [0, 2, 1]), b.mul(y, y)), b.transpose(x, [2, 1, 0])]);
+    const random = createRandom(rows);
+    const values = [x, y].map((input) => randomTensor(random, 'f32', input.shape));
+    const schedule = scheduleGraph(graph, createCapabilities({ vectorLanes }));
+    expect(problemsOf(graph, schedule)).toEqual([]);
+    for (const order of ['forward', 'backward'] as const) {
+      const actual = interpretSchedule(graph, schedule, values, order);
+      interpretPrims(graph, values).forEach((expected, i) => expectClose(actual[i]!, expected, `output ${i}, ${order}`));
+    }
+  });
+});

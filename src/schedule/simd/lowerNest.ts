@@ -13,6 +13,7 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { scalarCost, vectorRatio } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
+import { tileTransposed } from './tile.ts';
 import { halvings, widestLanes, writeStrips } from '../emit/strips.ts';
 
 /** Additions that one grid step should hold: enough to pay for handing it to a thread. */
@@ -86,7 +87,8 @@ export interface SimdShape {
 /** Lowers `nest`; `flops` is what the graph says it computes, for reports. */
 export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: number): LoweredKernel {
   let count = 0;
-  const nest = refineAxes(raw, () => `y${count++}`);
+  const fresh = (): string => `y${count++}`;
+  const nest = tileTransposed(refineAxes(raw, fresh), fresh);
   const lanes = machine.vectorLanes;
   const outerLanes = outerLanesOf(nest, lanes);
   const emitter = new Emitter(nest.dynamic, outerLanes);
