@@ -5,6 +5,7 @@ import { elementCount } from '../core/shape.ts';
 import { bigintReader, numberReader, tensorBytes } from '../core/tensor.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
 import { scratchBytes } from '../kernel/ir.ts';
+import { kernelKey } from '../kernel/sizes.ts';
 import type { Kernel, KernelCall } from '../kernel/ir.ts';
 import type { Capabilities } from '../runtime/device.ts';
 import { Evaluator } from './evaluate.ts';
@@ -138,10 +139,7 @@ class KernelTable {
   readonly #known = new Map<string, number>();
 
   indexOf(kernel: Kernel): number {
-    const { params, scratch, grid, block, body } = kernel;
-    const key = JSON.stringify([params, scratch, grid, block ?? null, body], (_, v: unknown) =>
-      typeof v === 'bigint' ? `${v}n` : typeof v === 'number' && !Number.isFinite(v) ? `${v}f` : Object.is(v, -0) ? '-0' : v,
-    );
+    const key = kernelKey(kernel);
     let index = this.#known.get(key);
     if (index === undefined) {
       index = this.kernels.length;

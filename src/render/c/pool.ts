@@ -9,6 +9,7 @@ export const POOL_ABI = 2;
 
 /** What the wrappers of kernels need. */
 export const KERNEL_DECLARATIONS = `#define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
 `;
 

@@ -1,10 +1,11 @@
 // A kernel module as C: units of kernels that compile in parallel, one of them with the tables of calls, and the thread pool.
 // It must not know the machine: vectors have the lanes the schedule gave them, and compilers map them to what there is.
 import type { Kernel, KernelModule } from '../../kernel/ir.ts';
+import { groupBySkeleton } from '../../kernel/sizes.ts';
 import type { Renderer, Source } from '../../runtime/device.ts';
 import { disjointParams } from './aliasing.ts';
 import { gnuDialect } from './gnuDialect.ts';
-import { kernelSymbol, kernelText } from './kernel.ts';
+import { kernelSymbol, kernelsText } from './kernel.ts';
 import { CALL_DECLARATIONS, KERNEL_DECLARATIONS, POOL_SOURCE } from './pool.ts';
 import { Prelude } from './prelude.ts';
 
@@ -14,33 +15,27 @@ const MAX_UNITS = 8;
 /** Work below this many nanoseconds is done by the calling thread: waking the others would take as long. */
 const WIDE_NANOS = 4_000;
 
-/** A kernel's symbol and text, equal kernels sharing one. */
-interface RenderedKernel {
-  readonly symbol: string;
+/** Kernels that share a function. */
+interface RenderedKernels {
   readonly text: string;
   readonly prelude: Prelude;
 }
 
 export class CRenderer implements Renderer {
   render(module: KernelModule): Source {
-    const restrict = disjointParams(module);
-    const byText = new Map<string, RenderedKernel>();
-    const kernels = module.kernels.map((kernel, i): RenderedKernel => {
+    const disjoint = disjointParams(module);
+    const groups = groupBySkeleton(module.kernels, (i) => disjoint[i]!.join()).map((group): RenderedKernels => {
       const prelude = new Prelude(gnuDialect);
-      const key = kernelText(kernel, SHARED_SYMBOL, restrict[i]!, prelude);
-      const known = byText.get(key);
-      if (known !== undefined) return known;
-      const symbol = kernelSymbol(kernel, i);
-      const made = { symbol, text: key.replaceAll(SHARED_SYMBOL, symbol), prelude };
-      byText.set(key, made);
-      return made;
+      const kernels = group.map((i) => module.kernels[i]!);
+      const symbols = group.map((i) => kernelSymbol(module.kernels[i]!, i));
+      return { text: kernelsText(kernels, symbols, disjoint[group[0]!]!, prelude), prelude };
     });
-    const units = distribute([...byText.values()]).map(unitText);
+    const units = distribute(groups).map(unitText);
     // The last has the least text.
     const last = units.pop() ?? unitText([]);
     return {
       language: 'c',
-      units: [...units, `${last}\n${entryText(module, kernels)}`],
+      units: [...units, `${last}\n${entryText(module)}`],
       common: `${new Prelude(gnuDialect).text}${KERNEL_DECLARATIONS}${CALL_DECLARATIONS}${POOL_SOURCE}`,
     };
   }
@@ -48,19 +43,16 @@ export class CRenderer implements Renderer {
   renderKernel(module: KernelModule, kernel: number): string {
     const prelude = new Prelude(gnuDialect);
     const source = module.kernels[kernel]!;
-    const text = kernelText(source, kernelSymbol(source, kernel), disjointParams(module)[kernel]!, prelude);
+    const text = kernelsText([source], [kernelSymbol(source, kernel)], disjointParams(module)[kernel]!, prelude);
     return `${prelude.text}${KERNEL_DECLARATIONS}\n${text}`;
   }
 }
 
-/** Stands for a kernel's symbol while texts are compared. */
-const SHARED_SYMBOL = 'SHARED_KERNEL';
-
 /** Kernels in groups of about equal text, the longest first into the emptiest. */
-function distribute(kernels: readonly RenderedKernel[]): RenderedKernel[][] {
+function distribute(kernels: readonly RenderedKernels[]): RenderedKernels[][] {
   const total = kernels.reduce((sum, k) => sum + k.text.length, 0);
   const count = Math.min(MAX_UNITS, Math.max(1, Math.ceil(total / UNIT_CHARACTERS)));
-  const groups = Array.from({ length: count }, (): { size: number; readonly kernels: RenderedKernel[] } => ({ size: 0, kernels: [] }));
+  const groups = Array.from({ length: count }, (): { size: number; readonly kernels: RenderedKernels[] } => ({ size: 0, kernels: [] }));
   for (const kernel of [...kernels].sort((a, b) => b.text.length - a.text.length)) {
     const emptiest = groups.reduce((least, group) => (group.size < least.size ? group : least));
     emptiest.kernels.push(kernel);
@@ -72,7 +64,7 @@ function distribute(kernels: readonly RenderedKernel[]): RenderedKernel[][] {
     .map((group) => group.kernels);
 }
 
-function unitText(kernels: readonly RenderedKernel[]): string {
+function unitText(kernels: readonly RenderedKernels[]): string {
   const prelude = new Prelude(gnuDialect);
   for (const kernel of kernels) prelude.include(kernel.prelude);
   return `${prelude.text}${KERNEL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
@@ -82,13 +74,14 @@ function unitText(kernels: readonly RenderedKernel[]): string {
 const isWide = ({ grid, cost }: Kernel): boolean => grid.extent > 1 && Math.max(cost.flops / 4, cost.bytes / 8) > WIDE_NANOS;
 
 /** The tables of calls, and the function that runs them: entry −1 is `run`, others are `init` calls. */
-function entryText(module: KernelModule, kernels: readonly RenderedKernel[]): string {
+function entryText(module: KernelModule): string {
   const calls = [...module.init, ...module.run];
-  const used = new Set(calls.map((call) => kernels[call.kernel]!.symbol));
+  const symbols = module.kernels.map(kernelSymbol);
+  const used = new Set(calls.map((call) => symbols[call.kernel]!));
   const places = calls.map((call, i) => `static const struct place a${i}[] = {${call.args.map((a) => `{${a.base}, ${a.offsetBytes}}`).join(', ')}};`);
   const rows = calls.map((call, i) => {
     const kernel = module.kernels[call.kernel]!;
-    return `  {${kernels[call.kernel]!.symbol}, a${i}, ${call.args.length}, ${kernel.grid.extent}, ${isWide(kernel) ? 1 : 0}},`;
+    return `  {${symbols[call.kernel]!}, a${i}, ${call.args.length}, ${kernel.grid.extent}, ${isWide(kernel) ? 1 : 0}},`;
   });
   const first = module.init.length;
   return [
