@@ -1,5 +1,6 @@
 // How contractions become kernels: a table of templates tried in order. A template knows one fast way (a blocked matrix product, a
 // direct convolution) for the sites it fits; what is fused behind the contraction is given to it as a function that stores.
+import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { linearIndex } from '../../core/indexExpr.ts';
 import type { Shape } from '../../core/shape.ts';
@@ -91,7 +92,7 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
         const packed = createSlot('value', { dtype, shape: [elements] });
         const emitter = new Emitter();
         const grid = write(emitter, source, packed);
-        return { slot: packed, kernel: emitter.finish('pack', grid, { flops: 0, bytes: 0 }) };
+        return { slot: packed, kernel: emitter.finish('pack', grid, { flops: 0, bytes: 2 * elements * byteWidth(dtype) }) };
       });
       return contiguous(slot, [elements]);
     },

@@ -15,6 +15,9 @@ const TILE_COST = 24;
 const VECTOR_COST = 4;
 /** Share of the first-level cache for the panel of columns that every tile of rows reads again. */
 const PANEL_SHARE = 2 / 3;
+/** From this many rows on, a deeper panel, which stays in this share of the second-level cache, costs less than the sums of all rows on their way to memory and back after each chunk. */
+const MANY_ROWS = 192;
+const DEEP_SHARE = 1 / 4;
 
 /** Multiply-adds (of vectors) that one step of the depth costs: the tile's own, or its loads where they are more. */
 const stepCost = ({ rows, vectors }: RegisterTile): number => Math.max(rows * vectors, rows + vectors, IN_FLIGHT);
@@ -51,9 +54,10 @@ export function cheapest<T>(options: readonly T[], costOf: (option: T) => number
   return options[costs.indexOf(Math.min(...costs))]!;
 }
 
-/** `units` of depth, `unit` steps each, in chunks of about equal length whose panel of `columns` columns stays in the first-level cache. */
-export function depthChunk(facts: Pick<SimdFacts, 'l1Bytes'>, units: number, unit: number, columns: number): number {
-  const most = Math.max(Math.floor((facts.l1Bytes * PANEL_SHARE) / (columns * 4 * unit)), 1);
+/** `units` of depth, `unit` steps each, in chunks of about equal length whose panel of `columns` columns stays in a cache while `rows` rows pass. */
+export function depthChunk({ l1Bytes, l2Bytes }: Pick<SimdFacts, 'l1Bytes' | 'l2Bytes'>, units: number, unit: number, columns: number, rows: number): number {
+  const bytes = rows < MANY_ROWS ? l1Bytes * PANEL_SHARE : Math.max(l1Bytes * PANEL_SHARE, l2Bytes * DEEP_SHARE);
+  const most = Math.max(Math.floor(bytes / (columns * 4 * unit)), 1);
   return Math.ceil(units / Math.ceil(units / most));
 }
 

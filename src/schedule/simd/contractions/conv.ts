@@ -5,7 +5,7 @@ import { elementCount } from '../../../core/shape.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
-import { depthChunk, productCost, registerTiles } from './blocking.ts';
+import { depthChunk, partsFor, productCost, registerTiles } from './blocking.ts';
 import type { ProductShape, RegisterTile } from './blocking.ts';
 import { imageColumns } from './image.ts';
 import { isStraight, mergeStrided, packedRows, stridedRows } from './panels.ts';
@@ -22,13 +22,19 @@ interface Plan {
 const positionsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.output));
 const tapsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.taps));
 
+/** Blocks that are enough for threads: more would only add ends that do not fill a tile. */
+const ENOUGH_BLOCKS = 8;
+
 /** All ways to cut an image into blocks whose panel stays in half of the second-level cache, the largest first. */
 function cutsFor(site: ContractionSite, g: ConvGeometry, tile: RegisterTile): ImageCut[] {
   const { simd } = site.capabilities;
   const width = tile.vectors * simd.vectorLanes;
   const taps = tapsOf(g);
-  const chunk = depthChunk(simd, g.channels, taps, width) * taps;
-  const most = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * 4) / width), 1) * width;
+  const chunk = depthChunk(simd, g.channels, taps, width, g.filters) * taps;
+  const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * 4) / width), 1) * width;
+  const work = (site.shape[0]! * g.groups * g.filters * positionsOf(g) * g.channels * taps) / simd.vectorLanes;
+  const parts = Math.min(partsFor(work, site.shape[0]! * g.groups), ENOUGH_BLOCKS);
+  const most = Math.min(cached, Math.max(Math.ceil((g.high.output * g.wide.output) / parts), width));
   if (g.wide.output > most) return [{ rows: 1, columns: most }];
   const rows = Math.min(Math.max(Math.floor(most / g.wide.output), 1), g.high.output);
   return Array.from({ length: rows }, (_, i) => ({ rows: rows - i, columns: g.wide.output }));
@@ -62,7 +68,7 @@ function lowerConv(site: ContractionSite, g: ConvGeometry, weights: Side): Lower
   const { simd } = site.capabilities;
   const { tile, cut } = planFor(site, g);
   const unit = tapsOf(g);
-  const depth = { units: g.channels, unit, chunk: depthChunk(simd, g.channels, unit, tile.vectors * simd.vectorLanes) };
+  const depth = { units: g.channels, unit, chunk: depthChunk(simd, g.channels, unit, tile.vectors * simd.vectorLanes, g.filters) };
   const batch = [site.shape[0]!, g.groups, ...g.lead.map((a) => a.output)];
   const shape: PanelShape = { batch, depth: depth.units * unit, dtype: site.node.outputs[0]!.dtype };
   const rank = site.shape.length - 2;

@@ -80,7 +80,7 @@ export function fillImage(image: Image, { batch, row, column }: Block, first: In
     const origin = linearIndex([batch[0]!, channel, ...places], storage.strides, storage.offset);
     emitter.loop(rowName, index(0), index(layout.rows), 1, () => {
       const i = indexSymbol(rowName, 0, layout.rows - 1);
-      const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(row, high.stride), i), -high.low));
+      const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(row, high.stride), scaleIndex(i, layout.rowStep)), -high.low));
       const to = nameIndex(emitter, scaleIndex(addIndex(scaleIndex(plane, layout.rows), i), layout.phases * layout.width));
       const conditions = [...lead, high].map((axis, a): Condition => ({ value: [...places, y][a]!, low: 0, high: axis.input }));
       const open = conditions.filter((c) => c.value.min < c.low || c.value.max >= c.high);
@@ -156,7 +156,7 @@ function copySpan({ emitter, buffer, geometry, site, lanes, layout, dtype }: Ima
 
 /** Where, in the copy, tap (ky, kx) of the results of row `row` of a block begins; `plane` counts channels and outer taps. */
 export function tapOrigin({ geometry: { high, wide }, layout }: Image, plane: IndexExpr, row: IndexExpr, ky: IndexExpr, kx: IndexExpr): IndexExpr {
-  const y = addIndex(scaleIndex(row, high.stride), scaleIndex(ky, high.dilation));
+  const y = addIndex(scaleIndex(row, high.stride / layout.rowStep), scaleIndex(ky, high.dilation));
   const x = scaleIndex(kx, wide.dilation);
   const line = addIndex(scaleIndex(addIndex(scaleIndex(plane, layout.rows), y), layout.phases), modIndex(x, wide.stride));
   return addIndex(scaleIndex(line, layout.width), floorDiv(x, wide.stride));

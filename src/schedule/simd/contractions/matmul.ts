@@ -111,7 +111,7 @@ function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
   const shape: PanelShape = { batch: p.batch, depth: p.depth, dtype: site.node.outputs[0]!.dtype };
   const tile = cheapest(registerTiles(simd).flat(), (t) => productCost({ rows: p.m.extent, blocks: [{ columns: p.n.extent, count: 1 }], depth: p.depth }, t, lanes));
   const width = tile.vectors * lanes;
-  const unit = depthChunk(simd, p.depth, 1, width);
+  const unit = depthChunk(simd, p.depth, 1, width, p.m.extent);
   const isPacked = site.isConstant(p.n.operand);
   const depth: Depth = { units: p.depth, unit: 1, chunk: unit };
   const tiles = tilesPerBlock(site, p, tile, unit);

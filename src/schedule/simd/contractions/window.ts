@@ -60,8 +60,9 @@ export const columnBlocks = ({ wide }: ConvGeometry, cut: ImageCut): number => M
 
 /** Where the elements that a block of the result needs lie in its padded copy of the input: rows of phases, phase p holding every stride-th element from p on. */
 export interface ImageLayout {
-  /** Input rows of a block. */
+  /** Input rows of a block, and how far apart they are: with one tap, rows between those that are read are left out. */
   readonly rows: number;
+  readonly rowStep: number;
   readonly phases: number;
   /** Elements of one phase of a row. */
   readonly width: number;
@@ -69,8 +70,10 @@ export interface ImageLayout {
 
 export function layoutOf({ high, wide }: ConvGeometry, cut: ImageCut): ImageLayout {
   const reach = (wide.taps - 1) * wide.dilation;
+  const rowStep = high.taps === 1 ? high.stride : 1;
   return {
-    rows: (cut.rows - 1) * high.stride + (high.taps - 1) * high.dilation + 1,
+    rows: ((cut.rows - 1) * high.stride) / rowStep + (high.taps - 1) * high.dilation + 1,
+    rowStep,
     phases: Math.min(wide.stride, reach + 1),
     width: cut.columns + Math.floor(reach / wide.stride),
   };
