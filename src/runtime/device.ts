@@ -8,6 +8,8 @@ export interface SimdFacts {
   /** f32 lanes of one vector register. */
   readonly vectorLanes: number;
   readonly vectorRegisters: number;
+  /** The compiler behind moves all loads of a block before its arithmetic: every value loaded there needs a register of its own. */
+  readonly loadsFirst: boolean;
   readonly fma: boolean;
   readonly l1Bytes: number;
   readonly l2Bytes: number;

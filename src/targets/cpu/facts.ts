@@ -72,6 +72,7 @@ function detect(): CpuFacts {
   return {
     vectorLanes: unit.lanes,
     vectorRegisters: unit.registers,
+    loadsFirst: false,
     vectorTitle: unit.title,
     fma: process.arch === 'arm64' || features.includes('fma'),
     l1Bytes: cacheBytes(1, 32 << 10),

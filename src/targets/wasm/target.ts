@@ -10,8 +10,8 @@ import { MAX_BUFFER_BYTES } from './memory.ts';
 
 /** The caches behind an engine are not known; nearly all processors have these. */
 const [L1_BYTES, L2_BYTES] = [32 << 10, 512 << 10];
-/** x64 has 16 vector registers, arm64 32. */
-const VECTOR_REGISTERS = 16;
+/** x64 has 16, of which V8 keeps one for itself; arm64 has 32. */
+const VECTOR_REGISTERS = 15;
 
 /** The renderer has encoded the machine code already. */
 const compiler: Compiler = {
@@ -35,7 +35,15 @@ export function createWasmTarget(): Target {
     rank: 50,
     probe: () => Promise.resolve(probe()),
     get capabilities(): Capabilities {
-      const simd = { vectorLanes: 4, vectorRegisters: VECTOR_REGISTERS, fma: engineFeatures().relaxed, l1Bytes: L1_BYTES, l2Bytes: L2_BYTES, pointerBytes: 4 } as const;
+      const simd = {
+        vectorLanes: 4,
+        vectorRegisters: VECTOR_REGISTERS,
+        loadsFirst: true,
+        fma: engineFeatures().relaxed,
+        l1Bytes: L1_BYTES,
+        l2Bytes: L2_BYTES,
+        pointerBytes: 4,
+      } as const;
       return { family: 'simd', storage: storedDTypes, simd, maxBufferBytes: MAX_BUFFER_BYTES };
     },
     createRenderer: () => new WasmRenderer(engineFeatures()),

@@ -6,6 +6,8 @@ import type { SimdFacts } from '../../../runtime/device.ts';
 export interface RegisterTile {
   readonly rows: number;
   readonly vectors: number;
+  /** Steps of the depth in one step of the loop, where they divide it. */
+  readonly unroll: number;
 }
 
 /** Fused multiply-adds in flight that keep the units of a core busy: latency times throughput. */
@@ -39,12 +41,23 @@ export function productCost({ rows, blocks, depth }: ProductShape, tile: Registe
 const MAX_VECTORS = 8;
 const MAX_ROWS = 16;
 
-/** All tiles that fit the registers beside one step's vectors of columns and one broadcast row: a list for each number of vectors. */
-export function registerTiles({ vectorRegisters }: Pick<SimdFacts, 'vectorRegisters'>): RegisterTile[][] {
+/** Multiply-adds that are worth a step of a loop, and the most steps of the depth that one holds. */
+const UNROLLED = 16;
+const MAX_UNROLL = 8;
+
+/**
+ * All tiles that fit the registers beside one step's vectors of columns and one broadcast row (all of its rows where loads come first):
+ * a list for each number of vectors.
+ */
+export function registerTiles({ vectorRegisters, loadsFirst }: Pick<SimdFacts, 'vectorRegisters' | 'loadsFirst'>): RegisterTile[][] {
   return Array.from({ length: MAX_VECTORS }, (_, i) => {
     const vectors = i + 1;
-    const most = Math.min(Math.floor((vectorRegisters - 1) / vectors) - 1, MAX_ROWS);
-    return Array.from({ length: Math.max(most, 0) }, (__, r): RegisterTile => ({ rows: r + 1, vectors }));
+    const most = loadsFirst ? Math.floor((vectorRegisters - vectors) / (vectors + 1)) : Math.floor((vectorRegisters - 1) / vectors) - 1;
+    return Array.from({ length: Math.max(Math.min(most, MAX_ROWS), 0) }, (__, r): RegisterTile => {
+      const rows = r + 1;
+      const unroll = loadsFirst ? 1 : Math.min(Math.max(Math.floor(UNROLLED / (rows * vectors)), 1), MAX_UNROLL);
+      return { rows, vectors, unroll };
+    });
   }).filter((tiles) => tiles.length > 0);
 }
 

@@ -33,13 +33,12 @@ export interface TilePlace {
 
 const multiplyAdd = (a: Expr, b: Expr, sum: Expr): Expr => (sum.type.dtype === 'f32' ? fma(a, b, sum) : add(mul(a, b), sum));
 
-/** Few registers make a short loop: several steps of the depth in one then, where they divide it. */
-const UNROLLED = 16;
-const unrollOf = (tile: RegisterTile, steps: Expr): number => {
+/** The most steps of the depth at once that divide it. */
+function unrollOf({ unroll }: RegisterTile, steps: Expr): number {
   if (steps.kind !== 'const') return 1;
-  for (let by = Math.min(Math.floor(UNROLLED / (tile.rows * tile.vectors)), 8); by > 1; by--) if (Number(steps.value) % by === 0) return by;
+  for (let by = unroll; by > 1; by--) if (Number(steps.value) % by === 0) return by;
   return 1;
-};
+}
 
 /** How far a tile goes into the depth. */
 export interface DepthRange {
