@@ -4,6 +4,7 @@ import { AnychipError } from '../core/error.ts';
 import { explain, kernelSource } from '../inspect/explain.ts';
 import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
 import { bindingsFor } from '../session/bindings.ts';
+import { closeDefaults } from '../session/modelRunner.ts';
 import { loadModel } from '../session/create.ts';
 import { chooseDevice } from '../session/devices.ts';
 import { options } from './options.ts';
@@ -36,13 +37,14 @@ export const explainModel = new Command('explain')
       throw new AnychipError('bad-argument', 'the reference compiles nothing, so there is nothing to explain', { hint: 'Take another device: anychip devices.' });
     const { values, assumed } = prepareFeeds(model.graph, given);
     progress(`compiling ${path}`);
-    const bindings = bindingsFor(model.graph, values);
+    const graph = closeDefaults(model.graph, new Set(model.graph.inputs.filter(({ name }) => values.has(name))));
+    const bindings = bindingsFor(graph, values);
     if (given.source !== undefined) {
-      const source = kernelSource(model.graph, target, bindings, given.source);
+      const source = kernelSource(graph, target, bindings, given.source);
       endProgress();
       return given.json === true ? printJson({ kernel: given.source, source }) : print(source);
     }
-    const explanation = explain(model.graph, target, bindings);
+    const explanation = explain(graph, target, bindings);
     endProgress();
     if (given.json === true) return printJson({ ...explanation, assumed });
     printExplanation(explanation);

@@ -14,8 +14,8 @@ import type { Device } from '../runtime/device.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { AUTO, chooseDevice } from './devices.ts';
 import type { Choice } from './devices.ts';
-import { GraphRunner } from './graphRunner.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
+import { ModelRunner, closeDefaults } from './modelRunner.ts';
 import { copyValue } from './planRunner.ts';
 import type { HostNode } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
@@ -27,7 +27,7 @@ export class InferenceSession implements Ort {
   readonly model: Model;
   /** The device that was chosen, and why. */
   readonly device: { readonly name: string; readonly why: string };
-  readonly #runner: GraphRunner | undefined;
+  readonly #runner: ModelRunner | undefined;
   readonly #opened: Device | undefined;
   readonly #options: SessionOptions;
   readonly #hostNodes = new Map<string, HostNode>();
@@ -41,7 +41,7 @@ export class InferenceSession implements Ort {
     this.#options = options;
     this.#opened = opened;
     if (choice.target !== undefined && opened !== undefined) {
-      this.#runner = new GraphRunner(model.graph, {
+      this.#runner = new ModelRunner(model.graph, {
         target: choice.target,
         device: opened,
         maxMemoryBytes: options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES,
@@ -72,15 +72,14 @@ export class InferenceSession implements Ort {
 
   /** Compiles now where the declared shapes leave nothing open; else the first run does. */
   async #prepare(): Promise<void> {
-    if (this.#runner === undefined) return;
+    const runner = this.#runner?.variantFor(new Set(this.#requiredInputs()));
+    if (runner === undefined || runner.dependsOnValues) return;
     const bindings = this.#declaredBindings();
-    if (bindings !== undefined) await this.#runner.prepare(bindings);
+    if (bindings !== undefined) await runner.prepare(bindings);
   }
 
   #declaredBindings(): InputBinding[] | undefined {
-    const runner = this.#runner;
-    if (runner === undefined || runner.dependsOnValues) return undefined;
-    const bindings = this.#graphInputs().map((value): InputBinding | undefined => {
+    const bindings = this.#requiredInputs().map((value): InputBinding | undefined => {
       const type = concreteType(value, this.#options.freeDimensionOverrides ?? {});
       return type === undefined ? undefined : { type, value: undefined };
     });
@@ -152,15 +151,16 @@ export class InferenceSession implements Ort {
     }
   }
 
-  async #runInputs(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
-    if (this.#runner !== undefined) return this.#runner.run(inputs);
-    const { graph } = this.model;
+  async #runInputs(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
+    if (this.#runner !== undefined) return this.#runner.run(feeds);
+    const graph = closeDefaults(this.model.graph, new Set(feeds.keys()));
+    const inputs = graph.inputs.map((value) => feeds.get(value) ?? null);
     const limits = { maxMemoryBytes: this.#options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES, seed: this.#options.seed ?? 0 };
     return within(graph.name, () => interpretGraph(graph, inputs, limits)).map(copyValue);
   }
 
-  /** Inputs in the graph's order, or one error that names what is wrong. */
-  #checkFeeds(feeds: ReadonlyMap<string, HostValue>): HostValue[] {
+  /** The values of the inputs that are fed, or one error that names what is wrong. */
+  #checkFeeds(feeds: ReadonlyMap<string, HostValue>): Map<Value, HostValue> {
     const inputs = this.#graphInputs();
     for (const name of feeds.keys()) {
       if (!inputs.some((value) => value.name === name)) {
@@ -168,16 +168,17 @@ export class InferenceSession implements Ort {
       }
     }
     const bound = new Map<string, number>(Object.entries(this.#options.freeDimensionOverrides ?? {}));
-    return inputs.map((value) => {
+    const checked = new Map<Value, HostValue>();
+    for (const value of inputs) {
       const given = feeds.get(value.name);
-      if (given === undefined) {
-        const fallback = this.model.graph.constants.get(value);
-        if (fallback !== undefined) return fallback.read();
+      if (given !== undefined) {
+        checkInput(value, given, bound);
+        checked.set(value, given);
+      } else if (!this.model.graph.constants.has(value)) {
         throw new AnychipError('bad-argument', `input '${value.name}' is missing`, { hint: `Inputs: ${this.inputNames.join(', ')}.` });
       }
-      checkInput(value, given, bound);
-      return given;
-    });
+    }
+    return checked;
   }
 
   /** Frees the device's memory once the runs that are under way have ended; later runs are refused. */

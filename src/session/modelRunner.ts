@@ -1,0 +1,46 @@
+// Runs a model whose inputs may have default values. Those that a run leaves alone are constants of the graph it compiles, so they fold
+// and are packed like weights; a run that feeds some of them gets a graph, and plans, of its own.
+import type { Graph, HostValue, Value } from '../graph/graph.ts';
+import type { ExecutionPlan } from '../plan.ts';
+import { GraphRunner } from './graphRunner.ts';
+import type { CompileContext } from './graphRunner.ts';
+
+/** `graph` without the inputs that have a default value and are not in `fed`: what is left must be given. */
+export function closeDefaults(graph: Graph, fed: ReadonlySet<Value>): Graph {
+  const inputs = graph.inputs.filter((value) => fed.has(value) || !graph.constants.has(value));
+  return inputs.length === graph.inputs.length ? graph : { ...graph, inputs };
+}
+
+export class ModelRunner {
+  readonly #graph: Graph;
+  readonly #context: CompileContext;
+  /** By which defaults are fed, one sign for each input. */
+  readonly #variants = new Map<string, GraphRunner>();
+
+  constructor(graph: Graph, context: CompileContext) {
+    this.#graph = graph;
+    this.#context = context;
+  }
+
+  /** The runner for runs that feed exactly these inputs. */
+  variantFor(fed: ReadonlySet<Value>): GraphRunner {
+    const key = this.#graph.inputs.map((value) => (fed.has(value) ? 1 : 0)).join('');
+    let runner = this.#variants.get(key);
+    if (runner === undefined) this.#variants.set(key, (runner = new GraphRunner(closeDefaults(this.#graph, fed), this.#context)));
+    return runner;
+  }
+
+  run(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
+    const runner = this.variantFor(new Set(feeds.keys()));
+    return runner.run(runner.graph.inputs.map((value) => feeds.get(value) ?? null));
+  }
+
+  get plans(): readonly ExecutionPlan[] {
+    return [...this.#variants.values()].flatMap((runner) => runner.plans);
+  }
+
+  dispose(): void {
+    for (const runner of this.#variants.values()) runner.dispose();
+    this.#variants.clear();
+  }
+}
