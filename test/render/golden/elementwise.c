@@ -13,6 +13,7 @@ static inline f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
 static inline f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
 #define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_map_0_steps(const float *restrict b0, const float *restrict b1, float *restrict b2, char *scratch, i64 begin, i64 end) {

@@ -14,6 +14,7 @@ static inline i32x4 splat_i32x4(int a) { return (i32x4){a, a, a, a}; }
 typedef unsigned u32x4 __attribute__((vector_size(16)));
 typedef u8 u8x4_at __attribute__((vector_size(4), aligned(1), may_alias));
 #define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_map_0_steps(const i8 *restrict b0, u8 *restrict b1, char *scratch, i64 begin, i64 end) {

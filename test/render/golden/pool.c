@@ -10,6 +10,7 @@ typedef unsigned long long u64;
 #endif
 static inline float max_f32(float a, float b) { return a > b ? a : b; }
 #define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_reduce_0_steps(const float *restrict b0, float *restrict b1, char *scratch, i64 begin, i64 end) {

@@ -19,6 +19,7 @@ static inline int across_or_i32x4_bool(i32x4 v) { return ((v[0] | v[2]) | (v[1] 
 static inline float across_max_f32x4(f32x4 v) { return max_f32(max_f32(v[0], v[2]), max_f32(v[1], v[3])); }
 static inline float across_add_f32x4(f32x4 v) { return ((v[0] + v[2]) + (v[1] + v[3])); }
 #define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_reduce_0_steps(const float *restrict b0, float *restrict b1, char *scratch, i64 begin, i64 end) {

@@ -11,6 +11,7 @@ typedef unsigned long long u64;
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
 #define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
 
 static void k0_map_0_steps(const float *restrict b0, float *restrict b1, char *scratch, i64 begin, i64 end) {
