@@ -60,9 +60,13 @@ function findSuite() {
 /** Cases that are known not to pass, with the reason, by device ('*': every one). */
 const known = JSON.parse(readFileSync(new URL('../test/conformance/known.json', import.meta.url), 'utf8'));
 
+/** Devices whose compiler takes so long that only every n-th case is run; the whole suite: anychip conformance. */
+const everyNth = { opencl: 3 };
+
 /** Graphs and kernels are verified on the way. */
 function conformance(suite, device) {
-  const { stdout } = step(`conformance of ${device}`, process.execPath, ['dist/cli/main.js', 'conformance', suite, '--device', device, '--json'], {
+  const every = everyNth[device] ?? 1;
+  const { stdout } = step(`conformance of ${device}`, process.execPath, ['dist/cli/main.js', 'conformance', suite, '--device', device, '--every', String(every), '--json'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, ANYCHIP_DEBUG: '1' },
     encoding: 'utf8',
@@ -75,7 +79,7 @@ function conformance(suite, device) {
   }
   const expected = { ...known['*'], ...known[device] };
   const unexpected = report.failures.filter(({ name }) => !(name in expected));
-  const mended = Object.keys(expected).filter((name) => !report.failures.some((failure) => failure.name === name));
+  const mended = every > 1 ? [] : Object.keys(expected).filter((name) => !report.failures.some((failure) => failure.name === name));
   for (const { name, code, message } of unexpected) process.stdout.write(`FAILED ${device} ${name} [${code}] ${message}\n`);
   for (const name of mended) process.stdout.write(`FAILED ${device} ${name} passes now: strike it from test/conformance/known.json\n`);
   process.stdout.write(

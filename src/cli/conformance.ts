@@ -10,6 +10,7 @@ import { endProgress, exitCodes, percent, print, printJson, progress } from './p
 interface Given {
   readonly device: string;
   readonly filter: string;
+  readonly every: number;
   readonly json?: boolean;
   readonly jobs?: number;
   readonly threads?: number;
@@ -21,12 +22,13 @@ export const conformance = new Command('conformance')
   .argument('<suite>', 'folder with one folder a case')
   .addOption(options.device)
   .addOption(options.filter)
+  .addOption(options.every)
   .addOption(options.jobs)
   .addOption(options.threads)
   .addOption(options.maxMemory)
   .addOption(options.json)
   .action(async (suite: string, given: Given) => {
-    const cases = listCases(suite, given.filter);
+    const cases = listCases(suite, given.filter).filter((_, i) => i % given.every === 0);
     const { name: device } = await chooseDevice([given.device]);
     const results = await runSuite(cases, {
       device,

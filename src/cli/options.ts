@@ -45,6 +45,7 @@ export const options = {
   profile: new Option('--profile', 'also time each kernel, and show the slowest'),
   jobs: new Option('-j, --jobs <n>', 'cases at once').argParser(positive),
   filter: new Option('--filter <glob>', 'only cases whose name matches, * and ? allowed').default('*'),
+  every: new Option('--every <n>', 'only every n-th case').argParser(positive).default(1),
   seed: new Option('--seed <n>', 'seed of random inputs and random operators').argParser(seed).default(0),
   maxMemory: new Option('--max-memory <size>', 'upper bound of what a model may allocate, for example 4G').argParser(bytes),
   source: new Option('--source <kernel>', 'print the rendered source of one kernel'),

@@ -110,7 +110,10 @@ export interface Queue {
   write(target: Buffer, offsetBytes: number, data: Uint8Array): void;
   read(source: Buffer, offsetBytes: number, into: Uint8Array): void;
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void;
-  /** Runs all `run` calls of the module, or one of its `init` calls, with `bases` as the table of base pointers. */
+  /**
+   * Runs all `run` calls of the module, or one of its `init` calls, with `bases` as the table of base pointers. An error that one call of
+   * `run` caused has the call's number in `facts.call`.
+   */
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void;
   /** Like `dispatch` of 'run' and `finish`; gives the nanoseconds of each call. Absent where the device cannot tell. */
   profile?(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]>;

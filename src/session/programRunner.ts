@@ -1,4 +1,5 @@
 // One device program with its memory: weights are written and packed once at load, a run binds inputs and outputs and dispatches.
+import { AnychipError } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
 import { bytesOf, createTensor, numeric } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
@@ -38,12 +39,22 @@ export class ProgramRunner {
   static async load(device: Device, step: DeviceStep, maxMemoryBytes: number): Promise<ProgramRunner> {
     const { memory } = step;
     checkProgramMemory(step, maxMemoryBytes);
-    const queue = device.createQueue();
-    const program = await device.load(step.binary, { scratchBytes: memory.scratchBytes });
-    const runner = new ProgramRunner(device, queue, step, program, device.allocate(memory.arenaBytes), device.allocate(memory.weightsBytes));
-    await runner.#initialize();
-    trace(4, () => ({ kind: 'memory', message: 'program loaded', facts: { ...memory } }));
-    return runner;
+    const held: { dispose(): void }[] = [];
+    const hold = <T extends { dispose(): void }>(x: T): T => {
+      held.push(x);
+      return x;
+    };
+    try {
+      const program = hold(await device.load(step.binary, { scratchBytes: memory.scratchBytes }));
+      const [arena, weights] = [hold(device.allocate(memory.arenaBytes)), hold(device.allocate(memory.weightsBytes))];
+      const runner = new ProgramRunner(device, device.createQueue(), step, program, arena, weights);
+      await runner.#initialize();
+      trace(4, () => ({ kind: 'memory', message: 'program loaded', facts: { ...memory } }));
+      return runner;
+    } catch (error) {
+      for (const x of held) x.dispose();
+      throw error;
+    }
   }
 
   /** Weights go to their places; packing kernels run once. Each constant is read, used and let go, one at a time. */
@@ -86,14 +97,25 @@ export class ProgramRunner {
     const boundInputs = step.inputs.map((port, i) => this.#bind(port, bytesOf(inputs[i]!), true));
     const boundOutputs = step.outputs.map((port, i) => this.#bind(port, bytesOf(outputs[i]!), false));
     const bases = [this.#arena, this.#weights, ...boundInputs.map((b) => b.buffer), ...boundOutputs.map((b) => b.buffer)];
-    if (isTraced(4) && this.#queue.profile !== undefined) this.#report(await this.#queue.profile(this.#program, bases, step.report.length));
-    else this.#queue.dispatch(this.#program, 'run', bases);
+    await this.#dispatch(bases);
     boundOutputs.forEach((bound, i) => {
       if (!bound.wrapped) this.#queue.read(bound.buffer, 0, bytesOf(outputs[i]!));
     });
     await this.#queue.finish();
     for (const bound of [...boundInputs, ...boundOutputs]) if (bound.wrapped) bound.buffer.dispose();
     return outputs;
+  }
+
+  /** Runs the program; an error says which kernel and which nodes caused it. */
+  async #dispatch(bases: readonly Buffer[]): Promise<void> {
+    const { report } = this.#step;
+    try {
+      if (isTraced(4) && this.#queue.profile !== undefined) this.#report(await this.#queue.profile(this.#program, bases, report.length));
+      else this.#queue.dispatch(this.#program, 'run', bases);
+    } catch (error) {
+      const call = error instanceof AnychipError ? report.find((_, i) => i === error.facts['call']) : undefined;
+      throw error instanceof AnychipError && call !== undefined ? error.within(`kernel ${call.kernel} (${call.nodes.join(', ')})`) : error;
+    }
   }
 
   #report(nanos: readonly number[]): void {

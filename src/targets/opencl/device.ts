@@ -15,7 +15,7 @@ const LEAST_BYTES = 16;
 export class ClDevice implements Device {
   readonly limits: DeviceLimits;
   readonly #machine: ClMachine;
-  readonly #queues: ClQueue[] = [];
+  #queue: ClQueue | undefined;
 
   constructor(machine: ClMachine) {
     this.#machine = machine;
@@ -51,13 +51,13 @@ export class ClDevice implements Device {
     }
   }
 
+  /** One serves all: the device does its work in order. */
   createQueue(): ClQueue {
-    const queue = new ClQueue(this.#machine);
-    this.#queues.push(queue);
-    return queue;
+    return (this.#queue ??= new ClQueue(this.#machine));
   }
 
   dispose(): void {
-    for (const queue of this.#queues.splice(0)) queue.dispose();
+    this.#queue?.dispose();
+    this.#queue = undefined;
   }
 }

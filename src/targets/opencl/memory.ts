@@ -1,5 +1,4 @@
 // Buffers and programs of an OpenCL device: what the device makes and its queues use.
-import { AnychipError } from '../../core/error.ts';
 import { HostMemory } from '../../ffi/hostMemory.ts';
 import type { KernelCall } from '../../kernel/ir.ts';
 import type { Buffer, Program } from '../../runtime/device.ts';
@@ -29,7 +28,7 @@ export class ClBuffer implements Buffer {
 }
 
 /** One call of the plan: a kernel object of its own, whose arguments stay set from run to run. */
-class ClCall {
+export class ClCall {
   readonly #cl: OpenCl;
   readonly #kernel: bigint;
   readonly #launch: LaunchedKernel;
@@ -59,18 +58,14 @@ class ClCall {
   /** `event`: where the handle of the launch's event goes, 0 for none. */
   enqueue(queue: bigint, bases: readonly ClBuffer[], event: bigint): void {
     if (this.#launch.blocks === 0) return;
-    try {
-      this.#args.forEach(({ base }, i) => {
-        const buffer = bases[base]!;
-        if (this.#bound[i] === buffer) return;
-        this.#set(2 * i, buffer.handle);
-        this.#bound[i] = buffer;
-      });
-      const size = this.#size;
-      this.#cl.call('clEnqueueNDRangeKernel', queue, this.#kernel, 1, 0n, size, size.address + 8n, 0, 0n, event);
-    } catch (error) {
-      throw error instanceof AnychipError ? error.within(this.#launch.symbol) : error;
-    }
+    this.#args.forEach(({ base }, i) => {
+      const buffer = bases[base]!;
+      if (this.#bound[i] === buffer) return;
+      this.#set(2 * i, buffer.handle);
+      this.#bound[i] = buffer;
+    });
+    const size = this.#size;
+    this.#cl.call('clEnqueueNDRangeKernel', queue, this.#kernel, 1, 0n, size, size.address + 8n, 0, 0n, event);
   }
 
   dispose(): void {

@@ -4,6 +4,7 @@ import { HostMemory } from '../../ffi/hostMemory.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import type { ClMachine } from './machine.ts';
 import { ClBuffer, ClProgram } from './memory.ts';
+import type { ClCall } from './memory.ts';
 
 /** Work expected to take less than this is waited for at once: another thread costs about 50 µs. */
 const SHORT_MILLIS = 0.5;
@@ -43,7 +44,17 @@ export class ClQueue implements Queue {
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
     invariant(program instanceof ClProgram, 'a program of another device');
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
-    for (const call of entry === 'run' ? program.run : [program.init[entry.init]!]) call.enqueue(this.#handle, buffers, 0n);
+    if (entry !== 'run') return program.init[entry.init]!.enqueue(this.#handle, buffers, 0n);
+    for (const [i, call] of program.run.entries()) this.#enqueue(call, i, buffers, 0n);
+  }
+
+  #enqueue(call: ClCall, number: number, bases: readonly ClBuffer[], event: bigint): void {
+    try {
+      call.enqueue(this.#handle, bases, event);
+    } catch (error) {
+      if (!(error instanceof AnychipError)) throw error;
+      throw new AnychipError(error.code, error.reason, { facts: { ...error.facts, call: number }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    }
   }
 
   async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
@@ -53,7 +64,7 @@ export class ClQueue implements Queue {
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
     const events = new HostMemory(cl.native, 8 * calls);
     try {
-      program.run.forEach((call, i) => call.enqueue(timed.#handle, buffers, events.address + BigInt(8 * i)));
+      program.run.forEach((call, i) => timed.#enqueue(call, i, buffers, events.address + BigInt(8 * i)));
       await timed.finish();
       return [...events.u64].slice(0, calls).map((event) => {
         if (event === 0n) return 0;

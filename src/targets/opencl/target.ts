@@ -47,7 +47,7 @@ export function createOpenClTarget(cache: CompileCache = new CompileCache()): Ta
   return {
     name: 'opencl',
     evidence: 'E3',
-    rank: 50,
+    rank: 60,
     probe,
     get capabilities() {
       return capabilitiesOf(found);

@@ -1,0 +1,130 @@
+// What drivers are given to launch: the text of small kernels in each language, and that everything random graphs need has a text.
+import { describe, expect, it } from 'vitest';
+import { createBuilder } from '../../src/graph/builder.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import { LaunchedRenderer } from '../../src/render/c/launched.ts';
+import { clLanguage } from '../../src/render/cl/language.ts';
+import { cudaLanguage } from '../../src/render/cuda/language.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { createSimtCapabilities } from '../kernel/machine.ts';
+import { randomGraph } from '../schedule/randomGraph.ts';
+
+const [cl, cuda] = [new LaunchedRenderer(clLanguage), new LaunchedRenderer(cudaLanguage)];
+
+function rowSums() {
+  const b = createBuilder(createFolder());
+  const x = b.input({ dtype: 'f32', shape: [3, 64] }, 'x');
+  return scheduleGraph(b.finish('sums', [x], [b.reduce('sum', b.mul(x, x), [1])]), createSimtCapabilities()).module;
+}
+const kernelOf = (text: string): string => text.slice(text.indexOf('k0_'));
+
+describe('a row that threads share', () => {
+  it('in OpenCL C', () => {
+    expect(kernelOf(cl.renderKernel(rowSums(), 0))).toMatchInlineSnapshot(`
+      "k0_reduce_0(__global char *b0_at, const long b0_offset, __global char *b1_at, const long b1_offset) {
+        __global const float *restrict b0 = (__global const float *)(b0_at + b0_offset);
+        __global float *restrict b1 = (__global float *)(b1_at + b1_offset);
+        __local float s0[16];
+        const int g = get_group_id(0);
+        const int t = get_local_id(0);
+        float a0 = 0.0f;
+        int t0 = g * 64;
+        for (int n0 = t; n0 < 64; n0 += 16) {
+          float t1 = b0[(t0 + n0)];
+          a0 = fma_f32(t1, t1, a0);
+        }
+        s0[t] = a0;
+        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
+        if (t < 8) {
+          float t2 = s0[t];
+          float t3 = s0[(t + 8)];
+          s0[t] = (t2 + t3);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
+        if (t < 4) {
+          float t4 = s0[t];
+          float t5 = s0[(t + 4)];
+          s0[t] = (t4 + t5);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
+        if (t < 2) {
+          float t6 = s0[t];
+          float t7 = s0[(t + 2)];
+          s0[t] = (t6 + t7);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
+        if (t < 1) {
+          float t8 = s0[t];
+          float t9 = s0[(t + 1)];
+          s0[t] = (t8 + t9);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
+        float t10 = s0[0];
+        for (int n1 = t; n1 < 1; n1 += 16) {
+          b1[g] = t10;
+        }
+      }
+      "
+    `);
+  });
+  it('in CUDA C', () => {
+    expect(kernelOf(cuda.renderKernel(rowSums(), 0))).toMatchInlineSnapshot(`
+      "k0_reduce_0(const float *__restrict__ b0, float *__restrict__ b1) {
+        __shared__ float s0[16];
+        const int g = blockIdx.x;
+        const int t = threadIdx.x;
+        float a0 = 0.0f;
+        int t0 = g * 64;
+        for (int n0 = t; n0 < 64; n0 += 16) {
+          float t1 = b0[(t0 + n0)];
+          a0 = fma_f32(t1, t1, a0);
+        }
+        s0[t] = a0;
+        __syncthreads();
+        if (t < 8) {
+          float t2 = s0[t];
+          float t3 = s0[(t + 8)];
+          s0[t] = (t2 + t3);
+        }
+        __syncthreads();
+        if (t < 4) {
+          float t4 = s0[t];
+          float t5 = s0[(t + 4)];
+          s0[t] = (t4 + t5);
+        }
+        __syncthreads();
+        if (t < 2) {
+          float t6 = s0[t];
+          float t7 = s0[(t + 2)];
+          s0[t] = (t6 + t7);
+        }
+        __syncthreads();
+        if (t < 1) {
+          float t8 = s0[t];
+          float t9 = s0[(t + 1)];
+          s0[t] = (t8 + t9);
+        }
+        __syncthreads();
+        float t10 = s0[0];
+        for (int n1 = t; n1 < 1; n1 += 16) {
+          b1[g] = t10;
+        }
+      }
+      "
+    `);
+  });
+});
+
+describe('random graphs', () => {
+  it('have a text in every language, with and without vectors', () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const { graph } = randomGraph(seed, 14);
+      const scalar = scheduleGraph(graph, createSimtCapabilities()).module;
+      const wide = scheduleGraph(graph, createSimtCapabilities({ vectorLanes: 8 })).module;
+      for (const source of [cl.render(scalar), cl.render(wide), cuda.render(scalar)]) {
+        expect(source.launches!.kernels).toHaveLength(scalar.kernels.length);
+        expect(source.units).toHaveLength(1);
+      }
+    }
+  });
+});
