@@ -1,6 +1,7 @@
 // The templates for contractions, tried in order. Where none fits, the contraction is a plain loop nest.
 import { convTemplate } from './contractions/conv.ts';
+import { depthwiseTemplate } from './contractions/depthwise.ts';
 import { matmulTemplate } from './contractions/matmul.ts';
 import type { ContractionTemplate } from './templates.ts';
 
-export const contractionTemplates: readonly ContractionTemplate[] = [matmulTemplate, convTemplate];
+export const contractionTemplates: readonly ContractionTemplate[] = [matmulTemplate, depthwiseTemplate, convTemplate];

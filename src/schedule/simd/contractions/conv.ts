@@ -1,7 +1,6 @@
 // Convolutions of any rank, stride, dilation, padding and group as blocked products: filters times positions of the result.
 import { addIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import { invariant } from '../../../core/error.ts';
-import { elementCount } from '../../../core/shape.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
@@ -11,16 +10,13 @@ import { imageColumns } from './image.ts';
 import { isStraight, mergeStrided, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
 import { lowerProduct } from './product.ts';
-import { geometryOf } from './window.ts';
+import { geometryOf, positionsOf, tapsOf } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
 
 interface Plan {
   readonly tile: RegisterTile;
   readonly cut: ImageCut;
 }
-
-const positionsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.output));
-const tapsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.taps));
 
 /** Blocks that are enough for threads: more would only add ends that do not fill a tile. */
 const ENOUGH_BLOCKS = 8;

@@ -23,7 +23,7 @@ import type { ConvGeometry, ImageCut, ImageLayout } from './window.ts';
 /** Vectors narrower than this are not made for short rows. */
 const LEAST_LANES = 4;
 
-interface Image {
+export interface Image {
   readonly emitter: Emitter;
   readonly site: ContractionSite;
   readonly geometry: ConvGeometry;
@@ -37,7 +37,7 @@ interface Image {
 }
 
 /** The block at hand: its first row and column in the result, and how many it has. */
-interface Block {
+export interface Block {
   readonly batch: Position;
   readonly row: IndexExpr;
   readonly column: IndexExpr;
@@ -60,6 +60,21 @@ export function openBlock(emitter: Emitter, geometry: ConvGeometry, cut: ImageCu
   const isWhole = geometry.high.output % cut.rows === 0;
   const rows = isWhole ? index(cut.rows) : emitter.bind(least(minus(index(geometry.high.output), emitter.index(row)), index(cut.rows)));
   return { batch, row, column, rows };
+}
+
+/** How many results a block has. */
+export function resultsOf(emitter: Emitter, { wide }: ConvGeometry, cut: ImageCut, { rows, column }: Block): Expr {
+  if (cut.columns === wide.output) return rows.kind === 'const' ? index(Number(rows.value) * wide.output) : emitter.bind(mul(rows, index(wide.output)));
+  return wide.output % cut.columns === 0 ? index(cut.columns) : emitter.bind(least(minus(index(wide.output), emitter.index(column)), index(cut.columns)));
+}
+
+/** The row and column in the result of result `at` of a block, counted row by row. */
+export function positionIn(geometry: ConvGeometry, cut: ImageCut, block: IndexExpr, at: IndexExpr): Position {
+  const { high, wide } = geometry;
+  const across = columnBlocks(geometry, cut);
+  const row = scaleIndex(floorDiv(block, across), cut.rows);
+  if (across > 1) return [row, addIndex(scaleIndex(modIndex(block, across), cut.columns), at)];
+  return high.output === 1 ? [ZERO, at] : [addIndex(row, floorDiv(at, wide.output)), modIndex(at, wide.output)];
 }
 
 /** Copies `planes` planes, channels from `first` on, each with all its outer taps. */
@@ -192,35 +207,25 @@ function dealTaps(image: Image, block: Block, planes: Expr, mostPlanes: number, 
 
 /** The columns of a convolution: one for each spatial position of the result, in blocks of rows; the depth counts channels, then taps. */
 export function imageColumns(site: ContractionSite, geometry: ConvGeometry, cut: ImageCut, tile: RegisterTile, depth: Depth): Columns {
-  const { high, wide } = geometry;
   const across = columnBlocks(geometry, cut);
   const outer = elementCount(geometry.lead.map((a) => a.taps));
   const lanes = site.capabilities.simd.vectorLanes;
   const { dtype } = site.node.outputs[0]!;
   const mostPlanes = depth.chunk * outer;
-  const columnCount = (emitter: Emitter, block: IndexExpr): Expr => {
-    const { rows, column } = openBlock(emitter, geometry, cut, [], block);
-    if (across === 1) return rows.kind === 'const' ? index(Number(rows.value) * wide.output) : emitter.bind(mul(rows, index(wide.output)));
-    return wide.output % cut.columns === 0 ? index(cut.columns) : emitter.bind(least(minus(index(wide.output), emitter.index(column)), index(cut.columns)));
-  };
   return {
     blocks: rowBlocks(geometry, cut) * across,
     blockColumns: cut.rows * cut.columns,
     copied: true,
-    count: columnCount,
+    count: (emitter, block) => resultsOf(emitter, geometry, cut, openBlock(emitter, geometry, cut, [], block)),
     open(emitter, batch, number, chunk: DepthChunk) {
       const image = createImage(emitter, site, geometry, cut, mostPlanes);
       const panel = createPanel(emitter, dtype, depth.chunk * depth.unit, cut.rows * cut.columns, tile, lanes);
       const block = openBlock(emitter, geometry, cut, batch, number);
       const planes = emitter.bind(mul(chunk.units, index(outer)));
       fillImage(image, block, chunk.first, planes, mostPlanes);
-      dealTaps(image, block, planes, mostPlanes, panel, columnCount(emitter, number));
+      dealTaps(image, block, planes, mostPlanes, panel, resultsOf(emitter, geometry, cut, block));
       return readPanel(emitter, panel, tile, lanes, dtype);
     },
-    position(block, column) {
-      const row = scaleIndex(floorDiv(block, across), cut.rows);
-      if (across > 1) return [row, addIndex(scaleIndex(modIndex(block, across), cut.columns), column)];
-      return high.output === 1 ? [ZERO, column] : [addIndex(row, floorDiv(column, wide.output)), modIndex(column, wide.output)];
-    },
+    position: (block, column) => positionIn(geometry, cut, block, column),
   };
 }

@@ -1,12 +1,12 @@
 // The frame of every blocked product: grid steps over batches, blocks of columns and chunks of rows; within one, the depth in chunks whose
 // panel of columns stays in the first-level cache; within a chunk, tiles of registers; and behind the last chunk what is fused to the
 // contraction, on whole vectors of results. Where rows and columns come from is given to it.
-import { addIndex, constantIndex, delinearize, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, delinearize, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
 import { add, binary, compare, index, load, mul, variable } from '../../../kernel/build.ts';
-import type { Expr } from '../../../kernel/ir.ts';
+import type { Expr, Kernel } from '../../../kernel/ir.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
 import { computeType } from '../../emit/compute.ts';
@@ -97,12 +97,17 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;
   const slot = createSlot('scratch', { dtype, shape: [kept * tile.rows * tile.vectors * lanes] });
   const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write') };
-  const extents = [...product.batch, columns.blocks, Math.ceil(rowTiles / chunkTiles)];
+  const { position, grid } = openGrid(emitter, [...product.batch, columns.blocks, Math.ceil(rowTiles / chunkTiles)]);
+  writeStep(frame, position.slice(0, -2), position.at(-2)!, position.at(-1)!);
+  return site.finish(emitter, product.name, grid);
+}
+
+/** A grid of steps over all coordinates below `extents`, and those of the step at hand. */
+export function openGrid(emitter: Emitter, extents: readonly number[]): { readonly position: Position; readonly grid: Kernel['grid'] } {
   const steps = elementCount(extents);
   emitter.define('g', variable(GRID_VAR));
   const position = delinearize(indexSymbol('g', 0, steps - 1), extents).map((x) => nameIndex(emitter, x));
-  writeStep(frame, position.slice(0, -2), position.at(-2)!, position.at(-1)!);
-  return site.finish(emitter, product.name, { var: GRID_VAR, extent: steps });
+  return { position, grid: { var: GRID_VAR, extent: steps } };
 }
 
 /** One grid step: a chunk of rows times a block of columns. */
@@ -174,23 +179,32 @@ function writeResults(frame: Frame, one: OneTile, firstRow: IndexExpr, base: Exp
   const width = tile.vectors * lanes;
   const type = computeType(dtype);
   const firstColumn = scaleIndex(one.columnTile, width);
-  const isWhole = product.columns.blockColumns % width === 0 && one.count.kind === 'const';
-  const left = isWhole ? index(width) : emitter.bind(least(minus(one.count, emitter.index(firstColumn)), index(width)));
-  const vectorEnd = wholeVectors(emitter, left, lanes);
+  const left =
+    product.columns.blockColumns % width === 0 && one.count.kind === 'const' ? index(width) : emitter.bind(least(minus(one.count, emitter.index(firstColumn)), index(width)));
   const rowsLeft = product.rows.extent % tile.rows === 0 ? index(tile.rows) : emitter.bind(least(minus(index(product.rows.extent), emitter.index(firstRow)), index(tile.rows)));
-  const [row, vector, single, lane] = [emitter.fresh('row'), emitter.fresh('vec'), emitter.fresh('vec'), emitter.fresh('lane')];
+  const row = emitter.fresh('row');
   emitter.loop(row, index(0), rowsLeft, 1, () => {
     const r = indexSymbol(row, 0, tile.rows - 1);
     const place = emitter.bind(add(base, emitter.index(scaleIndex(r, width))));
-    const store = (v: IndexExpr, count: number, within: IndexExpr): void => {
-      const column = addIndex(addIndex(firstColumn, v), within);
+    storeColumns(emitter, left, width, lanes, (v, count, lane) => {
+      const column = addIndex(addIndex(firstColumn, v), lane);
       const target = product.position(one.batch, addIndex(firstRow, r), product.columns.position(one.block, column));
       site.store(emitter, target, load(sums, add(place, emitter.index(v)), type, count));
-    };
-    const writeVector = (): void => emitter.withLanes(lane, lanes, () => store(indexSymbol(vector, 0, width - lanes), lanes, indexSymbol(lane, 0, lanes - 1)));
-    // With but one vector nothing in the loop would depend on its variable, and loads would move out of a loop that may not run.
-    if (tile.vectors > 1 || vectorEnd.kind === 'const') emitter.loop(vector, index(0), vectorEnd, lanes, writeVector);
-    else emitter.push({ kind: 'if', condition: compare('gt', vectorEnd, index(0)), then: emitter.block(writeVector, true), else: [] });
-    if (!isWhole) emitter.loop(single, vectorEnd, left, 1, () => store(indexSymbol(single, 0, width - 1), 1, constantIndex(0)));
+    });
   });
+}
+
+/** Writes what stores `count` results from `first` on: whole vectors, with `lane` standing for their lanes, or one. */
+export type StoreColumns = (first: IndexExpr, count: number, lane: IndexExpr) => void;
+
+/** Stores the first `count` of at most `most` columns: whole vectors, then what is left one by one. */
+export function storeColumns(emitter: Emitter, count: Expr, most: number, lanes: number, store: StoreColumns): void {
+  const [vector, single, lane] = [emitter.fresh('vec'), emitter.fresh('vec'), emitter.fresh('lane')];
+  const end = wholeVectors(emitter, count, lanes);
+  const writeVector = (): void => emitter.withLanes(lane, lanes, () => store(indexSymbol(vector, 0, most - lanes), lanes, indexSymbol(lane, 0, lanes - 1)));
+  // Where there can be but one vector nothing in a loop would depend on its variable, and loads would move out of a loop that may not run.
+  if (most >= 2 * lanes || end.kind === 'const') emitter.loop(vector, index(0), end, lanes, writeVector);
+  else if (most >= lanes)
+    emitter.push({ kind: 'if', condition: compare('gt', end, index(0)), then: emitter.block(() => emitter.loop(vector, index(0), index(1), lanes, writeVector), true), else: [] });
+  emitter.loop(single, end, count, 1, () => store(indexSymbol(single, 0, most - 1), 1, ZERO));
 }

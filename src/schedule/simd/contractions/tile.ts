@@ -31,7 +31,8 @@ export interface TilePlace {
   readonly base: Expr;
 }
 
-const multiplyAdd = (a: Expr, b: Expr, sum: Expr): Expr => (sum.type.dtype === 'f32' ? fma(a, b, sum) : add(mul(a, b), sum));
+/** a·b + sum. */
+export const multiplyAdd = (a: Expr, b: Expr, sum: Expr): Expr => (sum.type.dtype === 'f32' ? fma(a, b, sum) : add(mul(a, b), sum));
 
 /** The most steps of the depth at once that divide it. */
 function unrollOf({ unroll }: RegisterTile, steps: Expr): number {

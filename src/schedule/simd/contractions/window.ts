@@ -1,4 +1,5 @@
 // The geometry of a convolution on its input, axis by axis, and how the positions of its result are cut into blocks.
+import { elementCount } from '../../../core/shape.ts';
 import type { ContractionNode, ContractionSite } from '../templates.ts';
 
 /** One spatial axis: result o reads o·stride + tap·dilation − low of the input, zero outside [0, input). */
@@ -48,6 +49,10 @@ export function geometryOf(site: ContractionSite, node: Extract<ContractionNode,
     wide: axes.at(-1) ?? SINGLE,
   };
 }
+
+/** Positions of the result, and taps of one channel. */
+export const positionsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.output));
+export const tapsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.taps));
 
 /** Blocks of `rows` rows of the result, or of a part of one row. */
 export interface ImageCut {
