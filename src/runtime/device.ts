@@ -10,7 +10,6 @@ export interface SimdFacts {
   readonly vectorRegisters: number;
   /** The compiler behind moves all loads of a block before its arithmetic: every value loaded there needs a register of its own. */
   readonly loadsFirst: boolean;
-  readonly fma: boolean;
   readonly l1Bytes: number;
   readonly l2Bytes: number;
   /** Bytes of a memory address: bounds every buffer. */

@@ -12,7 +12,7 @@ import { createCapabilities, createSimtCapabilities, expectClose, interpretSched
 
 const SEEDS = 40;
 const machines = {
-  'four lanes, 32-bit addresses': createCapabilities({ vectorLanes: 4, pointerBytes: 4, fma: false }),
+  'four lanes, 32-bit addresses': createCapabilities({ vectorLanes: 4, pointerBytes: 4 }),
   'eight lanes': createCapabilities({ vectorLanes: 8 }),
   'sixteen lanes, small caches': createCapabilities({ vectorLanes: 16, vectorRegisters: 32, l1Bytes: 4 << 10, l2Bytes: 32 << 10 }),
   'no vectors': createCapabilities({ vectorLanes: 1 }),

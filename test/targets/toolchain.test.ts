@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CompileCache } from '../../src/runtime/compileCache.ts';
 import { createCpuTarget } from '../../src/targets/cpu/target.ts';
+import { chooseUnit } from '../../src/targets/cpu/facts.ts';
 import { findToolchain } from '../../src/targets/cpu/toolchain.ts';
 import type { Toolchain } from '../../src/targets/cpu/toolchain.ts';
 
@@ -20,6 +21,15 @@ const find = (tried: Toolchain[], accept: (t: Toolchain) => boolean = () => true
     tried.push(toolchain);
     return accept(toolchain) ? Promise.resolve() : Promise.reject(new Error('it compiles wrongly'));
   });
+
+describe('the vector unit', () => {
+  it.runIf(process.arch === 'x64')('is the widest of the processor, or the one asked for', () => {
+    expect(chooseUnit(['avx2', 'avx', 'sse2'], undefined)).toMatchObject({ unit: { title: 'AVX2', lanes: 8 }, isNative: true });
+    expect(chooseUnit(['avx512f', 'avx2', 'avx'], 'AVX2')).toMatchObject({ unit: { lanes: 8, flags: ['-march=x86-64-v3'] }, isNative: false });
+    expect(chooseUnit([], undefined)).toMatchObject({ unit: { title: 'SSE2', lanes: 4 } });
+    expect(() => chooseUnit(['avx2'], 'AVX-512')).toThrow(/no such vectors/);
+  });
+});
 
 describe('the toolchain', () => {
   it.each(['no-such-compiler', '/no/such/compiler -O2', '/', 'false'])('refuses CC="%s" and says what to do', async (command) => {

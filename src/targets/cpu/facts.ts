@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { AnychipError } from '../../core/error.ts';
 import type { SimdFacts } from '../../runtime/device.ts';
 
 interface VectorUnit {
@@ -11,22 +12,26 @@ interface VectorUnit {
   readonly title: string;
   readonly lanes: number;
   readonly registers: number;
+  /** What tells a compiler of processors that have this much and no more. */
+  readonly flags: readonly string[];
 }
 
 /** Best first. */
 const vectorUnits: Partial<Record<string, readonly VectorUnit[]>> = {
   x64: [
-    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32 },
-    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16 },
-    { feature: 'avx', title: 'AVX', lanes: 8, registers: 16 },
-    { feature: '', title: 'SSE2', lanes: 4, registers: 16 },
+    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32, flags: ['-march=x86-64-v4'] },
+    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16, flags: ['-march=x86-64-v3'] },
+    { feature: 'avx', title: 'AVX', lanes: 8, registers: 16, flags: ['-march=sandybridge'] },
+    { feature: '', title: 'SSE2', lanes: 4, registers: 16, flags: ['-march=x86-64'] },
   ],
-  arm64: [{ feature: '', title: 'NEON', lanes: 4, registers: 32 }],
+  arm64: [{ feature: '', title: 'NEON', lanes: 4, registers: 32, flags: ['-march=armv8-a'] }],
 };
-const UNKNOWN_UNIT: VectorUnit = { feature: '', title: 'vectors of 128 bits', lanes: 4, registers: 16 };
+const UNKNOWN_UNIT: VectorUnit = { feature: '', title: 'vectors of 128 bits', lanes: 4, registers: 16, flags: [] };
 
 export interface CpuFacts extends SimdFacts {
   readonly vectorTitle: string;
+  /** Compiler flags for this processor, tried in order. */
+  readonly machineFlags: readonly (readonly string[])[];
   readonly cores: number;
   /** Differs between processors that cannot run each other's code. */
   readonly fingerprint: string;
@@ -65,22 +70,33 @@ function usableCores(): number {
   return Math.max(1, Math.min(availableParallelism(), limit));
 }
 
+/** The processor at hand, else what the compiler takes for granted. */
+const NATIVE_FLAGS: readonly (readonly string[])[] = [['-march=native'], ['-mcpu=native'], []];
+
+/** `ANYCHIP_CPU_VECTORS=AVX2` makes programs for processors with smaller vectors than this one has: to test them, or to run them elsewhere. */
+export function chooseUnit(features: readonly string[], asked: string | undefined): { readonly unit: VectorUnit; readonly isNative: boolean } {
+  const units = (vectorUnits[process.arch] ?? [UNKNOWN_UNIT]).filter((u) => u.feature === '' || features.includes(u.feature));
+  if (asked === undefined || asked === '') return { unit: units[0] ?? UNKNOWN_UNIT, isNative: true };
+  const unit = units.find((u) => u.title === asked);
+  if (unit !== undefined) return { unit, isNative: false };
+  throw new AnychipError('device', `ANYCHIP_CPU_VECTORS=${asked}: this processor has no such vectors`, { hint: `It has ${units.map((u) => u.title).join(', ')}.` });
+}
+
 function detect(): CpuFacts {
   const features = /^(?:flags|Features)\s*:(.*)$/m.exec(read('/proc/cpuinfo'))?.[1]?.trim().split(/\s+/).sort() ?? [];
-  const units = vectorUnits[process.arch] ?? [UNKNOWN_UNIT];
-  const unit = units.find((u) => u.feature === '' || features.includes(u.feature)) ?? UNKNOWN_UNIT;
+  const { unit, isNative } = chooseUnit(features, process.env['ANYCHIP_CPU_VECTORS']);
   return {
     vectorLanes: unit.lanes,
     vectorRegisters: unit.registers,
-    loadsFirst: false,
     vectorTitle: unit.title,
-    fma: process.arch === 'arm64' || features.includes('fma'),
+    machineFlags: isNative ? NATIVE_FLAGS : [unit.flags],
+    loadsFirst: false,
     l1Bytes: cacheBytes(1, 32 << 10),
     l2Bytes: cacheBytes(2, 512 << 10),
     pointerBytes: 8,
     cores: usableCores(),
     fingerprint: createHash('sha256')
-      .update([process.platform, process.arch, ...features].join(' '))
+      .update([process.platform, process.arch, ...(isNative ? features : unit.flags)].join(' '))
       .digest('hex')
       .slice(0, 12),
   };

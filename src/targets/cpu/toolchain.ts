@@ -24,8 +24,6 @@ export interface Toolchain {
  * and sums are fused only where the kernel says so.
  */
 const BASE_FLAGS = ['-O2', '-ftree-slp-vectorize', '-fPIC', '-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off', '-w'];
-/** Tried in order: the processor at hand, else what the compiler takes for granted. */
-const MACHINE_FLAGS: readonly (readonly string[])[] = [['-march=native'], ['-mcpu=native'], []];
 const LINK_FLAGS = ['-shared', '-fPIC'];
 /**
  * Tried in order. This process has the libraries of C already, and reading them again takes longer than all other linking; binding at
@@ -156,7 +154,7 @@ function toolchainKey(path: string, command: readonly string[]): string {
 async function tryFlags(command: readonly string[], tryOut: TryOut, problems: string[]): Promise<Toolchain | undefined> {
   const version = await execute(command, ['--version']);
   let problem = `${command.join(' ')} does not start: ${firstLines(version.output)}`;
-  const choices = version.ok ? MACHINE_FLAGS.flatMap((flags) => LIBRARIES.map((libraries) => ({ flags, libraries }))) : [];
+  const choices = version.ok ? cpuFacts().machineFlags.flatMap((flags) => LIBRARIES.map((libraries) => ({ flags, libraries }))) : [];
   for (const choice of choices) {
     const toolchain = { command, version: version.output.split('\n')[0] ?? '', ...choice };
     try {

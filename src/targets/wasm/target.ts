@@ -39,7 +39,6 @@ export function createWasmTarget(): Target {
         vectorLanes: 4,
         vectorRegisters: VECTOR_REGISTERS,
         loadsFirst: true,
-        fma: engineFeatures().relaxed,
         l1Bytes: L1_BYTES,
         l2Bytes: L2_BYTES,
         pointerBytes: 4,
