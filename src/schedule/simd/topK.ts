@@ -68,7 +68,7 @@ function insertRow(row: Row, n: number): void {
   const keys = emitter.buffer(createSlot('scratch', { dtype, shape: [k] }), 'write');
   const places = emitter.buffer(createSlot('scratch', { dtype: 'i32', shape: [k] }), 'write');
   const source = emitter.buffer(x.slot, 'read');
-  const [i, j, key, place] = [emitter.fresh('i'), emitter.fresh('i'), emitter.fresh('t'), emitter.fresh('t')];
+  const [i, j, key, place] = [emitter.fresh('n'), emitter.fresh('n'), emitter.fresh('t'), emitter.fresh('t')];
   const [carried, at] = [variable(key, type), variable(place, 'i32')];
   const [other, otherPlace] = [emitter.fresh('t'), emitter.fresh('t')];
   const held = variable(other, type);
@@ -100,7 +100,7 @@ function sortRow(row: Row, n: number): void {
   const keys = emitter.buffer(createSlot('scratch', { dtype, shape: [2 * n] }), 'write');
   const places = emitter.buffer(createSlot('scratch', { dtype: 'i32', shape: [2 * n] }), 'write');
   const source = emitter.buffer(x.slot, 'read');
-  const i = emitter.fresh('i');
+  const i = emitter.fresh('n');
   emitter.push(loop(i, index(0), index(n), [store(keys, variable(i), load(source, offsetOf(row, x, variable(i)), type)), store(places, variable(i), cast('i32', variable(i)))]));
   let from = 0;
   for (let width = 1; width < n; width *= 2) {
@@ -120,7 +120,7 @@ interface Pass {
 function mergePass(row: Row, keys: string, places: string, { n, width, from, to }: Pass): Stmt {
   const { emitter } = row;
   const type = computeType(row.node.inputs[0]!.dtype);
-  const [run, t, left, right, middle, end] = [emitter.fresh('i'), emitter.fresh('i'), emitter.fresh('t'), emitter.fresh('t'), emitter.fresh('t'), emitter.fresh('t')];
+  const [run, t, left, right, middle, end] = [emitter.fresh('n'), emitter.fresh('n'), emitter.fresh('t'), emitter.fresh('t'), emitter.fresh('t'), emitter.fresh('t')];
   const [a, b, chosen] = [emitter.fresh('t'), emitter.fresh('t'), emitter.fresh('t')];
   const v = variable;
   const last = index(n - 1);
@@ -155,7 +155,7 @@ function mergePass(row: Row, keys: string, places: string, { n, width, from, to 
 function writeResults(row: Row, keys: string, places: string, from: Expr): void {
   const { emitter, node, outputs } = row;
   const type = computeType(node.inputs[0]!.dtype);
-  const j = emitter.fresh('i');
+  const j = emitter.fresh('n');
   const [values, indices] = outputs.map((o) => emitter.buffer(o.slot, 'write'));
   emitter.push(
     loop(j, index(0), index(node.attrs.k), [

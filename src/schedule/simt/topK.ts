@@ -114,7 +114,7 @@ function countRuns(row: Row, to: Ordered | undefined): LoweredKernel {
     const run = emitter.bind(mul(binary('div', i, index(RUN)), index(RUN)));
     const end = emitter.bind(binary('min', add(run, index(RUN)), index(row.n)));
     const count = emitter.fresh('c');
-    const [j, other] = [emitter.fresh('i'), emitter.fresh('t')];
+    const [j, other] = [emitter.fresh('n'), emitter.fresh('t')];
     const rival = variable(other, type);
     const tie = binary('and', unary('not', before(row, key, rival)), compare('lt', variable(j), i));
     const body: Stmt[] = [
@@ -152,7 +152,7 @@ function mergeRuns(row: Row, width: number, from: Ordered, to: Ordered | undefin
       { kind: 'if', condition: precedes, then: [assign(low, add(variable(half), index(1)))], else: [assign(high, variable(half))] },
     ];
     const rounds = Math.ceil(Math.log2(width)) + 1;
-    emitter.push(loop(emitter.fresh('i'), index(0), index(rounds), [{ kind: 'if', condition: compare('lt', lowest, highest), then: step, else: [] }]));
+    emitter.push(loop(emitter.fresh('n'), index(0), index(rounds), [{ kind: 'if', condition: compare('lt', lowest, highest), then: step, else: [] }]));
     // Its number in its own run, and what comes before it in the other.
     const own = binary('sub', i, choose(pair, middle));
     put(row, point, to, emitter.bind(add(add(pair, own), binary('sub', lowest, begin))), key, place);
