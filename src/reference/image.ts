@@ -49,8 +49,8 @@ const formats: readonly Format[] = [
 ];
 
 const bad = (reason: string): never => {
-  throw new AnychipError('run', `the image cannot be read: ${reason}`, {
-    hint: 'Give ImageDecoder a whole JPEG, PNG, BMP or PNM file.',
+  throw new AnychipError('bad-file', `the image cannot be read: ${reason}`, {
+    hint: 'Give a whole JPEG, PNG, BMP or PNM file.',
   });
 };
 
