@@ -7,7 +7,7 @@ import { visitPoints } from '../point.ts';
 import type { DynamicSymbols, PointExpr } from '../point.ts';
 import { pointsOf } from '../traffic.ts';
 
-/** One factor, and the outer axes that only it depends on. */
+/** One factor, and the outer axes that the other does not depend on. */
 export interface Factor {
   readonly value: PointExpr;
   readonly axes: readonly Axis[];
@@ -18,7 +18,7 @@ export interface Factor {
 export interface Contraction {
   readonly sum: Extract<Stage, { readonly kind: 'reduce' }>;
   readonly result: Extract<Stage, { readonly kind: 'store' }>;
-  /** Axes of both factors, or of none. */
+  /** All other axes. */
   readonly batch: readonly Axis[];
   readonly a: Factor;
   readonly b: Factor;
@@ -57,7 +57,10 @@ export function findContraction(nest: Nest): Contraction | undefined {
   const [x, y] = [value.args[0]!, value.args[1]!];
   const [inX, inY] = [symbolsOf(x, nest.dynamic), symbolsOf(y, nest.dynamic)];
   const own = (inside: ReadonlySet<string>, outside: ReadonlySet<string>): Axis[] => nest.outer.filter((axis) => inside.has(axis.name) && !outside.has(axis.name));
-  const [axesX, axesY] = [own(inX, inY), own(inY, inX)];
+  // A factor that is the same everywhere, as weights filled with one number are, takes the axes that neither depends on.
+  const free = nest.outer.filter((axis) => !inX.has(axis.name) && !inY.has(axis.name));
+  const [onlyX, onlyY] = [own(inX, inY), own(inY, inX)];
+  const [axesX, axesY] = [onlyX.length === 0 ? free : onlyX, onlyY.length === 0 && onlyX.length > 0 ? free : onlyY];
   const tile = pointsOf(axesX) * pointsOf(axesY);
   if (Math.min(pointsOf(axesX), pointsOf(axesY)) < LEAST_OWN || tile < LEAST_TILE || pointsOf(sum.axes) < LEAST_SUM) return undefined;
   const batch = nest.outer.filter((axis) => !axesX.includes(axis) && !axesY.includes(axis));
