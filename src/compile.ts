@@ -1,4 +1,5 @@
 // The way of a model through the house, top to bottom: Graph → primitives and placement → kernels and memory → source → binary → plan.
+import { blameKernel } from './core/blame.ts';
 import { within } from './core/error.ts';
 import { trace } from './core/trace.ts';
 import { verifyIfDebugging } from './core/verified.ts';
@@ -10,11 +11,11 @@ import type { Partition, PartitionStep } from './passes/partition.ts';
 import { specialize } from './passes/specialize.ts';
 import { createFolder } from './reference/fold.ts';
 import { createContext, evaluateNode } from './reference/interpret.ts';
-import type { Target } from './runtime/device.ts';
+import type { CompileReport, Source, Target } from './runtime/device.ts';
 import { checkProgramMemory } from './plan.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
 import { scheduleGraph } from './schedule/scheduleGraph.ts';
-import type { Schedule } from './schedule/schedule.ts';
+import type { CallReport, Schedule } from './schedule/schedule.ts';
 import { verifySchedule } from './schedule/verify.ts';
 
 export interface CompileOptions {
@@ -82,7 +83,7 @@ async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, 
   checkProgramMemory({ memory: schedule.memory, inputs, outputs }, maxMemoryBytes);
   const source = target.createRenderer().render(schedule.module);
   const rendered = performance.now();
-  const { binary, cached } = await target.createCompiler().compile(source);
+  const { binary, cached } = await compileSource(source, target, schedule.report);
   trace(3, () => ({
     kind: 'time',
     message: 'device program',
@@ -92,6 +93,7 @@ async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, 
   const step: DeviceStep = {
     kind: 'device',
     binary,
+    nodes: [...new Set([...part.origins.values()].map(titleOf))],
     memory: schedule.memory,
     loads: schedule.loads.map((l) => ({ constant: constant(l.constant), offsetBytes: l.offsetBytes })),
     staged: schedule.staged.map((list) => list.map(constant)),
@@ -101,4 +103,13 @@ async function compileProgram(part: Extract<PartitionStep, { kind: 'device' }>, 
     unfusedBytes: schedule.unfusedBytes,
   };
   return { step, cached };
+}
+
+/** What the compiler of `target` makes; an error says which kernel it could not compile, where the compiler names it. */
+async function compileSource(source: Source, target: Target, report: readonly CallReport[]): Promise<CompileReport> {
+  try {
+    return await target.createCompiler().compile(source);
+  } catch (error) {
+    throw blameKernel(error, report);
+  }
 }

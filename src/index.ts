@@ -41,7 +41,7 @@ export type { NumericTensor, StringTensor, Tensor as HostTensor } from './core/t
 export type { Graph, HostValue, Node, Value } from './graph/graph.ts';
 export type { Model } from './formats/onnx/import.ts';
 export type { SessionOptions } from './session/options.ts';
-export type { HostNode } from './session/planRunner.ts';
+export type { HostNode, Placement } from './session/placement.ts';
 
 export { loadModel } from './session/create.ts';
 export type { ModelSource } from './session/create.ts';

@@ -20,6 +20,8 @@ export interface Port {
 export interface DeviceStep {
   readonly kind: 'device';
   readonly binary: Binary;
+  /** The model's nodes that it computes, wholly or in part, by title: 'Conv conv1'. */
+  readonly nodes: readonly string[];
   readonly memory: MemoryPlan;
   /** Constants written to the weights block as they are. */
   readonly loads: readonly { readonly constant: Constant; readonly offsetBytes: number }[];

@@ -11,7 +11,7 @@ import type { Constant } from './graph/graph.ts';
 import type { ExecutionPlan } from './plan.ts';
 
 const FORMAT = 'anychip-plan';
-const VERSION = 2;
+const VERSION = 3;
 const CONSTANT = 'anychip:constant';
 
 /** The plan with everything it needs, constants included. */

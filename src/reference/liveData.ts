@@ -37,7 +37,8 @@ export function hostBytes(value: HostValue): number {
   return sum;
 }
 
-function visitData(value: HostValue, visit: (data: object, bytes: number) => void): void {
+/** Every piece of data of a value, with its bytes. */
+export function visitData(value: HostValue, visit: (data: object, bytes: number) => void): void {
   if (value === null) return;
   if (!isTensor(value)) for (const item of value) visitData(item, visit);
   else if (value.dtype === 'string') visit(value.data, value.data.length * STRING_BYTES);

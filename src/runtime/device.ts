@@ -92,6 +92,8 @@ export interface DeviceLimits {
 
 export interface Device {
   readonly limits: DeviceLimits;
+  /** The device is gone (reset, unplugged, a fault of a kernel): nothing on it works any more. A session then opens it anew. */
+  readonly isLost?: boolean;
   /** Uninitialised memory, 64-byte aligned. */
   allocate(bytes: number): Buffer;
   /**
@@ -124,7 +126,19 @@ export interface OpenOptions {
   readonly threads?: number;
 }
 
-export type Availability = { readonly ok: true; readonly detail: string } | { readonly ok: false; readonly reason: string; readonly hint: string };
+export interface Available {
+  readonly ok: true;
+  /** For people: what was found. */
+  readonly detail: string;
+  /** Version of the driver, compiler or engine behind it. */
+  readonly driver?: string;
+  /** Memory that all buffers together may fill, bytes. */
+  readonly memoryBytes?: number;
+  /** What answers is a virtual chip: it proves logic, never speed. */
+  readonly isVirtual?: boolean;
+}
+/** `reason`: what is missing, one sentence; `hint`: what to do. */
+export type Availability = Available | { readonly ok: false; readonly reason: string; readonly hint: string };
 
 export interface Target {
   /** What users call it: 'cpu', 'wasm'. */

@@ -66,7 +66,7 @@ export class GraphRunner implements SubRunner {
       return await use(await entry.runner);
     } finally {
       entry.users--;
-      if (entry.isOut && entry.users === 0) disposeEntry(entry);
+      if (entry.isOut && entry.users === 0) await disposeEntry(entry);
     }
   }
 
@@ -79,10 +79,10 @@ export class GraphRunner implements SubRunner {
     this.#plans.set(key, entry);
     entry.runner.then(
       ({ plan }) => void (entry.plan = plan),
-      () => void this.#plans.delete(key),
+      () => void (this.#plans.get(key) === entry && this.#plans.delete(key)),
     );
     const [oldest] = this.#plans.keys();
-    if (this.#plans.size > PLAN_LIMIT && oldest !== undefined) this.#putOut(oldest);
+    if (this.#plans.size > PLAN_LIMIT && oldest !== undefined) void this.#putOut(oldest);
     return entry;
   }
 
@@ -91,11 +91,11 @@ export class GraphRunner implements SubRunner {
     return PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
   }
 
-  #putOut(key: string): void {
+  async #putOut(key: string): Promise<void> {
     const entry = this.#plans.get(key)!;
     this.#plans.delete(key);
     entry.isOut = true;
-    if (entry.users === 0) disposeEntry(entry);
+    if (entry.users === 0) await disposeEntry(entry);
   }
 
   /** What a plan for these inputs depends on. */
@@ -122,13 +122,14 @@ export class GraphRunner implements SubRunner {
   }
 
   /** Lets go of every plan; one that a run holds goes when the run ends. */
-  dispose(): void {
-    for (const key of this.#plans.keys()) this.#putOut(key);
+  async dispose(): Promise<void> {
+    await Promise.all(Array.from(this.#plans.keys(), (key) => this.#putOut(key)));
   }
 }
 
-function disposeEntry(entry: Entry): void {
-  entry.runner.then(
+/** A plan that failed to load has let go of everything itself. */
+async function disposeEntry(entry: Entry): Promise<void> {
+  await entry.runner.then(
     (runner) => runner.dispose(),
     () => undefined,
   );

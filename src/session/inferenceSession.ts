@@ -10,14 +10,15 @@ import { isTensor } from '../graph/graph.ts';
 import type { HostValue, TensorType, Value } from '../graph/graph.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
-import type { Device } from '../runtime/device.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { AUTO, chooseDevice } from './devices.ts';
 import type { Choice } from './devices.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
-import { ModelRunner, closeDefaults } from './modelRunner.ts';
+import { DeviceRunner } from './deviceRunner.ts';
+import { closeDefaults } from './modelRunner.ts';
+import { PlacementLog } from './placement.ts';
+import type { HostNode, Placement } from './placement.ts';
 import { copyValue } from './planRunner.ts';
-import type { HostNode } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { checkOptions } from './options.ts';
 import type { SessionOptions } from './options.ts';
@@ -27,29 +28,19 @@ export class InferenceSession implements Ort {
   readonly model: Model;
   /** The device that was chosen, and why. */
   readonly device: { readonly name: string; readonly why: string };
-  readonly #runner: ModelRunner | undefined;
-  readonly #opened: Device | undefined;
+  readonly #runner: DeviceRunner | undefined;
   readonly #options: SessionOptions;
-  readonly #hostNodes = new Map<string, HostNode>();
+  readonly #placement: PlacementLog;
   /** Runs that have not ended. */
   readonly #running = new Set<Promise<unknown>>();
   #released: Promise<void> | undefined;
 
-  private constructor(model: Model, choice: Choice, opened: Device | undefined, options: SessionOptions) {
+  private constructor(model: Model, choice: Choice, parts: { readonly runner: DeviceRunner | undefined; readonly placement: PlacementLog }, options: SessionOptions) {
     this.model = model;
     this.device = { name: choice.name, why: choice.why };
     this.#options = options;
-    this.#opened = opened;
-    if (choice.target !== undefined && opened !== undefined) {
-      this.#runner = new ModelRunner(model.graph, {
-        target: choice.target,
-        device: opened,
-        maxMemoryBytes: options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES,
-        seed: options.seed ?? 0,
-        strict: options.strict ?? false,
-        onHostNode: (node) => void this.#hostNodes.set(`${node.op}:${node.name}`, node),
-      });
-    }
+    this.#runner = parts.runner;
+    this.#placement = parts.placement;
   }
 
   /** A session over a model already in memory; use `InferenceSession.create` of the package for paths and bytes. */
@@ -58,9 +49,8 @@ export class InferenceSession implements Ort {
     const names = (options.executionProviders ?? []).map((provider) => (typeof provider === 'string' ? provider : provider.name));
     const choice = await chooseDevice(names.length === 0 ? [AUTO] : names);
     trace(1, () => ({ kind: 'placement', message: `device ${choice.name}: ${choice.why}` }));
-    const threads = options.intraOpNumThreads;
-    const opened = await choice.target?.openDevice(threads === undefined || threads === 0 ? {} : { threads });
-    const session = new InferenceSession(model, choice, opened, options);
+    const placement = new PlacementLog();
+    const session = new InferenceSession(model, choice, { runner: await openRunner(model, choice, placement, options), placement }, options);
     try {
       await session.#prepare();
       return session;
@@ -72,7 +62,7 @@ export class InferenceSession implements Ort {
 
   /** Compiles now where the declared shapes leave nothing open; else the first run does. */
   async #prepare(): Promise<void> {
-    const runner = this.#runner?.variantFor(new Set(this.#requiredInputs()));
+    const runner = (await this.#runner?.ready())?.variantFor(new Set(this.#requiredInputs()));
     if (runner === undefined || runner.dependsOnValues) return;
     const bindings = this.#declaredBindings();
     if (bindings !== undefined) await runner.prepare(bindings);
@@ -108,7 +98,12 @@ export class InferenceSession implements Ort {
   }
   /** Nodes that ran on the host so far. */
   get hostNodes(): readonly HostNode[] {
-    return [...this.#hostNodes.values()];
+    return this.#placement.hostNodes;
+  }
+  /** How many of the model's nodes ran on the device and on the host so far, and the bytes that passed between them. */
+  get placement(): Placement {
+    const { graph } = this.model;
+    return this.#runner === undefined ? { device: graph.nodes.length, host: 0, bytesMoved: 0 } : this.#placement.placementOf(graph);
   }
   /** Plans compiled so far; empty on the reference. */
   get plans(): readonly ExecutionPlan[] {
@@ -183,10 +178,7 @@ export class InferenceSession implements Ort {
 
   /** Frees the device's memory once the runs that are under way have ended; later runs are refused. */
   release(): Promise<void> {
-    this.#released ??= Promise.allSettled(this.#running).then(() => {
-      this.#runner?.dispose();
-      this.#opened?.dispose();
-    });
+    this.#released ??= Promise.allSettled(this.#running).then(() => this.#runner?.dispose());
     return this.#released;
   }
   startProfiling(): void {
@@ -195,6 +187,13 @@ export class InferenceSession implements Ort {
   endProfiling(): void {
     this.startProfiling();
   }
+}
+
+/** Undefined for the reference, which needs no device. */
+async function openRunner({ graph }: Model, { target }: Choice, placement: PlacementLog, options: SessionOptions): Promise<DeviceRunner | undefined> {
+  if (target === undefined) return undefined;
+  const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false } = options;
+  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, placement }, () => target.openDevice(threads === undefined || threads === 0 ? {} : { threads }));
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -39,8 +39,9 @@ export class ModelRunner {
     return [...this.#variants.values()].flatMap((runner) => runner.plans);
   }
 
-  dispose(): void {
-    for (const runner of this.#variants.values()) runner.dispose();
+  async dispose(): Promise<void> {
+    const runners = [...this.#variants.values()];
     this.#variants.clear();
+    await Promise.all(runners.map((runner) => runner.dispose()));
   }
 }

@@ -4,28 +4,20 @@ import { AnychipError, within } from '../core/error.ts';
 import { checkMemory, withMemoryBudget } from '../core/memoryBudget.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { trace } from '../core/trace.ts';
-import { capturesOf, isTensor } from '../graph/graph.ts';
+import { capturesOf, isTensor, titleOf } from '../graph/graph.ts';
 import type { Graph, HostValue } from '../graph/graph.ts';
 import { MAX_BODIES, controlSteps, endlessLoop } from '../reference/control.ts';
 import { createContext, evaluateNode } from '../reference/interpret.ts';
-import { hostBytes } from '../reference/liveData.ts';
 import type { Device } from '../runtime/device.ts';
 import type { DeviceStep, ExecutionPlan, HostNodeStep, RestStep } from '../plan.ts';
+import type { PlacementLog } from './placement.ts';
 import { ProgramRunner } from './programRunner.ts';
-
-/** A node that ran on the host. */
-export interface HostNode {
-  readonly op: string;
-  readonly name: string;
-  readonly reason: string;
-  /** Bytes of its inputs. */
-  readonly bytes: number;
-}
 
 /** Runs a graph, by whatever means. */
 export interface SubRunner {
   run(inputs: readonly HostValue[]): Promise<readonly HostValue[]>;
-  dispose(): void;
+  /** Ends when everything is let go. */
+  dispose(): Promise<void>;
 }
 
 export interface RunContext {
@@ -34,8 +26,8 @@ export interface RunContext {
   readonly seed: number;
   /** Refuse host steps instead of running them. */
   readonly strict: boolean;
-  /** Told about every node that runs on the host. */
-  readonly onHostNode: (node: HostNode) => void;
+  /** Told what ran where. */
+  readonly placement: PlacementLog;
   /** For graphs whose shapes depend on data, and for bodies of control flow on the host. */
   readonly createRunner: (graph: Graph, isBody: boolean) => SubRunner;
 }
@@ -71,11 +63,16 @@ export class PlanRunner {
   static async load(plan: ExecutionPlan, context: RunContext): Promise<PlanRunner> {
     if (context.strict) refuseHostSteps(plan);
     const runner = new PlanRunner(plan, context);
-    for (const step of plan.steps) {
-      if (step.kind === 'device') runner.#programs.set(step, await ProgramRunner.load(context.device, step, context.maxMemoryBytes));
-      if (step.kind === 'rest') runner.#rests.set(step, context.createRunner(step.graph, false));
+    try {
+      for (const step of plan.steps) {
+        if (step.kind === 'device') runner.#programs.set(step, await ProgramRunner.load(context.device, step, context.maxMemoryBytes));
+        if (step.kind === 'rest') runner.#rests.set(step, context.createRunner(step.graph, false));
+      }
+      return runner;
+    } catch (error) {
+      await runner.dispose();
+      throw error;
     }
-    return runner;
   }
 
   /** Outputs for `inputs`, both in the graph's order. */
@@ -100,24 +97,28 @@ export class PlanRunner {
   }
 
   async #runStep(step: ExecutionPlan['steps'][number], at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
-    if (step.kind === 'device') return this.#programs.get(step)!.run(step.inputs.map((port) => tensorFor(at(port.slot))));
+    if (step.kind === 'device') {
+      const inputs = step.inputs.map((port) => tensorFor(at(port.slot)));
+      const outputs = await this.#programs.get(step)!.run(inputs);
+      this.#context.placement.ranOnDevice(step.nodes, inputs, outputs);
+      return outputs;
+    }
     if (step.kind === 'rest') return this.#rests.get(step)!.run(step.inputs.map(at));
-    return this.#runHost(step, at);
+    const inputs = step.inputs.map((slot) => (slot === null ? null : at(slot)));
+    trace(1, () => ({ kind: 'placement', message: `${titleOf(step.node)} runs on the host: ${step.reason}` }));
+    const outputs = await this.#runHost(step, inputs, at);
+    this.#context.placement.ranOnHost(step.node, step.reason, [...inputs, ...step.captures.map(({ slot }) => at(slot))], outputs);
+    return outputs;
   }
 
-  async #runHost(step: HostNodeStep, at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
-    const inputs = step.inputs.map((slot) => (slot === null ? null : at(slot)));
-    const { op, name } = step.node;
-    const bytes = inputs.reduce((sum, value) => sum + hostBytes(value), 0);
-    this.#context.onHostNode({ op, name, reason: step.reason, bytes });
-    trace(1, () => ({ kind: 'placement', message: `${op} '${name}' runs on the host: ${step.reason}`, facts: { bytes } }));
+  async #runHost(step: HostNodeStep, inputs: readonly HostValue[], at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
     const scope = new Map(step.captures.map(({ value, slot }) => [value, at(slot)] as const));
     const control = controlSteps(step.node, inputs);
     if (control === undefined) {
       const { maxMemoryBytes, seed } = this.#context;
       return evaluateNode(step.node, inputs, createContext({ scope, maxMemoryBytes, seed }));
     }
-    return withinAsync(`${op} '${name}'`, async () => {
+    return withinAsync(titleOf(step.node), async () => {
       let next = control.next();
       for (let bodies = 1; next.done !== true; bodies++) {
         const { graph, inputs: feeds, heldBytes } = next.value;
@@ -140,19 +141,22 @@ export class PlanRunner {
     return body;
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     for (const program of this.#programs.values()) program.dispose();
-    for (const rest of this.#rests.values()) rest.dispose();
-    for (const body of this.#bodies.values()) body.runner.dispose();
+    await Promise.all([...this.#rests.values(), ...Array.from(this.#bodies.values(), ({ runner }) => runner)].map((runner) => runner.dispose()));
   }
 }
 
+/** Before anything runs: every node of the plan that the host would have to compute. What waits for its shapes is held to the same when it is compiled. */
 function refuseHostSteps(plan: ExecutionPlan): void {
-  const hosted = plan.steps.flatMap((step) => (step.kind === 'host' ? [`${step.node.op} '${step.node.name}': ${step.reason}`] : []));
+  const hosted = plan.steps.flatMap((step) => (step.kind === 'host' ? [{ node: titleOf(step.node), reason: step.reason }] : []));
   if (hosted.length === 0) return;
-  throw new AnychipError('unsupported', `${hosted.length} node(s) cannot run on ${plan.target}:\n  ${hosted.join('\n  ')}`, {
+  const waiting = plan.steps.reduce((sum, step) => sum + (step.kind === 'rest' ? step.graph.nodes.length : 0), 0);
+  const list = hosted.map(({ node, reason }) => `\n  ${node}: ${reason}`).join('');
+  const rest = waiting === 0 ? '' : `\n  and ${waiting === 1 ? '1 node after them waits' : `${waiting} nodes after them wait`} for shapes that depend on data`;
+  throw new AnychipError('unsupported', `${hosted.length === 1 ? '1 node' : `${hosted.length} nodes`} cannot run on ${plan.target}:${list}${rest}`, {
     hint: 'Run without strict to let the host compute them.',
-    facts: { hosted },
+    facts: { hosted, waiting },
   });
 }
 

@@ -9,7 +9,7 @@ import { GraphRunner } from './graphRunner.ts';
 import type { CompileContext } from './graphRunner.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 import { PlanRunner } from './planRunner.ts';
-import type { HostNode } from './planRunner.ts';
+import { PlacementLog } from './placement.ts';
 import { bindingOf } from './bindings.ts';
 
 export interface PlanOptions {
@@ -35,17 +35,21 @@ export class PlanSession {
     const { target } = await chooseDevice([plan.target]);
     if (target === undefined) throw new AnychipError('bad-file', `a plan for '${plan.target}' has nothing to load`);
     const device = await target.openDevice(options.threads === undefined ? {} : { threads: options.threads });
-    const hostNodes: HostNode[] = [];
     const context: CompileContext = {
       target,
       device,
       maxMemoryBytes: options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES,
       seed: options.seed ?? 0,
       strict: options.strict ?? false,
-      onHostNode: (node) => void hostNodes.push(node),
+      placement: new PlacementLog(),
     };
-    const runner = await PlanRunner.load(plan, { ...context, createRunner: (graph, isBody) => new GraphRunner(graph, context, isBody) });
-    return new PlanSession(plan, runner, device);
+    try {
+      const runner = await PlanRunner.load(plan, { ...context, createRunner: (graph, isBody) => new GraphRunner(graph, context, isBody) });
+      return new PlanSession(plan, runner, device);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
   }
 
   /** Outputs by name. Inputs must have the shapes (and, where shapes depend on them, the values) the plan was compiled for. */
@@ -67,8 +71,9 @@ export class PlanSession {
     return new Map(plan.outputNames.map((name, i) => [name, outputs[i] ?? null]));
   }
 
-  release(): void {
-    this.#runner.dispose();
+  /** Frees the device's memory; no run may be under way. */
+  async release(): Promise<void> {
+    await this.#runner.dispose();
     this.#device.dispose();
   }
 }

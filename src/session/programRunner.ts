@@ -1,6 +1,7 @@
 // One device program with its memory: weights are written and packed once at load, a run binds inputs and outputs and dispatches.
-import { AnychipError } from '../core/error.ts';
-import { elementCount } from '../core/shape.ts';
+import { blameKernel } from '../core/blame.ts';
+import { within } from '../core/error.ts';
+import { elementCount, formatShape } from '../core/shape.ts';
 import { bytesOf, createTensor, numeric } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { isTraced, trace } from '../core/trace.ts';
@@ -9,11 +10,8 @@ import type { Buffer, Device, Program, Queue } from '../runtime/device.ts';
 import { checkProgramMemory } from '../plan.ts';
 import type { DeviceStep, Port } from '../plan.ts';
 
-/** An input or output: over host memory where the device can use it in place, else a device buffer and a copy. */
-interface Bound {
-  readonly buffer: Buffer;
-  readonly wrapped: boolean;
-}
+/** Registers a buffer that is let go when the work it is for has ended. */
+type Lend = (buffer: Buffer) => Buffer;
 
 export class ProgramRunner {
   readonly #device: Device;
@@ -27,15 +25,16 @@ export class ProgramRunner {
   /** The arena is one: a run starts when the one before has ended. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, queue: Queue, step: DeviceStep, program: Program, arena: Buffer, weights: Buffer) {
+  private constructor(device: Device, step: DeviceStep, parts: { readonly program: Program; readonly arena: Buffer; readonly weights: Buffer }) {
     this.#device = device;
-    this.#queue = queue;
+    this.#queue = device.createQueue();
     this.#step = step;
-    this.#program = program;
-    this.#arena = arena;
-    this.#weights = weights;
+    this.#program = parts.program;
+    this.#arena = parts.arena;
+    this.#weights = parts.weights;
   }
 
+  /** Whatever fails here, nothing stays allocated. */
   static async load(device: Device, step: DeviceStep, maxMemoryBytes: number): Promise<ProgramRunner> {
     const { memory } = step;
     checkProgramMemory(step, maxMemoryBytes);
@@ -46,43 +45,65 @@ export class ProgramRunner {
     };
     try {
       const program = hold(await device.load(step.binary, { scratchBytes: memory.scratchBytes }));
-      const [arena, weights] = [hold(device.allocate(memory.arenaBytes)), hold(device.allocate(memory.weightsBytes))];
-      const runner = new ProgramRunner(device, device.createQueue(), step, program, arena, weights);
+      const arena = hold(within('memory for intermediates', () => device.allocate(memory.arenaBytes)));
+      const weights = hold(within('memory for weights', () => device.allocate(memory.weightsBytes)));
+      const runner = new ProgramRunner(device, step, { program, arena, weights });
       await runner.#initialize();
       trace(4, () => ({ kind: 'memory', message: 'program loaded', facts: { ...memory } }));
       return runner;
     } catch (error) {
       for (const x of held) x.dispose();
-      throw error;
+      throw blameKernel(error, step.report);
     }
   }
 
   /** Weights go to their places; packing kernels run once. Each constant is read, used and let go, one at a time. */
   async #initialize(): Promise<void> {
-    for (const { constant, offsetBytes } of this.#step.loads) {
-      let at = offsetBytes;
-      for (const piece of constant.pieces?.() ?? [bytesOf(numeric(constant.read()))]) {
-        this.#queue.write(this.#weights, at, piece);
-        at += piece.byteLength;
-        if (constant.bytes > LARGE_CONSTANT_BYTES) await this.#queue.finish();
+    await this.#withBuffers(async () => {
+      for (const { constant, offsetBytes } of this.#step.loads) {
+        let at = offsetBytes;
+        for (const piece of constant.pieces?.() ?? [bytesOf(numeric(constant.read()))]) {
+          this.#queue.write(this.#weights, at, piece);
+          at += piece.byteLength;
+          if (constant.bytes > LARGE_CONSTANT_BYTES) await this.#queue.finish();
+        }
       }
-    }
-    for (const [call, constants] of this.#step.staged.entries()) {
-      const staged = constants.map((constant) => this.#stage(constant));
-      this.#queue.dispatch(this.#program, { init: call }, [this.#arena, this.#weights, ...staged]);
       await this.#queue.finish();
-      for (const buffer of staged) buffer.dispose();
+    });
+    for (const [call, constants] of this.#step.staged.entries()) {
+      await this.#withBuffers(async (lend) => {
+        const staged = constants.map((constant) => this.#stage(constant, lend));
+        this.#queue.dispatch(this.#program, { init: call }, [this.#arena, this.#weights, ...staged]);
+        await this.#queue.finish();
+      });
     }
-    await this.#queue.finish();
   }
 
-  #stage(constant: Constant): Buffer {
+  #stage(constant: Constant, lend: Lend): Buffer {
     const bytes = bytesOf(numeric(constant.read()));
     const wrapped = this.#device.wrap(bytes);
-    if (wrapped !== undefined) return wrapped;
-    const buffer = this.#device.allocate(bytes.byteLength);
+    if (wrapped !== undefined) return lend(wrapped);
+    const buffer = lend(within('memory to prepare weights', () => this.#device.allocate(bytes.byteLength)));
     this.#queue.write(buffer, 0, bytes);
     return buffer;
+  }
+
+  /** Lets go of lent buffers once the queue has no more to do with them, whatever happened. */
+  async #withBuffers<T>(work: (lend: Lend) => Promise<T>): Promise<T> {
+    const lent: Buffer[] = [];
+    const lend: Lend = (buffer) => {
+      lent.push(buffer);
+      return buffer;
+    };
+    try {
+      return await work(lend);
+    } catch (error) {
+      // What was handed in before still uses the buffers; that it fails too is said by the first error.
+      await this.#queue.finish().catch(() => undefined);
+      throw error;
+    } finally {
+      for (const buffer of lent) buffer.dispose();
+    }
   }
 
   run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
@@ -92,30 +113,27 @@ export class ProgramRunner {
   }
 
   async #run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
-    const step = this.#step;
-    const outputs = step.outputs.map((port) => createTensor(port.dtype, port.shape));
-    const boundInputs = step.inputs.map((port, i) => this.#bind(port, bytesOf(inputs[i]!), true));
-    const boundOutputs = step.outputs.map((port, i) => this.#bind(port, bytesOf(outputs[i]!), false));
-    const bases = [this.#arena, this.#weights, ...boundInputs.map((b) => b.buffer), ...boundOutputs.map((b) => b.buffer)];
-    await this.#dispatch(bases);
-    boundOutputs.forEach((bound, i) => {
-      if (!bound.wrapped) this.#queue.read(bound.buffer, 0, bytesOf(outputs[i]!));
-    });
-    await this.#queue.finish();
-    for (const bound of [...boundInputs, ...boundOutputs]) if (bound.wrapped) bound.buffer.dispose();
-    return outputs;
+    const { inputs: inPorts, outputs: outPorts, report } = this.#step;
+    try {
+      return await this.#withBuffers(async (lend) => {
+        const outputs = outPorts.map((port) => createTensor(port.dtype, port.shape));
+        const from = inPorts.map((port, i) => this.#bind(port, bytesOf(inputs[i]!), lend));
+        const to = outPorts.map((port, i) => this.#bind(port, bytesOf(outputs[i]!), lend));
+        inPorts.forEach((port, i) => void (this.#ports.has(port) && elementCount(port.shape) > 0 && this.#queue.write(from[i]!, 0, bytesOf(inputs[i]!))));
+        await this.#dispatch([this.#arena, this.#weights, ...from, ...to]);
+        outPorts.forEach((port, i) => void (this.#ports.has(port) && this.#queue.read(to[i]!, 0, bytesOf(outputs[i]!))));
+        await this.#queue.finish();
+        return outputs;
+      });
+    } catch (error) {
+      throw blameKernel(error, report);
+    }
   }
 
-  /** Runs the program; an error says which kernel and which nodes caused it. */
   async #dispatch(bases: readonly Buffer[]): Promise<void> {
     const { report } = this.#step;
-    try {
-      if (isTraced(4) && this.#queue.profile !== undefined) this.#report(await this.#queue.profile(this.#program, bases, report.length));
-      else this.#queue.dispatch(this.#program, 'run', bases);
-    } catch (error) {
-      const call = error instanceof AnychipError ? report.find((_, i) => i === error.facts['call']) : undefined;
-      throw error instanceof AnychipError && call !== undefined ? error.within(`kernel ${call.kernel} (${call.nodes.join(', ')})`) : error;
-    }
+    if (isTraced(4) && this.#queue.profile !== undefined) this.#report(await this.#queue.profile(this.#program, bases, report.length));
+    else this.#queue.dispatch(this.#program, 'run', bases);
   }
 
   #report(nanos: readonly number[]): void {
@@ -125,13 +143,15 @@ export class ProgramRunner {
     });
   }
 
-  #bind(port: Port, bytes: Uint8Array, write: boolean): Bound {
+  /** The buffer of an input or output: over host memory where the device can use it in place, else one of the device's own, which stays. */
+  #bind(port: Port, bytes: Uint8Array, lend: Lend): Buffer {
+    const earlier = this.#ports.get(port);
+    if (earlier !== undefined) return earlier;
     const wrapped = this.#device.wrap(bytes);
-    if (wrapped !== undefined) return { buffer: wrapped, wrapped: true };
-    let buffer = this.#ports.get(port);
-    if (buffer === undefined) this.#ports.set(port, (buffer = this.#device.allocate(bytes.byteLength)));
-    if (write && elementCount(port.shape) > 0) this.#queue.write(buffer, 0, bytes);
-    return { buffer, wrapped: false };
+    if (wrapped !== undefined) return lend(wrapped);
+    const buffer = within(`memory for ${port.dtype}${formatShape(port.shape)}`, () => this.#device.allocate(bytes.byteLength));
+    this.#ports.set(port, buffer);
+    return buffer;
   }
 
   dispose(): void {

@@ -11,6 +11,7 @@ export async function stepOf(graph: PrimGraph, target: Target): Promise<DeviceSt
   const port = (x: Operand, slot: number) => ({ slot, dtype: x.dtype, shape: x.shape });
   return {
     kind: 'device',
+    nodes: [],
     binary,
     memory: schedule.memory,
     loads: schedule.loads.map((l) => ({ constant: constant(l.constant), offsetBytes: l.offsetBytes })),

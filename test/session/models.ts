@@ -44,3 +44,20 @@ export function withDefault(): Uint8Array {
   ]);
   return modelOf({ inputs: [x, bias], outputs: [y, fixed], nodes, constants });
 }
+
+/** What strings do stays on the host: y = 2 · f(x · W) · W, where f writes numbers as text and reads them again, between two device programs. */
+export function throughText(size = 4): Uint8Array {
+  const shape = ['n', size] as const;
+  const [x, y, a, b, c] = [valueOf('x', 'f32', shape), valueOf('y', 'f32', shape), valueOf('a', 'f32', shape), valueOf('b', 'f32', shape), valueOf('c', 'f32', shape)];
+  const [w, text] = [valueOf('w', 'f32', [size, size]), valueOf('text', 'string', shape)];
+  const nodes: Node[] = [
+    { op: 'MatMul', name: 'before', attrs: {}, inputs: [x, w], outputs: [a] },
+    { op: 'Cast', name: 'write', attrs: { to: 8, saturate: 1, round_mode: 'up' }, inputs: [a], outputs: [text] },
+    { op: 'Cast', name: 'read', attrs: { to: 1, saturate: 1, round_mode: 'up' }, inputs: [text], outputs: [b] },
+    { op: 'MatMul', name: 'after', attrs: {}, inputs: [b, w], outputs: [c] },
+    { op: 'Add', name: 'twice', attrs: {}, inputs: [c, c], outputs: [y] },
+  ];
+  // A permutation, so that the answer is known: x with its columns turned round, twice, doubled.
+  const turned = Array.from({ length: size * size }, (_, i) => (Math.floor(i / size) + (i % size) === size - 1 ? 1 : 0));
+  return modelOf({ inputs: [x], outputs: [y], nodes, constants: new Map([[w, constantOf(tensorFrom('f32', [size, size], turned))]]) });
+}
