@@ -61,3 +61,14 @@ export function throughText(size = 4): Uint8Array {
   const turned = Array.from({ length: size * size }, (_, i) => (Math.floor(i / size) + (i % size) === size - 1 ? 1 : 0));
   return modelOf({ inputs: [x], outputs: [y], nodes, constants: new Map([[w, constantOf(tensorFrom('f32', [size, size], turned))]]) });
 }
+
+/** Shapes that depend on data, twice over: where the places of numbers that are not zero are not zero, negated. */
+export function placesOfPlaces(): Uint8Array {
+  const [x, places, again, y] = [valueOf('x', 'f32', ['n']), valueOf('places', 'i64', [1, 'a']), valueOf('again', 'i64', [2, 'b']), valueOf('y', 'i64', [2, 'b'])];
+  const nodes: Node[] = [
+    { op: 'NonZero', name: 'once', attrs: {}, inputs: [x], outputs: [places] },
+    { op: 'NonZero', name: 'twice', attrs: {}, inputs: [places], outputs: [again] },
+    { op: 'Neg', name: 'negate', attrs: {}, inputs: [again], outputs: [y] },
+  ];
+  return modelOf({ inputs: [x], outputs: [y], nodes });
+}
