@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { findDevices } from '../../src/conformance/agreement.ts';
 import { tensorFrom } from '../../src/core/tensor.ts';
 import * as listed from '../../src/targets/targets.ts';
+import type { Availability, Target } from '../../src/runtime/device.ts';
 import { InferenceSession } from '../../src/session/inferenceSession.ts';
 import { doubling, placesOfPlaces, throughText } from '../session/models.ts';
 import { anychip } from './anychip.ts';
@@ -20,17 +21,21 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A chip that is not at this desk: the wasm target under another name, which finds nothing. */
-function addMissingChip(): void {
+/** Chips that are not at this desk: the wasm target under other names, one of which finds nothing, the other a virtual chip. */
+function addChips(): void {
   const targets = listed.createTargets();
   const wasm = targets.find(({ name }) => name === 'wasm')!;
-  const absent = {
+  const under = (name: string, availability: Availability): Target => ({
     ...wasm,
-    name: 'absent',
+    name,
     capabilities: wasm.capabilities,
-    probe: () => Promise.resolve({ ok: false, reason: 'its library is not installed', hint: 'Install it.' } as const),
-  };
-  vi.spyOn(listed, 'createTargets').mockReturnValue([...targets, absent]);
+    evidence: 'E2',
+    rank: 0,
+    probe: () => Promise.resolve(availability),
+  });
+  const absent = under('absent', { ok: false, reason: 'its library is not installed', hint: 'Install it.' });
+  const virtual = under('virtual', { ok: true, detail: 'a virtual chip', driver: '3.1', memoryBytes: 2 ** 31, isVirtual: true });
+  vi.spyOn(listed, 'createTargets').mockReturnValue([...targets, absent, virtual]);
 }
 
 it('runs each device of a list and holds it to the first', async () => {
@@ -77,11 +82,10 @@ it('ends with 1 where a device disagrees, and says where', async () => {
 });
 
 it('passes over devices that are not here, with their reason, unless all are required', async () => {
-  addMissingChip();
+  addChips();
   const args = ['run', model('doubling'), '--device', 'absent,reference,wasm'];
   const [text, json, required] = [await anychip(...args), await anychip(...args, '--json'), await anychip(...args, '--require-all', '--json')];
   const alone = await anychip('run', model('doubling'), '--device', 'absent,absent', '--json');
-  const devices = await anychip('devices', '--json');
   vi.restoreAllMocks();
   expect([text.code, json.code, required.code, alone.code]).toEqual([0, 0, 2, 2]);
   expect(text.out).toMatch(/^absent is not here: its library is not installed\. Install it\.$/m);
@@ -92,7 +96,19 @@ it('passes over devices that are not here, with their reason, unless all are req
   });
   expect(JSON.parse(required.out)).toMatchObject({ error: { code: 'device' } });
   expect(JSON.parse(alone.out)).toMatchObject({ error: { code: 'device' } });
-  expect(JSON.parse(devices.out)).toMatchObject({ devices: expect.arrayContaining([expect.objectContaining({ name: 'absent', evidence: 'E4' })]) });
+});
+
+it('lists every chip, found or not, with its evidence, and virtual ones as such', async () => {
+  addChips();
+  const [text, json] = [await anychip('devices'), await anychip('devices', '--json')];
+  vi.restoreAllMocks();
+  expect(text.out).toMatch(/^absent +simd +E2 +no$/m);
+  expect(text.out).toMatch(/^absent is not here: its library is not installed\.\n {2}Install it\.$/m);
+  expect(text.out).toMatch(/^virtual +simd +E2 +virtual +a virtual chip, driver 3\.1, 2\.00 GiB of memory$/m);
+  const { devices, auto, why } = JSON.parse(json.out) as { readonly devices: readonly { readonly name: string }[]; readonly auto: string; readonly why: string };
+  expect(devices.map(({ name }) => name)).toEqual(expect.arrayContaining(['absent', 'virtual', 'wasm', 'reference', auto]));
+  expect(why).toMatch(/^the fastest that works/);
+  expect(devices.find(({ name }) => name === 'virtual')).toMatchObject({ evidence: 'E2', availability: { ok: true, driver: '3.1', memoryBytes: 2 ** 31, isVirtual: true } });
 });
 
 it('takes each device once, and only names that there are', async () => {
