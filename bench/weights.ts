@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ModelProtoSchema } from '../src/formats/onnx/generated/onnx_pb.ts';
-import { loadModel } from '../src/session/create.ts';
+import { loadModel, openModel } from '../src/session/create.ts';
 import { seededFeeds } from '../src/session/feeds.ts';
-import { InferenceSession } from '../src/session/inferenceSession.ts';
 
 const WIDTH = 2896;
 const LAYER_BYTES = WIDTH * WIDTH * 4;
@@ -64,7 +63,7 @@ async function measure(path: string, device: string): Promise<void> {
   const opened = performance.now();
   const afterOpen = memory();
   const { values } = seededFeeds(model.graph, new Map(), {}, 0);
-  const session = await InferenceSession.fromModel(model, { executionProviders: [device], maxMemoryBytes: 2 ** 40 });
+  const session = await openModel(model, { executionProviders: [device], maxMemoryBytes: 2 ** 40 });
   const compiled = performance.now();
   const afterLoad = memory();
   await session.runValues(values);

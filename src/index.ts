@@ -57,6 +57,6 @@ export type { ExportOptions } from './formats/onnx/export.ts';
 export { imageFeed } from './session/imageFeed.ts';
 export type { ImageOptions } from './session/imageFeed.ts';
 export { listDevices, resolveTarget } from './session/devices.ts';
-export type { DeviceStatus } from './session/devices.ts';
+export type { DeviceStatus } from './session/choose.ts';
 export type { Target } from './runtime/device.ts';
 export { interpretGraph } from './reference/interpret.ts';

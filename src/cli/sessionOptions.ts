@@ -2,6 +2,7 @@
 import type { SessionOptions } from '../session/options.ts';
 
 export interface GivenSession {
+  readonly device: string;
   readonly threads?: number;
   readonly bind?: Readonly<Record<string, number>>;
   readonly seed: number;
@@ -9,9 +10,9 @@ export interface GivenSession {
   readonly strict?: boolean;
 }
 
-/** All but the device. */
-export function sessionOptions(given: GivenSession): Omit<SessionOptions, 'executionProviders'> {
+export function sessionOptions(given: GivenSession): SessionOptions {
   return {
+    executionProviders: [given.device],
     seed: given.seed,
     strict: given.strict ?? false,
     ...(given.threads === undefined ? {} : { intraOpNumThreads: given.threads }),

@@ -5,7 +5,8 @@ import { readModelFile } from '../formats/onnx/file.ts';
 import { decodeValue } from '../formats/onnx/tensorProto.ts';
 import { isTensor, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
-import { InferenceSession } from '../session/inferenceSession.ts';
+import { openModel } from '../session/create.ts';
+import type { InferenceSession } from '../session/inferenceSession.ts';
 import { compareValues } from './compare.ts';
 import type { Outcome } from './report.ts';
 import type { Case, DataSet } from './suite.ts';
@@ -21,7 +22,7 @@ export async function runCase(test: Case, options: CaseOptions): Promise<Outcome
   if (test.dataSets.length === 0) return { kind: 'skipped', reason: 'no test_data_set_* folder' };
   try {
     const model = readModelFile(test.model);
-    const session = await InferenceSession.fromModel(model, {
+    const session = await openModel(model, {
       executionProviders: [options.device],
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       ...(options.maxMemoryBytes === undefined ? {} : { maxMemoryBytes: options.maxMemoryBytes }),

@@ -1,10 +1,10 @@
 // Reference of ImageDecoder: JPEG, PNG, BMP and PNM files to pixels. Knows formats by their first bytes, never by names.
 import jpeg from 'jpeg-js';
-import { PNG } from 'pngjs';
 import { AnychipError } from '../core/error.ts';
 import { bytesOf, tensorOf } from '../core/tensor.ts';
 import { numericAt } from './evaluate.ts';
 import type { Evaluate, EvaluateContext } from './evaluate.ts';
+import { decodePng } from './png.ts';
 
 /** Row-major RGB or RGBA, `channels` bytes a pixel. */
 export interface Pixels {
@@ -65,14 +65,6 @@ function decodeJpeg(bytes: Uint8Array, reserve: Reserve): Pixels {
   );
   reserve(data.byteLength);
   return { width, height, channels: 3, data };
-}
-
-function decodePng(bytes: Uint8Array, reserve: Reserve): Pixels {
-  if (bytes.length < 24) return bad('the PNG header is cut off');
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  reserve(header.getUint32(16) * header.getUint32(20) * 4);
-  const { width, height, data } = guarded(() => PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
-  return { width, height, channels: 4, data };
 }
 
 function guarded<T>(decode: () => T): T {

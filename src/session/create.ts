@@ -6,6 +6,7 @@ import { externalMemory } from '../formats/onnx/externalMemory.ts';
 import { readModelFile } from '../formats/onnx/file.ts';
 import { importModel } from '../formats/onnx/import.ts';
 import type { Model } from '../formats/onnx/import.ts';
+import { chooseDevice } from './devices.ts';
 import { InferenceSession } from './inferenceSession.ts';
 import { checkOptions } from './options.ts';
 import type { SessionOptions } from './options.ts';
@@ -58,11 +59,14 @@ const readExternal = (path: string): Uint8Array =>
     }
   });
 
+/** A session over a model already in memory. */
+export const openModel = (model: Model, options: SessionOptions = {}): Promise<InferenceSession> => InferenceSession.open(model, options, chooseDevice);
+
 export async function createSession(source: ModelSource, options?: SessionOptions): Promise<InferenceSession>;
 export async function createSession(buffer: ArrayBufferLike, byteOffset: number, byteLength?: number, options?: SessionOptions): Promise<InferenceSession>;
 export async function createSession(source: ModelSource, second?: SessionOptions | number, byteLength?: number, last?: SessionOptions): Promise<InferenceSession> {
   const options = (typeof second === 'number' ? last : second) ?? {};
   checkOptions(options);
   const model = typeof second === 'number' ? sliceOf(source, second, byteLength) : source;
-  return InferenceSession.fromModel(loadModel(model, typeof model === 'string' ? undefined : await externalFilesOf(options)), options);
+  return openModel(loadModel(model, typeof model === 'string' ? undefined : await externalFilesOf(options)), options);
 }

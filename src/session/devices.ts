@@ -1,63 +1,15 @@
-// From the name a user gives to a target that works here. `auto` takes the fastest that works; `reference` is the interpreter.
+// The devices of this build under Node.
 import { AnychipError } from '../core/error.ts';
-import type { Availability, Target } from '../runtime/device.ts';
+import type { Target } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
-
-export const REFERENCE = 'reference';
-export const AUTO = 'auto';
-
-export interface DeviceStatus {
-  readonly name: string;
-  readonly family: string;
-  readonly evidence: string;
-  readonly availability: Availability;
-}
+import { chooseAmong, listAmong } from './choose.ts';
+import type { Choice, DeviceStatus } from './choose.ts';
 
 /** What is here: every target with whether it works, and the reference. */
-export async function listDevices(): Promise<DeviceStatus[]> {
-  const targets = await Promise.all(
-    createTargets().map(async (target) => ({ name: target.name, family: target.capabilities.family, evidence: target.evidence, availability: await target.probe() })),
-  );
-  return [...targets, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: 'plain TypeScript, slow' } }];
-}
-
-/** Undefined target: the reference. `why` says how `auto` decided. */
-export interface Choice {
-  readonly name: string;
-  readonly target: Target | undefined;
-  readonly why: string;
-}
-
-interface Refusal {
-  readonly name: string;
-  readonly reason: string;
-  readonly hint: string;
-}
-const spoken = (refused: readonly Refusal[]): string => refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+export const listDevices = (): Promise<DeviceStatus[]> => listAmong(createTargets());
 
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
-export async function chooseDevice(names: readonly string[]): Promise<Choice> {
-  const targets = createTargets();
-  const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
-  const devices = `Devices: ${known.join(', ')}.`;
-  const refused: Refusal[] = [];
-  const why = (reason: string): string => (refused.length === 0 ? reason : `${reason} (not ${spoken(refused)})`);
-  for (const name of names) {
-    if (name === REFERENCE) return { name, target: undefined, why: why('asked for') };
-    if (!known.includes(name)) refused.push({ name, reason: 'there is no such device', hint: devices });
-    for (const target of targets.filter((t) => name === AUTO || t.name === name)) {
-      const availability = await target.probe();
-      if (availability.ok) return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${availability.detail}` : 'asked for') };
-      refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
-    }
-  }
-  if (!names.some((name) => known.includes(name)))
-    throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: devices, facts: { known } });
-  throw new AnychipError('device', `no device that was asked for works here: ${spoken(refused)}`, {
-    hint: [...new Set(refused.map(({ hint }) => hint))].join(' '),
-    facts: { refused },
-  });
-}
+export const chooseDevice = (names: readonly string[]): Promise<Choice> => chooseAmong(createTargets(), names);
 
 /** The target of this name, to compile for; it need not work here. */
 export function resolveTarget(name: string): Target {

@@ -11,8 +11,8 @@ import type { HostValue, TensorType, Value } from '../graph/graph.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
-import { AUTO, chooseDevice } from './devices.ts';
-import type { Choice } from './devices.ts';
+import { AUTO } from './choose.ts';
+import type { Choice } from './choose.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 import { DeviceRunner } from './deviceRunner.ts';
 import { closeDefaults } from './modelRunner.ts';
@@ -43,11 +43,11 @@ export class InferenceSession implements Ort {
     this.#placement = parts.placement;
   }
 
-  /** A session over a model already in memory; use `InferenceSession.create` of the package for paths and bytes. */
-  static async fromModel(model: Model, options: SessionOptions = {}): Promise<InferenceSession> {
+  /** A session over a model in memory, on the device that `choose` takes for the names asked for. Faces give it: create.ts, web.ts. */
+  static async open(model: Model, options: SessionOptions, choose: (names: readonly string[]) => Promise<Choice>): Promise<InferenceSession> {
     checkOptions(options);
     const names = (options.executionProviders ?? []).map((provider) => (typeof provider === 'string' ? provider : provider.name));
-    const choice = await chooseDevice(names.length === 0 ? [AUTO] : names);
+    const choice = await choose(names.length === 0 ? [AUTO] : names);
     trace(1, () => ({ kind: 'placement', message: `device ${choice.name}: ${choice.why}` }));
     const placement = new PlacementLog();
     const session = new InferenceSession(model, choice, { runner: await openRunner(model, choice, placement, options), placement }, options);

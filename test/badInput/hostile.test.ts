@@ -4,7 +4,7 @@ import { AnychipError } from '../../src/core/error.ts';
 import { importModel } from '../../src/formats/onnx/import.ts';
 import type { HostValue } from '../../src/graph/graph.ts';
 import { seededFeeds } from '../../src/session/feeds.ts';
-import { InferenceSession } from '../../src/session/inferenceSession.ts';
+import { openModel } from '../../src/session/create.ts';
 import { flag, float, floats, graphAttr, info, int, integers, ints, longs, model, node, rawFloats, seedModels, truth } from './models.ts';
 import type { AttrInit, NodeInit, TensorInit } from './models.ts';
 
@@ -13,7 +13,7 @@ const MAX_MEMORY_BYTES = 64 * 2 ** 20;
 async function run(bytes: Uint8Array, device = 'reference'): Promise<Map<string, HostValue>> {
   const imported = importModel(bytes);
   const { values } = seededFeeds(imported.graph, new Map(), {}, 0, MAX_MEMORY_BYTES);
-  const session = await InferenceSession.fromModel(imported, { executionProviders: [device], maxMemoryBytes: MAX_MEMORY_BYTES });
+  const session = await openModel(imported, { executionProviders: [device], maxMemoryBytes: MAX_MEMORY_BYTES });
   try {
     return await session.runValues(values);
   } finally {

@@ -10,7 +10,7 @@ import { importModel } from '../../src/formats/onnx/import.ts';
 import { bindingsFor } from '../../src/session/bindings.ts';
 import { resolveTarget } from '../../src/session/devices.ts';
 import { seededFeeds } from '../../src/session/feeds.ts';
-import { InferenceSession } from '../../src/session/inferenceSession.ts';
+import { openModel } from '../../src/session/create.ts';
 import { floats, info, model, node } from './models.ts';
 
 const EVIL = 'EVIL*/ } int system(char *); __attribute__((constructor)) void f() { system("x"); } /*\n#include "/etc/passwd"\\';
@@ -40,7 +40,7 @@ test('no name of a model reaches rendered source', () => {
 test('nor a binary, and the model runs under its names', async () => {
   const plan = await compile(hostile.graph, resolveTarget('wasm'), bindings);
   for (const step of plan.steps) if (step.kind === 'device') expect(Buffer.from(step.binary.bytes).includes('EVIL')).toBe(false);
-  const session = await InferenceSession.fromModel(hostile, { executionProviders: ['wasm'] });
+  const session = await openModel(hostile, { executionProviders: ['wasm'] });
   expect([...(await session.runValues(values)).keys()]).toEqual([`y${EVIL}`]);
   await session.release();
 });
@@ -51,7 +51,7 @@ test('names that collide with parts of JavaScript are names like others', async 
     model({ name: 'g', input: names.map((name) => info(name, [2])), output: [info('hasOwnProperty', [2])], node: [node('Sum', names, ['hasOwnProperty'])] }),
   );
   const feeds = seededFeeds(graph, new Map(), {}, 0).values;
-  const session = await InferenceSession.fromModel({ ...hostile, graph }, { executionProviders: ['reference'] });
+  const session = await openModel({ ...hostile, graph }, { executionProviders: ['reference'] });
   expect([...(await session.runValues(feeds)).keys()]).toEqual(['hasOwnProperty']);
 });
 

@@ -8,7 +8,7 @@ import { loadPlan, savePlan } from '../../src/planFile.ts';
 import { bindingsFor } from '../../src/session/bindings.ts';
 import { resolveTarget } from '../../src/session/devices.ts';
 import { seededFeeds } from '../../src/session/feeds.ts';
-import { InferenceSession } from '../../src/session/inferenceSession.ts';
+import { openModel } from '../../src/session/create.ts';
 import { PlanSession } from '../../src/session/planSession.ts';
 import { seedModels } from './models.ts';
 
@@ -32,7 +32,7 @@ function errorOf(bytes: Uint8Array): AnychipError {
 describe('a saved plan', () => {
   test('runs as the model does', async () => {
     const session = await PlanSession.open(loadPlan(file));
-    const reference = await InferenceSession.fromModel(model, { executionProviders: ['reference'] });
+    const reference = await openModel(model, { executionProviders: ['reference'] });
     const [got, wanted] = [await session.runValues(values), await reference.runValues(values)];
     session.release();
     const numbers = (value: unknown): number[] => (typeof value === 'object' && value !== null && 'data' in value && value.data instanceof Float32Array ? [...value.data] : []);

@@ -2,7 +2,7 @@
 import { AnychipError } from '../../src/core/error.ts';
 import { importModel } from '../../src/formats/onnx/import.ts';
 import { seededFeeds } from '../../src/session/feeds.ts';
-import { InferenceSession } from '../../src/session/inferenceSession.ts';
+import { openModel } from '../../src/session/create.ts';
 
 export interface FuzzJob {
   readonly model: string;
@@ -26,7 +26,7 @@ async function attempt({ model, device, maxMemoryBytes }: FuzzJob): Promise<Fuzz
   try {
     const imported = importModel(Buffer.from(model, 'base64'));
     const { values } = seededFeeds(imported.graph, new Map(), {}, 0, maxMemoryBytes);
-    const session = await InferenceSession.fromModel(imported, { executionProviders: [device], maxMemoryBytes, intraOpNumThreads: 1 });
+    const session = await openModel(imported, { executionProviders: [device], maxMemoryBytes, intraOpNumThreads: 1 });
     try {
       await session.runValues(values);
     } finally {

@@ -1,0 +1,88 @@
+// Which adapter is used, and what it can do.
+import { AnychipError } from '../../core/error.ts';
+import type { SimtFacts } from '../../runtime/device.ts';
+import { TIMESTAMPS } from './api.ts';
+import type { GpuAdapter, GpuDevice, OpenGpu } from './api.ts';
+
+/** Where an adapter does not say: what most GPUs run in step, and a small GPU's number of units. */
+const COMMON_SUBGROUP = 32;
+const COMMON_UNITS = 16;
+
+export interface GpuFacts {
+  readonly simt: SimtFacts;
+  readonly maxBufferBytes: number;
+  /** Blocks of memory that a kernel may use. */
+  readonly maxBindings: number;
+  /** For people. */
+  readonly title: string;
+}
+
+async function requestAdapter(open: OpenGpu): Promise<GpuAdapter> {
+  const gpu = await open();
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter !== null) return adapter;
+  throw new AnychipError('device', 'WebGPU finds no GPU whose driver it can use', {
+    hint: "Install the GPU vendor's driver; where there is no GPU, Debian's package chromium brings a software one.",
+  });
+}
+
+export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
+  const { info, limits } = await requestAdapter(open);
+  const isSoftware = info.isFallbackAdapter === true || info.architecture === 'swiftshader';
+  const names = [info.description, info.device, info.architecture, info.vendor].filter((name) => name !== '');
+  return {
+    simt: {
+      maxThreads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+      subgroupThreads: info.subgroupMaxSize ?? COMMON_SUBGROUP,
+      sharedBytes: limits.maxComputeWorkgroupStorageSize,
+      vectorLanes: 1,
+      units: isSoftware ? 1 : COMMON_UNITS,
+    },
+    maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+    maxBindings: limits.maxStorageBuffersPerShaderStage,
+    title: `${names[0] ?? 'an adapter without a name'}${isSoftware ? ', in software' : ''}`,
+  };
+}
+
+/** All that the adapter has of what kernels are limited by. */
+const WANTED = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+export interface GpuMachine {
+  readonly device: GpuDevice;
+  readonly maxBufferBytes: number;
+  readonly maxBindings: number;
+  readonly uniformAlignment: number;
+  readonly hasTimestamps: boolean;
+}
+
+/** A device of the adapter that `findFacts` tells of. */
+export async function openMachine(open: OpenGpu): Promise<GpuMachine> {
+  const adapter = await requestAdapter(open);
+  const { limits, features } = adapter;
+  const hasTimestamps = features.has(TIMESTAMPS);
+  try {
+    const device = await adapter.requestDevice({
+      requiredFeatures: hasTimestamps ? [TIMESTAMPS] : [],
+      requiredLimits: Object.fromEntries(WANTED.map((name) => [name, limits[name]])),
+    });
+    return {
+      device,
+      maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+      maxBindings: limits.maxStorageBuffersPerShaderStage,
+      uniformAlignment: limits.minUniformBufferOffsetAlignment,
+      hasTimestamps,
+    };
+  } catch (cause) {
+    throw new AnychipError('device', `the GPU cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      hint: 'Close other programs that use it, or use another device.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,40 @@
+// Whatever a WebGPU implementation drives: a browser's, or Dawn in Node.
+import { AnychipError } from '../../core/error.ts';
+import { storedDTypes } from '../../kernel/storedDTypes.ts';
+import { WgslRenderer } from '../../render/wgsl/renderer.ts';
+import type { Availability, SimtCapabilities, SimtFacts, Target } from '../../runtime/device.ts';
+import type { OpenGpu } from './api.ts';
+import { WgslCompiler } from './compiler.ts';
+import { WebGpuDevice } from './device.ts';
+import { findFacts, openMachine } from './machine.ts';
+import type { GpuFacts } from './machine.ts';
+
+/** What every implementation has at least. */
+const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedBytes: 16 << 10, vectorLanes: 1, units: 1 };
+const LEAST_BUFFER_BYTES = 128 << 20;
+
+export function createWebGpuTarget(open: OpenGpu): Target {
+  let found: GpuFacts | undefined;
+  let probed: Promise<Availability> | undefined;
+  const probe = async (): Promise<Availability> => {
+    try {
+      found = await findFacts(open);
+      return { ok: true, detail: found.title };
+    } catch (error) {
+      const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use another device.';
+      return { ok: false, reason: error instanceof AnychipError ? error.reason : String(error), hint };
+    }
+  };
+  return {
+    name: 'webgpu',
+    evidence: 'E3',
+    rank: 40,
+    probe: () => (probed ??= probe()),
+    get capabilities(): SimtCapabilities {
+      return { family: 'simt', storage: storedDTypes, simt: found?.simt ?? LEAST_FACTS, maxBufferBytes: found?.maxBufferBytes ?? LEAST_BUFFER_BYTES };
+    },
+    createRenderer: () => new WgslRenderer(),
+    createCompiler: () => new WgslCompiler(),
+    openDevice: async () => new WebGpuDevice(await openMachine(open)),
+  };
+}
