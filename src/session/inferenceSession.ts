@@ -147,7 +147,11 @@ export class InferenceSession implements Ort {
   }
 
   async #runInputs(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
-    if (this.#runner !== undefined) return this.#runner.run(feeds);
+    if (this.#runner !== undefined) {
+      const outputs = await this.#runner.run(feeds);
+      this.#placement.handOver(outputs);
+      return outputs;
+    }
     const graph = closeDefaults(this.model.graph, new Set(feeds.keys()));
     const inputs = graph.inputs.map((value) => feeds.get(value) ?? null);
     const limits = { maxMemoryBytes: this.#options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES, seed: this.#options.seed ?? 0 };

@@ -54,6 +54,11 @@ export class PlacementLog {
     for (const value of outputs) visitData(value, (data) => void (given.has(data) || this.#made.has(data) || this.#made.set(data, 'host')));
   }
 
+  /** Outputs of the model are the caller's: fed to a later run, they are inputs like any other. */
+  handOver(outputs: readonly HostValue[]): void {
+    for (const value of outputs) visitData(value, (data) => void this.#made.delete(data));
+  }
+
   /** The host reads a value: what the device made comes over, once. */
   #fetch(value: HostValue): void {
     visitData(value, (data, bytes) => {

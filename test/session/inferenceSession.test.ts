@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InferenceSession as Ort, InferenceSessionFactory } from 'onnxruntime-common';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import type { HostValue } from '../../src/graph/graph.ts';
 import byDefault, { AnychipError, InferenceSession, Tensor } from '../../src/index.ts';
 import { devices, doubling, passing, withDefault } from './models.ts';
 
@@ -179,6 +180,16 @@ describe.each(devices)('run on %s', (device) => {
     const [result] = await Promise.all([run, session.release(), session.release()]);
     expect(result['y']!.data).toEqual(Float32Array.of(2, 4));
     expect((await errorOf(session.run({ x: floats(1) }))).message).toMatch(/released/);
+  });
+
+  it('counts nodes by where they ran, and no bytes for what the caller hands from run to run', async () => {
+    const session = await open(doubling());
+    expect(session.placement).toMatchObject({ host: 0, bytesMoved: 0 });
+    let x: HostValue = { dtype: 'f32', shape: [2], data: Float32Array.of(1, 2) };
+    for (let i = 0; i < 3; i++) x = (await session.runValues(new Map([['x', x]]))).get('y')!;
+    expect(x).toMatchObject({ data: Float32Array.of(8, 16) });
+    expect([session.placement, session.hostNodes]).toEqual([{ device: 2, host: 0, bytesMoved: 0 }, []]);
+    await session.release();
   });
 
   it('passes tensors of every type', async () => {
