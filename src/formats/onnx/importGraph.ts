@@ -131,13 +131,19 @@ function importNode(proto: NodeProto, scope: Scope, sink: Sink, context: BodyCon
   for (const node of upgrade(raw, opset, scope, sink, state)) addNode(node, scope, sink, state);
 }
 
+/** A message with other fields. Defaults of fields that are not set lie on the prototype, which a spread would lose. */
+function alter<M extends AttributeProto | NodeProto>(message: M, fields: Partial<M>): M {
+  const altered: M = Object.create(Object.getPrototypeOf(message));
+  return Object.assign(altered, message, fields);
+}
+
 /** Attributes of a node inside a function: references become what the call gives, or go. */
 function bindAttributes(attributes: readonly AttributeProto[], given: BodyContext['attrs']): readonly AttributeProto[] {
   if (given === undefined) return attributes;
   return attributes.flatMap((attribute) => {
     if (attribute.refAttrName === '') return [attribute];
     const bound = given.get(attribute.refAttrName);
-    return bound === undefined ? [] : [{ ...bound, name: attribute.name }];
+    return bound === undefined ? [] : [alter(bound, { name: attribute.name })];
   });
 }
 
@@ -167,7 +173,7 @@ function writeOut(f: FunctionProto, call: NodeProto, attributes: readonly Attrib
   });
   const attrs = new Map([...f.attributeProto, ...attributes].map((attribute) => [attribute.name, attribute] as const));
   const omitted = new Set(f.input.filter((name) => !inner.values.has(name)));
-  const body = f.node.map((node) => (node.input.some((name) => omitted.has(name)) ? { ...node, input: node.input.map((name) => (omitted.has(name) ? '' : name)) } : node));
+  const body = f.node.map((node) => (node.input.some((name) => omitted.has(name)) ? alter(node, { input: node.input.map((name) => (omitted.has(name) ? '' : name)) }) : node));
   const isKnown = (name: string): boolean => inner.values.has(name);
   importNodes(sortNodes(body, isKnown), inner, sink, { opsets: opsetsOf(f.opsetImport), attrs, calls: [...context.calls, key], depth: context.depth + 1 }, state);
   call.output.forEach((name, i) => {
@@ -192,7 +198,7 @@ function upgrade(raw: RawNode, opset: number | undefined, scope: Scope, sink: Si
 
 function addNode(raw: RawNode, scope: Scope, sink: Sink, state: ImportState): void {
   const schema = isOnnxOp(raw.op) ? schemaOf(raw.op) : undefined;
-  const known = schema?.domain === raw.domain;
+  const known = schema !== undefined && schema.domain === raw.domain;
   const inputs = known ? resolveInputs(raw, schema, scope) : [];
   const outputs = raw.outputs.map((name): Value | null => {
     if (name === '') return null;
