@@ -5,7 +5,7 @@ import type { Shape } from './core/shape.ts';
 import { tensorBytes } from './core/tensor.ts';
 import type { Constant, Graph, HostValue, Node, Value } from './graph/graph.ts';
 import type { InputBinding } from './passes/binding.ts';
-import type { Slot } from './passes/partition.ts';
+import type { HostedNode, Slot } from './passes/partition.ts';
 import type { Binary } from './runtime/device.ts';
 import type { CallReport, MemoryPlan } from './schedule/schedule.ts';
 
@@ -62,6 +62,8 @@ export interface RestStep {
   readonly graph: Graph;
   readonly inputs: readonly Slot[];
   readonly outputs: readonly Slot[];
+  /** Those of its nodes that are sure to run on the host. */
+  readonly hosted: readonly HostedNode[];
 }
 
 export type PlanStep = DeviceStep | HostNodeStep | RestStep;

@@ -1,6 +1,7 @@
 // Options that commands share, and how their texts become values.
 import { InvalidArgumentError, Option } from 'commander';
 import { AnychipError } from '../core/error.ts';
+import { AUTO } from '../session/choose.ts';
 
 const positive = (text: string): number => {
   const value = Number(text);
@@ -30,11 +31,26 @@ function bytes(text: string): number {
   return Math.floor(Number(match[1]) * suffixes[match[2]!.toUpperCase()]!);
 }
 
+function someDevices(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError('names with commas between are needed, for example wasm,cpu.');
+  return names;
+}
+
+function oneDevice(text: string): string {
+  if (text.includes(',')) throw new InvalidArgumentError('this command takes one device; run and bench take several.');
+  return text;
+}
+
 const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text];
 
 export const options = {
   json: new Option('--json', 'print one JSON value instead of text'),
-  device: new Option('-d, --device <name>', 'a name from `anychip devices`, or auto: the fastest that works').default('auto'),
+  device: new Option('-d, --device <name>', 'a name from `anychip devices`, or auto: the fastest that works').argParser(oneDevice).default(AUTO),
+  devices: new Option('-d, --device <names>', 'a name from `anychip devices`, auto (the fastest that works), or several with commas between: all are held to the first')
+    .argParser(someDevices)
+    .default([AUTO], AUTO),
+  requireAll: new Option('--require-all', 'with several devices: fail where one of them does not work here'),
   bind: new Option('--bind <dim=n>', 'fix a named dimension; may be repeated').argParser(bindDimension),
   input: new Option('-i, --input <name=file>', 'a value for one input: .npy, .npz, .pb, .json, .png, .jpg; may be repeated').argParser(collect),
   inputs: new Option('--inputs <dir>', 'a folder of inputs: NAME.npy, NAME.pb, … or input_0.pb, …'),

@@ -2,7 +2,6 @@
 import type { SessionOptions } from '../session/options.ts';
 
 export interface GivenSession {
-  readonly device: string;
   readonly threads?: number;
   readonly bind?: Readonly<Record<string, number>>;
   readonly seed: number;
@@ -10,9 +9,9 @@ export interface GivenSession {
   readonly strict?: boolean;
 }
 
-export function sessionOptions(given: GivenSession): SessionOptions {
+/** All but the device. */
+export function sessionOptions(given: GivenSession): Omit<SessionOptions, 'executionProviders'> {
   return {
-    executionProviders: [given.device],
     seed: given.seed,
     strict: given.strict ?? false,
     ...(given.threads === undefined ? {} : { intraOpNumThreads: given.threads }),

@@ -23,17 +23,26 @@ const MIN_RUNS = 5;
 const MAX_RUNS = 200;
 const WARM_UPS = 2;
 
-export async function benchmark(session: InferenceSession, feeds: ReadonlyMap<string, HostValue>, runs?: number): Promise<BenchReport> {
+/** Times runs of each session; of several, in turns, so that whatever else the machine does meets all alike. */
+export async function benchmark(sessions: readonly InferenceSession[], feeds: ReadonlyMap<string, HostValue>, runs?: number): Promise<BenchReport[]> {
   let last = 0;
-  for (let i = 0; i < WARM_UPS; i++) last = await timed(session, feeds);
-  const count = runs ?? Math.min(MAX_RUNS, Math.max(MIN_RUNS, Math.floor(BUDGET_MILLIS / Math.max(last, 1e-3))));
-  const times: number[] = [];
-  for (let i = 0; i < count; i++) times.push(await timed(session, feeds));
+  for (const session of sessions) {
+    for (let i = 1; i < WARM_UPS; i++) await timed(session, feeds);
+    last += await timed(session, feeds);
+  }
+  const budget = BUDGET_MILLIS * sessions.length;
+  const count = runs ?? Math.min(MAX_RUNS, Math.max(MIN_RUNS, Math.floor(budget / Math.max(last, 1e-3))));
+  const times: number[][] = sessions.map(() => []);
+  for (let i = 0; i < count; i++) for (const [k, session] of sessions.entries()) times[k]!.push(await timed(session, feeds));
+  return sessions.map((session, k) => reportOf(session, times[k]!));
+}
+
+function reportOf(session: InferenceSession, times: readonly number[]): BenchReport {
   return {
     device: session.device.name,
     median_ms: median(times),
     min_ms: Math.min(...times),
-    runs: count,
+    runs: times.length,
     compile_ms: session.plans.reduce((sum, plan) => sum + plan.compile.millis, 0),
     cached: session.plans.length > 0 && session.plans.every((plan) => plan.compile.cached),
     peak_bytes: process.resourceUsage().maxRSS * 1024,

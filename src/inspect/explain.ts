@@ -97,11 +97,12 @@ function placementOf(graph: Graph, steps: readonly PartitionStep[], programs: re
   const onDevice = new Set(deviceParts(steps).flatMap((step) => [...step.origins.values()]));
   const hosted = new Map(steps.flatMap((step) => (step.kind === 'host' ? [[step.node, step.reason] as const] : [])));
   const later = new Set(steps.flatMap((step) => (step.kind === 'rest' ? step.graph.nodes : [])));
+  const sureOf = new Map(steps.flatMap((step) => (step.kind === 'rest' ? step.hosted.map(({ node, reason }) => [node, reason] as const) : [])));
   const kernelsOf = new Map<string, Set<string>>();
   for (const { kernel, nodes } of programs.flatMap(({ calls }) => calls)) for (const title of nodes) kernelsOf.set(title, (kernelsOf.get(title) ?? new Set()).add(kernel));
   return graph.nodes.map((node): Placement => {
     const place = { op: node.op, name: titleOf(node).slice(node.op.length + 1), kernels: [...(kernelsOf.get(titleOf(node)) ?? [])] };
-    const reason = hosted.get(node);
+    const reason = hosted.get(node) ?? (later.has(node) ? sureOf.get(titleOf(node)) : undefined);
     if (reason !== undefined) return { ...place, where: 'host', reason };
     if (later.has(node)) return { ...place, where: 'later', reason: 'its shapes depend on data' };
     const within = onDevice.has(node) || subgraphsOf(node).some((body) => bodyNodes(body).some((inner) => onDevice.has(inner)));

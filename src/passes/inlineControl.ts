@@ -34,13 +34,16 @@ function inlineIf(walk: Walk, node: NodeOf<'If'>, inputs: readonly (Known | null
   const body = condition ? node.attrs.then_branch : node.attrs.else_branch;
   const outputs = inlineBody(walk, body, []);
   node.outputs.forEach((value, i) => {
-    // A result that must wait keeps its producer in the body; an Identity carries it to the name outside.
+    // What is not here yet is bound to its name; an Identity carries it to the name outside.
     const alias: Node = { op: 'Identity', name: node.name, attrs: {}, inputs: [body.outputs[i] ?? null], outputs: [value] };
-    if (value !== null && outputs[i]?.kind === 'later') walk.walkNodes(walk, [alias]);
+    if (value !== null && !isHere(outputs[i])) walk.walkNodes(walk, [alias]);
     else if (value !== null) walk.known.set(value, outputs[i]!);
   });
   return true;
 }
+
+/** Whether it may stand for another Value: what a run or the host brings is bound to the Value that it comes as. */
+const isHere = (known: Known | undefined): boolean => known?.kind === 'operand' || known?.kind === 'host';
 
 const known = (operand: Operand): Known => ({ kind: 'operand', operand });
 
@@ -49,7 +52,7 @@ function attempt(walk: Walk, body: () => Known[] | undefined, node: Node): boole
   const steps = walk.hostSteps.length;
   const deferred = walk.deferred.length;
   const outputs = body();
-  const kept = outputs !== undefined && walk.hostSteps.length === steps && walk.deferred.length === deferred;
+  const kept = outputs?.every(isHere) === true && walk.hostSteps.length === steps && walk.deferred.length === deferred;
   if (kept) setOutputs(walk, node, outputs);
   walk.hostSteps.length = steps;
   walk.deferred.length = deferred;

@@ -1,5 +1,8 @@
 // The total table of decompositions: every ONNX operator has a rule, or this does not compile.
+import type { Node, NodeOf } from '../graph/graph.ts';
+import { schemaOf } from '../graph/ops.ts';
 import type { OnnxOpName } from '../graph/ops.ts';
+import { isPrim } from '../graph/prims.ts';
 import { activationLowerings } from './decompose/activation.ts';
 import { controlLowerings } from './decompose/control.ts';
 import { convLowerings } from './decompose/conv.ts';
@@ -40,3 +43,10 @@ export const lowerings: Lowerings<OnnxOpName> = {
   ...trainingLowerings,
   ...visionLowerings,
 };
+
+export const isOnnx = (node: Node): node is NodeOf<OnnxOpName> => !isPrim(node.op);
+
+/** Why no device runs a node, whatever its operands; undefined where a device may. */
+export function hostReason(node: NodeOf<OnnxOpName>): string | undefined {
+  return lowerings[node.op] === 'host' ? (schemaOf(node.op).hostOnly ?? 'runs on the host') : undefined;
+}

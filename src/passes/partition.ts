@@ -2,8 +2,9 @@
 // shapes. Values that cross from one step to another get a slot. As few device programs as host nodes in sequence allow.
 import { invariant } from '../core/error.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
-import { capturesOf } from '../graph/graph.ts';
+import { capturesOf, subgraphsOf, titleOf } from '../graph/graph.ts';
 import type { Constant, Graph, HostValue, Node, Value } from '../graph/graph.ts';
+import { hostReason, isOnnx } from './lowerings.ts';
 import type { HostStep, Known, Walk } from './walk.ts';
 
 /** A place in the table of values that a run fills step by step. */
@@ -20,7 +21,20 @@ export type PartitionStep =
       readonly captures: readonly { readonly value: Value; readonly slot: Slot }[];
     }
   /** A graph to be specialised when its inputs are known. */
-  | { readonly kind: 'rest'; readonly graph: Graph; readonly inputs: readonly Slot[]; readonly outputs: readonly Slot[] };
+  | {
+      readonly kind: 'rest';
+      readonly graph: Graph;
+      readonly inputs: readonly Slot[];
+      readonly outputs: readonly Slot[];
+      /** Those of its nodes that are sure to run on the host. */
+      readonly hosted: readonly HostedNode[];
+    };
+
+/** A node by its title. */
+export interface HostedNode {
+  readonly node: string;
+  readonly reason: string;
+}
 
 export interface Partition {
   readonly slots: number;
@@ -96,9 +110,15 @@ export function partition(graph: Graph, inputs: readonly (Operand | undefined)[]
   }
   if (rest !== undefined) {
     const outputs = rest.outputs.map((value) => slots.ofValue(value));
-    steps.push({ kind: 'rest', graph: rest, inputs: rest.inputs.map((value) => slots.ofKnown(known(value), value)), outputs });
+    steps.push({ kind: 'rest', graph: rest, inputs: rest.inputs.map((value) => slots.ofKnown(known(value), value)), outputs, hosted: rest.nodes.flatMap(surelyHosted) });
   }
   return { slots: slots.count, inputs: inputSlots, outputs: outputSlots, constants: slots.constants, hostValues: slots.hostValues, steps };
+}
+
+/** Control flow may be written out once its condition is known. */
+function surelyHosted(node: Node): HostedNode[] {
+  const reason = isOnnx(node) && subgraphsOf(node).length === 0 ? hostReason(node) : undefined;
+  return reason === undefined ? [] : [{ node: titleOf(node), reason }];
 }
 
 const knownsOf = (step: HostStep): (Known | null)[] => [...step.inputs, ...step.captures.map((c) => c.known)];

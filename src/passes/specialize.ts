@@ -9,14 +9,13 @@ import { capturesOf, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, Node, NodeOf, Value } from '../graph/graph.ts';
 import { schemaOf } from '../graph/ops.ts';
 import type { OnnxOpName } from '../graph/ops.ts';
-import { isPrim } from '../graph/prims.ts';
 import { inputName } from './binding.ts';
 import type { InputBinding } from './binding.ts';
 import { inlineControl } from './inlineControl.ts';
 import { constantKnown, knownOf, knownValue, setOutputs, smallValue } from './walk.ts';
 import type { Known, SpecializeOptions, Walk } from './walk.ts';
 import type { OnHost } from './lowering.ts';
-import { lowerings } from './lowerings.ts';
+import { hostReason, isOnnx, lowerings } from './lowerings.ts';
 import { partition } from './partition.ts';
 import type { Partition } from './partition.ts';
 
@@ -68,8 +67,6 @@ function defer(walk: Walk, node: Node): void {
   for (const value of node.outputs) if (value !== null) walk.known.set(value, { kind: 'later' });
 }
 
-const isOnnx = (node: Node): node is NodeOf<OnnxOpName> => !isPrim(node.op);
-
 /** Evaluates here what no device can and what is fully known. */
 function foldOnHost(walk: Walk, node: Node, inputs: readonly (Known | null)[]): (Known | null)[] | undefined {
   if (!isOnnx(node) || schemaOf(node.op).impure === true || subgraphsOf(node).length > 0) return undefined;
@@ -87,7 +84,8 @@ type Lowered =
 function lower(walk: Walk, node: Node, inputs: readonly (Known | null)[]): Lowered {
   if (!isOnnx(node)) return { kind: 'host', reason: 'a primitive in a graph of ONNX operators' };
   const schema = schemaOf(node.op);
-  if (lowerings[node.op] === 'host') return { kind: 'host', reason: schema.hostOnly ?? 'runs on the host' };
+  const always = hostReason(node);
+  if (always !== undefined) return { kind: 'host', reason: always };
   if (inputs.some((known) => known !== null && known.kind !== 'operand')) return { kind: 'host', reason: 'an operand that is not a tensor of numbers' };
   const operands = inputs.map((known) => (known?.kind === 'operand' ? known.operand : null));
   for (const [i, x] of operands.entries()) {

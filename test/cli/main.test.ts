@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { runCommand } from '../../src/cli/program.ts';
 import { tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import { decodeNpy } from '../../src/formats/npy.ts';
 import { encodeTensor } from '../../src/formats/onnx/tensorProto.ts';
 import { doubling } from '../session/models.ts';
+import { anychip } from './anychip.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -24,31 +24,6 @@ beforeAll(() => {
   } // prettier-ignore
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-/** The command in this process, with what it writes and its exit code. */
-async function anychip(...args: readonly string[]): Promise<Ended> {
-  const written = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((stream) =>
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      written[stream] += String(text);
-      return true;
-    }),
-  );
-  const before = process.exitCode;
-  process.exitCode = 0;
-  try {
-    await runCommand(args);
-    return { code: Number(process.exitCode), out: written.stdout, err: written.stderr };
-  } finally {
-    process.exitCode = before;
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 it('runs on files and keeps the outputs', async () => {
   writeFileSync(join(folder, 'x.json'), '[1.5, -2]');

@@ -6,7 +6,7 @@ import type { InferenceSession as Ort, InferenceSessionFactory } from 'onnxrunti
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import type { HostValue } from '../../src/graph/graph.ts';
 import byDefault, { AnychipError, InferenceSession, Tensor } from '../../src/index.ts';
-import { devices, doubling, passing, withDefault } from './models.ts';
+import { devices, doubling, passedThrough, passing, withDefault } from './models.ts';
 
 const floats = (...values: number[]): Tensor => new Tensor('float32', Float32Array.from(values), [values.length]);
 const errorOf = async (promise: Promise<unknown>): Promise<AnychipError> => {
@@ -134,6 +134,16 @@ describe.each(devices)('run on %s', (device) => {
     expect(session.inputNames).toEqual(['x']);
     expect((await session.run({ x: floats(1, 2) }))['y']!.data).toEqual(Float32Array.of(11, 12));
     expect((await session.run({ x: floats(1, 2), bias: floats(1) }))['y']!.data).toEqual(Float32Array.of(2, 3));
+    await session.release();
+  });
+
+  it('names what control flow passes through', async () => {
+    const session = await open(passedThrough());
+    const { looped, chosen } = await session.run({ x: new Tensor('string', ['a', 'b'], [2]) });
+    expect([looped!.data, chosen!.data]).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
     await session.release();
   });
 

@@ -61,3 +61,32 @@ export function throughText(size = 4): Uint8Array {
   const turned = Array.from({ length: size * size }, (_, i) => (Math.floor(i / size) + (i % size) === size - 1 ? 1 : 0));
   return modelOf({ inputs: [x], outputs: [y], nodes, constants: new Map([[w, constantOf(tensorFrom('f32', [size, size], turned))]]) });
 }
+
+/** Shapes that depend on data, twice over: where the places of numbers that are not zero are not zero, negated. */
+export function placesOfPlaces(): Uint8Array {
+  const [x, places, again, y] = [valueOf('x', 'f32', ['n']), valueOf('places', 'i64', [1, 'a']), valueOf('again', 'i64', [2, 'b']), valueOf('y', 'i64', [2, 'b'])];
+  const nodes: Node[] = [
+    { op: 'NonZero', name: 'once', attrs: {}, inputs: [x], outputs: [places] },
+    { op: 'NonZero', name: 'twice', attrs: {}, inputs: [places], outputs: [again] },
+    { op: 'Neg', name: 'negate', attrs: {}, inputs: [again], outputs: [y] },
+  ];
+  return modelOf({ inputs: [x], outputs: [y], nodes });
+}
+
+/** Control flow whose result is what a run brings, under another name: looped = x after no step at all, chosen = x by a branch. Both are strings. */
+export function passedThrough(): Uint8Array {
+  const [x, looped, chosen] = [valueOf('x', 'string', ['n']), valueOf('looped', 'string', ['n']), valueOf('chosen', 'string', ['n'])];
+  const [step, going, state] = [valueOf('step', 'i64', []), valueOf('going', 'bool', []), valueOf('state', 'string', ['n'])];
+  const [none, always] = [valueOf('none', 'i64', []), valueOf('always', 'bool', [])];
+  const body: Graph = { name: 'body', inputs: [step, going, state], outputs: [going, state], nodes: [], constants: new Map() };
+  const branch: Graph = { name: 'branch', inputs: [], outputs: [x], nodes: [], constants: new Map() };
+  const nodes: Node[] = [
+    { op: 'Loop', name: 'loop', attrs: { body }, inputs: [none, null, x], outputs: [looped] },
+    { op: 'If', name: 'if', attrs: { then_branch: branch, else_branch: branch }, inputs: [always], outputs: [chosen] },
+  ];
+  const constants = new Map([
+    [none, constantOf(tensorFrom('i64', [], [0]))],
+    [always, constantOf(tensorFrom('bool', [], [1]))],
+  ]);
+  return modelOf({ inputs: [x], outputs: [looped, chosen], nodes, constants });
+}

@@ -6,6 +6,8 @@ import { AnychipError } from '../../src/core/error.ts';
 import { tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import { isTensor } from '../../src/graph/graph.ts';
 import type { Graph, HostValue, Value } from '../../src/graph/graph.ts';
+import type { KernelModule } from '../../src/kernel/ir.ts';
+import type { Source, Target } from '../../src/runtime/device.ts';
 import { loadModel } from '../../src/session/create.ts';
 import { DeviceRunner } from '../../src/session/deviceRunner.ts';
 import { resolveTarget } from '../../src/session/devices.ts';
@@ -103,6 +105,32 @@ describe.each(chips)('on %s', async (chip) => {
     const error = await failureOf(runner.run(feedsOf(text, x)));
     expect(error).toMatchObject({ code: 'device', reason: 'the device failed: a driver without manners' });
     expect(String(error)).toMatch(/kernel.* \(.*MatMul after/);
+    await runner.dispose();
+    expect(device.alive.size).toBe(0);
+  });
+
+  it('says which nodes the compiler stumbled over, and compiles again for the next run', async () => {
+    const device = new CountingDevice(opened);
+    let isBroken = true;
+    const damage = (unit: string | Uint8Array): string | Uint8Array => (typeof unit === 'string' ? `${unit}\nthis is no language;\n` : unit.subarray(0, unit.length - 9));
+    const faulty: Target = {
+      ...target,
+      capabilities: target.capabilities,
+      createRenderer: () => {
+        const renderer = target.createRenderer();
+        const render = (module: KernelModule): Source => {
+          const source = renderer.render(module);
+          return isBroken ? { ...source, units: source.units.map(damage) } : source;
+        };
+        return { render, renderKernel: (module, kernel) => renderer.renderKernel(module, kernel) };
+      },
+    };
+    const runner = new ModelRunner(text, { ...contextOf(chip), target: faulty, device });
+    const error = await failureOf(runner.run(feedsOf(text, x)));
+    expect(error).toMatchObject({ code: 'device', hint: expect.stringMatching(/./) });
+    expect(String(error)).toMatch(/kernel \w+ \(MatMul before\)/);
+    isBroken = false;
+    expect(numbersOf((await runner.run(feedsOf(text, x)))[0])).toEqual(doubled);
     await runner.dispose();
     expect(device.alive.size).toBe(0);
   });

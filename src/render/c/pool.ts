@@ -5,7 +5,7 @@
 // compare-and-swap, so a thread that wakes late finds nothing and nobody waits for it; the caller waits only for chunks taken.
 
 /** Changes whenever the functions below, or what they are called with, change: part of the format of binaries. */
-export const POOL_ABI = 2;
+export const POOL_ABI = 3;
 
 /** What the wrappers of kernels need. */
 export const KERNEL_DECLARATIONS = `#define HIDDEN __attribute__((visibility("hidden")))
@@ -22,6 +22,8 @@ HIDDEN void anychip_run_calls(struct pool *, const struct call *, const struct c
 
 /** Nanoseconds an idle worker spins before it sleeps. */
 const SPIN_NANOS = 200_000;
+/** Pauses, of some 20 ns each, in which the caller waits for the chunks that others hold before it sleeps. */
+const WAIT_SPINS = 2048;
 
 export const POOL_SOURCE = `
 int pthread_create(unsigned long *, const void *, void *(*)(void *), void *);
@@ -34,7 +36,6 @@ int pthread_cond_init(void *, const void *);
 int pthread_cond_wait(void *, void *);
 int pthread_cond_broadcast(void *);
 int pthread_cond_destroy(void *);
-int sched_yield(void);
 int clock_gettime(int, i64 *);
 void *calloc(unsigned long, unsigned long);
 void free(void *);
@@ -45,11 +46,12 @@ struct pool {
   i64 finished __attribute__((aligned(64)));
   int sleepers __attribute__((aligned(64)));
   int stop;
+  int waiting;
   const struct call *call;
   char *const *args;
   char *scratch;
   i64 stride, chunks;
-  struct lock running, sleeping, wake;
+  struct lock running, sleeping, wake, done;
   void *memory;
   int threads;
   struct worker { struct pool *pool; unsigned long thread; int index; } workers[];
@@ -82,7 +84,12 @@ static int help(struct pool *p, int thread) {
   i64 size = extent / chunks, more = extent % chunks;
   i64 begin = chunk * size + (chunk < more ? chunk : more);
   p->call->run(p->args, p->scratch + thread * p->stride, begin, begin + size + (chunk < more));
-  __atomic_fetch_add(&p->finished, 1, __ATOMIC_RELEASE);
+  __atomic_fetch_add(&p->finished, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
+    pthread_mutex_lock(&p->sleeping);
+    pthread_cond_broadcast(&p->done);
+    pthread_mutex_unlock(&p->sleeping);
+  }
   return 1;
 }
 
@@ -116,6 +123,18 @@ static void *work(void *argument) {
   return 0;
 }
 
+/*
+ * A worker that holds the last chunk this long has probably lost its core to another program's thread: a caller that sleeps leaves its
+ * own core to it, one that spins does not.
+ */
+static void sleep_until_done(struct pool *p, i64 chunks) {
+  pthread_mutex_lock(&p->sleeping);
+  __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&p->finished, __ATOMIC_SEQ_CST) != chunks) pthread_cond_wait(&p->done, &p->sleeping);
+  __atomic_store_n(&p->waiting, 0, __ATOMIC_SEQ_CST);
+  pthread_mutex_unlock(&p->sleeping);
+}
+
 static void run_wide(struct pool *p, const struct call *call, char *const *args) {
   i64 chunks = call->extent < p->threads * 4ll ? call->extent : p->threads * 4ll;
   u64 count = (__atomic_load_n(&p->job, __ATOMIC_RELAXED) >> 32) + 1;
@@ -126,8 +145,8 @@ static void run_wide(struct pool *p, const struct call *call, char *const *args)
   __atomic_store_n(&p->job, count << 32 | (u64)chunks, __ATOMIC_SEQ_CST);
   wake_all(p);
   while (help(p, 0)) {}
-  for (int spins = 0; __atomic_load_n(&p->finished, __ATOMIC_ACQUIRE) != chunks;) {
-    if (++spins < 4096) pause(); else sched_yield();
+  for (int spins = 0; __atomic_load_n(&p->finished, __ATOMIC_ACQUIRE) != chunks; pause()) {
+    if (++spins == ${WAIT_SPINS}) return sleep_until_done(p, chunks);
   }
 }
 
@@ -141,6 +160,7 @@ struct pool *anychip_create_pool(int threads) {
   pthread_mutex_init(&p->running, 0);
   pthread_mutex_init(&p->sleeping, 0);
   pthread_cond_init(&p->wake, 0);
+  pthread_cond_init(&p->done, 0);
   for (int i = 1; i < threads; i++) {
     struct worker *w = &p->workers[i];
     w->pool = p;
@@ -158,6 +178,7 @@ void anychip_dispose_pool(struct pool *p) {
   pthread_mutex_unlock(&p->sleeping);
   for (int i = 1; i < p->threads; i++) pthread_join(p->workers[i].thread, 0);
   pthread_cond_destroy(&p->wake);
+  pthread_cond_destroy(&p->done);
   pthread_mutex_destroy(&p->sleeping);
   pthread_mutex_destroy(&p->running);
   free(p->memory);

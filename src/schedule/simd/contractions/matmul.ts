@@ -25,6 +25,8 @@ export interface MatrixProduct {
 
 /** Fewer products than this are not worth the frame of a blocked product. */
 const SMALL = 1 << 9;
+/** Multiply-adds that a vector of columns on its way from memory costs: with few rows, threads share memory's work more than the arithmetic. */
+const STREAM_COST = 16;
 /** Rows from which copying a block of columns pays. */
 const COPY_ROWS = 4;
 
@@ -133,7 +135,8 @@ function tilesPerBlock(site: ContractionSite, p: MatrixProduct, tile: RegisterTi
   const all = Math.ceil(p.n.extent / width);
   const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * width * 4)), 1);
   const batches = elementCount(p.batch);
-  const parts = Math.max(partsFor((batches * p.m.extent * p.n.extent * p.depth) / simd.vectorLanes, batches), Math.ceil(all / cached));
+  const work = (batches * (p.m.extent + STREAM_COST) * p.n.extent * p.depth) / simd.vectorLanes;
+  const parts = Math.max(partsFor(work, batches), Math.ceil(all / cached));
   return Math.ceil(all / parts);
 }
 
