@@ -22,7 +22,7 @@ export interface SubgraphCall {
 export type ControlSteps = Generator<SubgraphCall, readonly HostValue[], readonly HostValue[]>;
 
 /** Subgraphs that one run may start: a loop that never ends is refused, not waited for. */
-export const MAX_BODIES = 500_000;
+export const MAX_BODIES = 250_000;
 /** Refuses a run that has started `limit` subgraphs. */
 export const endlessLoop = (limit: number): AnychipError =>
   new AnychipError('limit', `loops ran their bodies ${limit} times without an end`, {

@@ -111,6 +111,8 @@ export const shapeEvaluations: Evaluations<keyof typeof shapeOps> = {
     reserve(context, x, shape);
     const mode = padMode(attrs.mode, x.shape, low, high);
     const fill = (inputs[2] ?? null) === null ? emptyAs(x) : tensorAt(inputs, 2);
+    if (fill !== undefined && (fill.dtype !== x.dtype || fill.data.length !== 1))
+      throw new AnychipError('shape', 'the padding value must be a scalar of the same dtype', { hint: 'Check constant_value against the data.' });
     return [
       moveCoordinates(
         x,
