@@ -28,6 +28,8 @@ export interface Native {
   allocate(bytes: number): bigint;
   free(address: bigint, bytes: number): void;
   copy(target: bigint, source: bigint, bytes: number): void;
+  /** The text, up to its NUL, that native code keeps there. */
+  textAt(address: bigint): string;
 }
 
 const koffiTypes = { void: 'void', i32: 'int', i64: 'int64_t', pointer: 'uint64_t' } as const satisfies Record<NativeType, string>;
@@ -79,6 +81,7 @@ class KoffiNative implements Native {
   readonly #map: NativeFunction;
   readonly #unmap: NativeFunction;
   readonly #copy: NativeFunction;
+  readonly #length: NativeFunction;
 
   constructor(koffi: Koffi) {
     this.#koffi = koffi;
@@ -86,6 +89,7 @@ class KoffiNative implements Native {
     this.#map = system.find('mmap', 'pointer', ['pointer', 'i64', 'i32', 'i32', 'i32', 'i64']);
     this.#unmap = system.find('munmap', 'i32', ['pointer', 'i64']);
     this.#copy = system.find('memcpy', 'pointer', ['pointer', 'pointer', 'i64']);
+    this.#length = system.find('strlen', 'i64', ['pointer']);
   }
 
   open(path: string): NativeLibrary {
@@ -118,6 +122,12 @@ class KoffiNative implements Native {
 
   copy(target: bigint, source: bigint, bytes: number): void {
     if (bytes > 0) this.#copy(target, source, bytes);
+  }
+
+  textAt(address: bigint): string {
+    const bytes = new Uint8Array(new ArrayBuffer(Number(this.#length(address))));
+    this.copy(this.addressOf(bytes) ?? 0n, address, bytes.byteLength);
+    return new TextDecoder().decode(bytes);
   }
 }
 

@@ -137,8 +137,16 @@ export interface Available {
   /** What answers is a virtual chip: it proves logic, never speed. */
   readonly isVirtual?: boolean;
 }
-/** `reason`: what is missing, one sentence; `hint`: what to do. */
-export type Availability = Available | { readonly ok: false; readonly reason: string; readonly hint: string };
+export interface Unavailable {
+  readonly ok: false;
+  /** What is missing can be installed, or is the chip itself. */
+  readonly needs: 'software' | 'hardware';
+  /** What is missing, one sentence. */
+  readonly reason: string;
+  /** What to do. */
+  readonly hint: string;
+}
+export type Availability = Available | Unavailable;
 
 export interface Target {
   /** What users call it: 'cpu', 'wasm'. */
@@ -149,6 +157,8 @@ export interface Target {
   readonly rank: number;
   /** Whether it can be used here and now, and why not. Never throws. */
   probe(): Promise<Availability>;
+  /** The same on another device of the kind, by its number from 0. Absent where a machine has one only. */
+  at?(ordinal: number): Target;
   /** Of the machine that `probe` found; before that, what every machine of the kind has. */
   readonly capabilities: Capabilities;
   createRenderer(): Renderer;

@@ -35,6 +35,13 @@ interface Refusal {
 }
 const spoken = (refused: readonly Refusal[]): string => refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
 
+/** The target that a user calls so: `cuda`, or `cuda:1` where a machine may have several. */
+export function findTarget(targets: readonly Target[], name: string): Target | undefined {
+  const [, kind, ordinal] = /^(.+):(\d{1,3})$/.exec(name) ?? [];
+  if (kind === undefined) return targets.find((target) => target.name === name);
+  return targets.find((target) => target.name === kind)?.at?.(Number(ordinal));
+}
+
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseAmong(targets: readonly Target[], names: readonly string[]): Promise<Choice> {
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
@@ -43,14 +50,15 @@ export async function chooseAmong(targets: readonly Target[], names: readonly st
   const why = (reason: string): string => (refused.length === 0 ? reason : `${reason} (not ${spoken(refused)})`);
   for (const name of names) {
     if (name === REFERENCE) return { name, target: undefined, why: why('asked for') };
-    if (!known.includes(name)) refused.push({ name, reason: 'there is no such device', hint: devices });
-    for (const target of targets.filter((t) => name === AUTO || t.name === name)) {
+    const named = findTarget(targets, name);
+    if (named === undefined && name !== AUTO) refused.push({ name, reason: 'there is no such device', hint: devices });
+    for (const target of name === AUTO ? targets : named === undefined ? [] : [named]) {
       const availability = await target.probe();
       if (availability.ok) return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${availability.detail}` : 'asked for') };
       refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
     }
   }
-  if (!names.some((name) => known.includes(name)))
+  if (!names.some((name) => known.includes(name) || findTarget(targets, name) !== undefined))
     throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: devices, facts: { known } });
   throw new AnychipError('device', `no device that was asked for works here: ${spoken(refused)}`, {
     hint: [...new Set(refused.map(({ hint }) => hint))].join(' '),

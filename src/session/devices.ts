@@ -2,7 +2,7 @@
 import { AnychipError } from '../core/error.ts';
 import type { Target } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
-import { chooseAmong, listAmong } from './choose.ts';
+import { chooseAmong, findTarget, listAmong } from './choose.ts';
 import type { Choice, DeviceStatus } from './choose.ts';
 
 /** What is here: every target with whether it works, and the reference. */
@@ -14,7 +14,7 @@ export const chooseDevice = (names: readonly string[]): Promise<Choice> => choos
 /** The target of this name, to compile for; it need not work here. */
 export function resolveTarget(name: string): Target {
   const targets = createTargets();
-  const target = targets.find((candidate) => candidate.name === name);
+  const target = findTarget(targets, name);
   if (target !== undefined) return target;
   throw new AnychipError('bad-argument', `there is no target '${name}'`, { hint: `Targets: ${targets.map((t) => t.name).join(', ')}.` });
 }

@@ -1,8 +1,9 @@
 // The chips this build knows. Adding one is a folder and a line here.
 import type { Target } from '../runtime/device.ts';
 import { createCpuTarget } from './cpu/target.ts';
+import { createCudaTarget } from './cuda/target.ts';
 import { createOpenClTarget } from './opencl/target.ts';
 import { createWasmTarget } from './wasm/target.ts';
 
 /** All targets, fastest first. */
-export const createTargets = (): readonly Target[] => [createCpuTarget(), createOpenClTarget(), createWasmTarget()].sort((a, b) => b.rank - a.rank);
+export const createTargets = (): readonly Target[] => [createCpuTarget(), createCudaTarget(), createOpenClTarget(), createWasmTarget()].sort((a, b) => b.rank - a.rank);

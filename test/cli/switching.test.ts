@@ -33,7 +33,7 @@ function addChips(): void {
     rank: 0,
     probe: () => Promise.resolve(availability),
   });
-  const absent = under('absent', { ok: false, reason: 'its library is not installed', hint: 'Install it.' });
+  const absent = under('absent', { ok: false, needs: 'software', reason: 'its library is not installed', hint: 'Install it.' });
   const virtual = under('virtual', { ok: true, detail: 'a virtual chip', driver: '3.1', memoryBytes: 2 ** 31, isVirtual: true });
   vi.spyOn(listed, 'createTargets').mockReturnValue([...targets, absent, virtual]);
 }

@@ -60,12 +60,12 @@ describe('create', () => {
   });
 
   it('takes providers by name or as objects, and passes over those it does not have', async () => {
-    const named = await InferenceSession.create(bytes, { executionProviders: [{ name: 'cuda', deviceId: 0 }, 'coreml', { name: 'reference' }] });
+    const named = await InferenceSession.create(bytes, { executionProviders: [{ name: 'tensorrt', deviceId: 0 }, 'coreml', { name: 'reference' }] });
     expect(named.device.name).toBe('reference');
-    expect(named.device.why).toMatch(/cuda: there is no such device/);
+    expect(named.device.why).toMatch(/tensorrt: there is no such device/);
     expect((await InferenceSession.create(bytes, { executionProviders: [] })).device.name).toBe(devices[0]);
-    const error = await errorOf(InferenceSession.create(bytes, { executionProviders: ['cuda'] }));
-    expect([error.code, error.message]).toEqual(['bad-argument', "there is no device 'cuda'"]);
+    const error = await errorOf(InferenceSession.create(bytes, { executionProviders: ['tensorrt'] }));
+    expect([error.code, error.message]).toEqual(['bad-argument', "there is no device 'tensorrt'"]);
   });
 
   it('accepts what only tunes onnxruntime, and says what it cannot do', async () => {

@@ -39,8 +39,8 @@ async function probe(toolchain: () => Promise<Toolchain>): Promise<Availability>
     const { vectorTitle, cores } = cpuFacts();
     return { ok: true, detail: `${version}, ${vectorTitle}, ${cores} ${cores === 1 ? 'core' : 'cores'}` };
   } catch (error) {
-    if (error instanceof AnychipError) return { ok: false, reason: error.message, hint: error.hint ?? 'Use the wasm device.' };
-    return { ok: false, reason: error instanceof Error ? error.message : String(error), hint: 'Use the wasm device.' };
+    if (error instanceof AnychipError) return { ok: false, needs: 'software', reason: error.message, hint: error.hint ?? 'Use the wasm device.' };
+    return { ok: false, needs: 'software', reason: error instanceof Error ? error.message : String(error), hint: 'Use the wasm device.' };
   }
 }
 

@@ -41,7 +41,7 @@ export function createOpenClTarget(cache: CompileCache = new CompileCache()): Ta
       return { ok: true, detail: (await machine()).title };
     } catch (error) {
       const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use another device.';
-      return { ok: false, reason: error instanceof AnychipError ? error.reason : String(error), hint };
+      return { ok: false, needs: 'software', reason: error instanceof AnychipError ? error.reason : String(error), hint };
     }
   };
   return {

@@ -23,7 +23,7 @@ const compiler: Compiler = {
 
 function probe(): Availability {
   const { simd, relaxed, isShared } = engineFeatures();
-  if (!simd) return { ok: false, reason: 'this engine has no WebAssembly SIMD', hint: 'Use a newer engine.' };
+  if (!simd) return { ok: false, needs: 'software', reason: 'this engine has no WebAssembly SIMD', hint: 'Use a newer engine.' };
   const cores = isShared ? availableCores() : 1;
   return { ok: true, detail: `${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${isShared ? `${cores} ${cores === 1 ? 'thread' : 'threads'}` : 'one thread: memory cannot be shared here'}` };
 }

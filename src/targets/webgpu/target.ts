@@ -22,7 +22,7 @@ export function createWebGpuTarget(open: OpenGpu): Target {
       return { ok: true, detail: found.title };
     } catch (error) {
       const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use another device.';
-      return { ok: false, reason: error instanceof AnychipError ? error.reason : String(error), hint };
+      return { ok: false, needs: 'software', reason: error instanceof AnychipError ? error.reason : String(error), hint };
     }
   };
   return {

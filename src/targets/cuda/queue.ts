@@ -1,0 +1,135 @@
+// Work in order on a stream. Everything is handed in without waiting; `finish` waits, and lets the event loop go on where it takes long.
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { AnychipError, invariant } from '../../core/error.ts';
+import { HostMemory } from '../../ffi/hostMemory.ts';
+import type { Buffer, Program, Queue } from '../../runtime/device.ts';
+import type { CudaMachine } from './machine.ts';
+import { CudaBuffer, CudaProgram } from './memory.ts';
+import type { CudaCall } from './memory.ts';
+
+/** Work expected to take less than this is waited for at once. */
+const SHORT_MILLIS = 0.5;
+/** Work that takes longer than this is asked for once a millisecond. */
+const LONG_MILLIS = 5;
+const NANOS_PER_MILLI = 1e6;
+
+export class CudaQueue implements Queue {
+  readonly #machine: CudaMachine;
+  #stream: bigint | undefined;
+  /** Host memory that work under way reads or writes. */
+  #inUse: Uint8Array[] = [];
+  #lastMillis = Infinity;
+
+  constructor(machine: CudaMachine) {
+    this.#machine = machine;
+    machine.driver.call('useContext', machine.context);
+    this.#stream = machine.driver.create('createStream', machine.driver.table.streamFlags);
+  }
+
+  /** The stream, with the device's context current: other devices of this process have their own. */
+  #enter(): bigint {
+    invariant(this.#stream !== undefined, 'a queue that was disposed');
+    this.#machine.driver.call('useContext', this.#machine.context);
+    return this.#stream;
+  }
+
+  write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
+    const { address } = checked(target, offsetBytes, data.byteLength);
+    if (data.byteLength > 0) this.#machine.driver.call('copyIn', address + BigInt(offsetBytes), this.#hold(data), data.byteLength, this.#enter());
+  }
+
+  read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
+    const { address } = checked(source, offsetBytes, into.byteLength);
+    if (into.byteLength > 0) this.#machine.driver.call('copyOut', this.#hold(into), address + BigInt(offsetBytes), into.byteLength, this.#enter());
+  }
+
+  copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
+    const [from, to] = [checked(source, sourceOffset, bytes), checked(target, targetOffset, bytes)];
+    if (bytes > 0) this.#machine.driver.call('copy', to.address + BigInt(targetOffset), from.address + BigInt(sourceOffset), bytes, this.#enter());
+  }
+
+  dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
+    invariant(program instanceof CudaProgram, 'a program of another device');
+    const buffers = bases.map((buffer) => checked(buffer, 0, 0));
+    const stream = this.#enter();
+    if (entry !== 'run') return program.init[entry.init]!.launch(stream, buffers);
+    program.runAll(stream, buffers, (call, i) => launchCall(call, i, stream, buffers));
+  }
+
+  async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
+    invariant(program instanceof CudaProgram && program.run.length === calls, 'a program of another device');
+    const { driver, context } = this.#machine;
+    const buffers = bases.map((buffer) => checked(buffer, 0, 0));
+    const stream = this.#enter();
+    const events: bigint[] = [];
+    const mark = (): void => {
+      events.push(driver.create('createEvent', 0));
+      driver.call('recordEvent', events.at(-1)!, stream);
+    };
+    try {
+      mark();
+      program.run.forEach((call, i) => {
+        launchCall(call, i, stream, buffers);
+        mark();
+      });
+      await this.finish();
+      driver.call('useContext', context);
+      const millis = new HostMemory(driver.native, 8);
+      return program.run.map((_, i) => {
+        driver.call('eventMillis', millis, events[i]!, events[i + 1]!);
+        return new Float32Array(millis.bytes.buffer)[0]! * NANOS_PER_MILLI;
+      });
+    } finally {
+      driver.call('useContext', context);
+      for (const event of events) driver.call('destroyEvent', event);
+    }
+  }
+
+  async finish(): Promise<void> {
+    const held = this.#inUse;
+    this.#inUse = [];
+    const { driver } = this.#machine;
+    const stream = this.#enter();
+    const start = performance.now();
+    const millis = (): number => performance.now() - start;
+    if (this.#lastMillis < SHORT_MILLIS) driver.call('waitForStream', stream);
+    // A thread of its own would have no context, so the stream is asked.
+    while (!driver.isDone(stream)) {
+      await (millis() < LONG_MILLIS ? nextTurn() : sleep(1));
+      this.#enter();
+    }
+    this.#lastMillis = millis();
+    held.length = 0;
+  }
+
+  dispose(): void {
+    if (this.#stream === undefined) return;
+    this.#machine.driver.call('destroyStream', this.#enter());
+    this.#stream = undefined;
+  }
+
+  /** The address of host memory that must live until the work is done. */
+  #hold(bytes: Uint8Array): bigint {
+    const address = this.#machine.driver.native.addressOf(bytes);
+    if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
+    this.#inUse.push(bytes);
+    return address;
+  }
+}
+
+function launchCall(call: CudaCall, number: number, stream: bigint, bases: readonly CudaBuffer[]): void {
+  try {
+    call.launch(stream, bases);
+  } catch (error) {
+    if (!(error instanceof AnychipError)) throw error;
+    throw new AnychipError(error.code, error.reason, { facts: { ...error.facts, call: number }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+  }
+}
+
+/** A buffer of this device with `bytes` bytes at an offset. */
+function checked(buffer: Buffer, offset: number, bytes: number): CudaBuffer {
+  invariant(buffer instanceof CudaBuffer, 'a buffer of another device');
+  invariant(buffer.alive, 'a buffer that was disposed');
+  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
+  return buffer;
+}
