@@ -1,7 +1,11 @@
 // CUDA without a GPU: the binding on a driver over host memory, and what the compiler makes of kernels of every kind.
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import { cudaTable } from '../../src/ffi/driver/cuda.ts';
+import { driverCalls } from '../../src/ffi/driver/table.ts';
+import type { DriverCall } from '../../src/ffi/driver/table.ts';
 import { HostMemory } from '../../src/ffi/hostMemory.ts';
 import { openNative } from '../../src/ffi/native.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
@@ -186,5 +190,48 @@ describe.skipIf(compiler === undefined)('the compiler of CUDA', () => {
     const { binary } = await createCudaTarget({ architecture: 'sm_90' }).createCompiler().compile(target.createRenderer().render(module));
     expect(unpackProgram(binary.bytes).plan.kernels).toHaveLength(module.kernels.length);
     if (!(await target.probe()).ok) expect(binary.format).toBe('cubin-sm_90');
+  }, 60_000);
+});
+
+const INCLUDE = '/usr/local/cuda/include';
+const isCall = (name: string): name is DriverCall => name in driverCalls;
+
+/** Skipped where CUDA's header is not installed. */
+describe.skipIf(!existsSync(`${INCLUDE}/cuda.h`))('the table of CUDA', () => {
+  const check = (claims: readonly string[]) => {
+    const letters = `#include <cuda.h>
+template<class T> struct Letter { static constexpr char value = sizeof(T) == 4 ? 'u' : 's'; };
+template<class T> struct Letter<T *> { static constexpr char value = 'p'; };
+template<class... A> constexpr bool takes(CUresult (*)(A...), const char *letters) {
+  const char found[] = { Letter<A>::value..., 0 };
+  int i = 0;
+  while (found[i] && (found[i] == letters[i] || (found[i] == 's' && letters[i] == 'p'))) i++;
+  return found[i] == letters[i];
+}
+`;
+    const input = `${letters}${claims.map((claim) => `static_assert(${claim}, "");`).join('\n')}`;
+    execFileSync('c++', ['-std=c++17', '-fsyntax-only', `-I${INCLUDE}`, '-x', 'c++', '-'], { input, stdio: ['pipe', 'ignore', 'pipe'] });
+  };
+  const { attributes, symbols } = cudaTable;
+
+  it('has the signatures and numbers of the header', () => {
+    const calls = Object.keys(driverCalls).filter(isCall);
+    check(calls.map((call) => `takes(${symbols[call]}, "${driverCalls[call]}")`));
+    const names = {
+      MAX_THREADS_PER_BLOCK: attributes.maxThreads,
+      MAX_SHARED_MEMORY_PER_BLOCK: attributes.sharedBytes,
+      WARP_SIZE: attributes.subgroupThreads,
+      MULTIPROCESSOR_COUNT: attributes.units,
+      COMPUTE_CAPABILITY_MAJOR: attributes.major,
+      COMPUTE_CAPABILITY_MINOR: attributes.minor,
+    };
+    check(Object.entries(names).map(([name, value]) => `CU_DEVICE_ATTRIBUTE_${name} == ${value}`));
+    check([`CUDA_ERROR_NO_DEVICE == ${cudaTable.noDevice}`, `CUDA_ERROR_NOT_READY == ${cudaTable.notReady}`]);
+    check([`CU_STREAM_NON_BLOCKING == ${cudaTable.streamFlags}`, `CU_STREAM_CAPTURE_MODE_THREAD_LOCAL == ${cudaTable.captureMode}`]);
+  }, 60_000);
+
+  it('would not have others', () => {
+    expect(() => check([`takes(${symbols.launch}, "${driverCalls.launch}p")`])).toThrow(/static/);
+    expect(() => check([`takes(${symbols.deviceName}, "pup")`])).toThrow(/static/);
   }, 60_000);
 });
