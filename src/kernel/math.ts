@@ -1,11 +1,12 @@
 // Mathematical functions as plain arithmetic of the kernel IR, so that every chip computes them alike and a renderer needs no library.
 // The methods are classical (Cody & Waite, Software Manual for the Elementary Functions, 1980); the polynomials are fitted in fit.ts.
-// Results are within a few units in the last place; sin, cos and tan of arguments beyond 2^30 are less exact.
+// Results are within a few units in the last place; sin, cos and tan of f64 beyond 2^30 are less exact.
 import type { BinaryFn, ComputeDType, Expr, Kernel, UnaryFn } from './ir.ts';
 import { arithmeticOf } from './math/arithmetic.ts';
 import type { Arithmetic } from './math/arithmetic.ts';
-import { exp, log, pow } from './math/exponential.ts';
+import { exp, log } from './math/exponential.ts';
 import { acosh, asinh, atanh, cosh, erf, sinh, tanh } from './math/hyperbolic.ts';
+import { pow } from './math/power.ts';
 import { remainder } from './math/remainder.ts';
 import { acos, asin, atan, circular } from './math/trigonometric.ts';
 import { rewriteKernel } from './rewriteKernel.ts';
@@ -37,14 +38,14 @@ const unaryMath: { readonly [F in MathUnary]: (m: Arithmetic, x: Expr) => Expr }
 
 const isReal = (dtype: ComputeDType): boolean => dtype === 'f32' || dtype === 'f64';
 
-/** The kernel without mathematical functions, powers, and remainders of floats. */
-export const expandMath = (kernel: Kernel): Kernel =>
+/** The kernel without mathematical functions, powers, and remainders of floats. `doubles`: whether the machine computes in f64 itself. */
+export const expandMath = (kernel: Kernel, doubles = true): Kernel =>
   rewriteKernel(kernel, {
     prefix: 'm',
     expr: (e, out) => {
       if (e.kind === 'unary' && isMathUnary(e.fn)) return unaryMath[e.fn](arithmeticOf(e.x, out), e.x);
       if (e.kind !== 'binary' || !isReal(e.type.dtype)) return e;
-      if (e.fn === 'pow') return pow(e.a, e.b, out);
-      return e.fn === 'rem' ? remainder(e.a, e.b, out) : e;
+      if (e.fn === 'pow') return pow(e.a, e.b, out, doubles);
+      return e.fn === 'rem' ? remainder(e.a, e.b, out, doubles) : e;
     },
   });

@@ -1,14 +1,14 @@
-// exp, log and pow.
-import { assign, bitcast, cast, constant, declare, index, loop, pack, variable } from '../build.ts';
+// exp and log.
+import { bitcast, constant, pack } from '../build.ts';
 import type { Expr } from '../ir.ts';
 import type { StatementWriter } from '../rewriteKernel.ts';
-import { arithmeticOf, head, overRoot, polynomials } from './arithmetic.ts';
+import { head, overRoot, polynomials } from './arithmetic.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { fitPolynomial } from './fit.ts';
 
 const LN2_LOW = { f32: Math.LN2 - head(Math.LN2, 11), f64: 1.9082149292705877e-10 };
 /** ln 2 in two parts; the first times any exponent is exact. */
-const ln2 = (m: Arithmetic): readonly [number, number] => (m.wide ? [0.6931471803691238, LN2_LOW.f64] : [head(Math.LN2, 11), LN2_LOW.f32]);
+export const ln2 = (m: Arithmetic): readonly [number, number] => (m.wide ? [0.6931471803691238, LN2_LOW.f64] : [head(Math.LN2, 11), LN2_LOW.f32]);
 
 const expTerms = polynomials((degree) => fitPolynomial(Math.exp, -Math.LN2 / 2, Math.LN2 / 2, degree), 6, 12);
 
@@ -35,17 +35,22 @@ export function exp(m: Arithmetic, x: Expr): Expr {
 /** s in log m = 2·s·(atanh(s)/s) for m in [√½, √2]: |s| ≤ 0.1716. */
 const atanhTerms = polynomials((degree) => fitPolynomial(overRoot(Math.atanh, 1), 0, 0.0295, degree), 3, 8);
 
-/** log x = n·ln 2 + log f with f in [√½, √2) (Cody & Waite, ch. 5). */
-export function log(m: Arithmetic, x: Expr): Expr {
+/** A positive number as 2^n·fraction with a fraction in [√½, √2). */
+export function splitPower(m: Arithmetic, value: Expr): { readonly n: Expr; readonly fraction: Expr } {
   const { mantissa, bias } = m.layout;
-  const value = m.bind(x);
   const isTiny = m.bind(m.lt(value, 2 ** (1 - bias)));
   const bits = m.bind(m.toBits(m.select(isTiny, m.mul(value, 2 ** mantissa), value)));
   // Bits of √½: subtracting them makes the exponent field count from there.
   const root = m.bind(m.sub(bits, m.bits(m.wide ? 0x3fe6a09e667f3bcdn : 0x3f3504f3)));
   const shifted = m.bind(m.shr(bitcast(m.layout.int, root), m.int(mantissa)));
   const fraction = m.bind(m.fromBits(m.sub(bits, bitcast(m.layout.bits, m.shl(shifted, m.int(mantissa))))));
-  const n = m.bind(m.sub(m.fromInt(shifted), m.select(isTiny, mantissa, 0)));
+  return { n: m.bind(m.sub(m.fromInt(shifted), m.select(isTiny, mantissa, 0))), fraction };
+}
+
+/** log x = n·ln 2 + log f with f in [√½, √2) (Cody & Waite, ch. 5). */
+export function log(m: Arithmetic, x: Expr): Expr {
+  const value = m.bind(x);
+  const { n, fraction } = splitPower(m, value);
   const f = m.bind(m.sub(fraction, 1));
   const s = m.bind(m.div(f, m.add(f, 2)));
   const [ln2High, ln2Low] = ln2(m);
@@ -54,49 +59,6 @@ export function log(m: Arithmetic, x: Expr): Expr {
   const positive = m.select(m.eq(value, Infinity), Infinity, result);
   // A comparison with NaN is false, so NaN takes the last branch.
   return m.select(m.gt(value, 0), positive, m.select(m.eq(value, 0), -Infinity, NaN));
-}
-
-/** Integer exponents up to this are products, which are exact where the result is a small integer. */
-const LARGEST_PRODUCT = 63;
-
-/** x^|n| by squaring, or its reciprocal for n < 0. */
-function productOf(m: Arithmetic, x: Expr, n: Expr): Expr {
-  const { out } = m;
-  const count = out.bind(m.toInt(m.unary('abs', n)));
-  const [product, square, bit] = [out.fresh(), out.fresh(), out.fresh()];
-  out.push(declare(product, m.number(1)));
-  out.push(declare(square, x));
-  const [p, s] = [variable(product, 'f64'), variable(square, 'f64')];
-  const isSet = m.ne(m.and(m.shr(count, cast('i64', variable(bit))), m.int(1)), m.int(0));
-  out.push(loop(bit, index(0), index(Math.ceil(Math.log2(LARGEST_PRODUCT))), [assign(product, m.select(isSet, m.mul(p, s), p)), assign(square, m.mul(s, s))]));
-  return m.select(m.lt(n, 0), m.div(1, p), p);
-}
-
-/** a^b in f64 = e^(b·log |a|), with the cases of IEEE 754-2019 §9.2.1. */
-function powWide(m: Arithmetic, a: Expr, b: Expr): Expr {
-  const [x, y] = [m.bind(a), m.bind(b)];
-  const magnitude = m.bind(m.unary('abs', x));
-  const isInteger = m.bind(m.eq(m.unary('trunc', y), y));
-  const isShort = m.and(isInteger, m.le(m.unary('abs', y), LARGEST_PRODUCT));
-  const raised = m.out.bindIf(m.xor(isShort, constant('bool', 1)), m.number(1), () => exp(m, m.bind(m.mul(y, log(m, magnitude)))));
-  const multiplied = m.out.bindIf(isShort, raised, () => productOf(m, magnitude, y));
-  const half = m.bind(m.mul(y, 0.5));
-  const isOdd = m.and(isInteger, m.ne(m.unary('trunc', half), half));
-  const isNegative = m.ne(m.and(m.toBits(x), m.bits(1n << 63n)), m.bits(0));
-  const signed = m.bind(m.select(m.and(isNegative, isOdd), m.unary('neg', multiplied), multiplied));
-  const isDefined = m.or(isInteger, m.or(m.ge(x, 0), m.or(m.eq(x, -Infinity), m.ne(x, x))));
-  const result = m.bind(m.select(isDefined, signed, NaN));
-  const isOne = m.or(m.eq(y, 0), m.or(m.eq(x, 1), m.and(m.eq(magnitude, 1), m.eq(m.unary('abs', y), Infinity))));
-  return m.select(isOne, 1, result);
-}
-
-/** f32 powers go through f64, lane by lane: exact where the result is a small integer, which e^(b·log a) in f32 is not. */
-export function pow(a: Expr, b: Expr, out: StatementWriter): Expr {
-  if (a.type.dtype === 'f64') return powWide(arithmeticOf(a, out), a, b);
-  return lanewise([out.bind(a), out.bind(b)], out, ([x, y]) => {
-    const wide = out.bind(cast('f64', x!));
-    return cast('f32', powWide(arithmeticOf(wide, out), wide, cast('f64', y!)));
-  });
 }
 
 /** A function of scalars, for each lane of vectors. */

@@ -46,8 +46,41 @@ function remainderWide(a: Expr, b: Expr, exact: number, out: StatementWriter): E
   return m.select(isDefined, m.withSignOf(result, x), NaN);
 }
 
-/** f32 goes through f64, where all its products with small quotients are exact. */
-export function remainder(a: Expr, b: Expr, out: StatementWriter): Expr {
+/** Bits of the dividend that are brought down at a time: a mantissa shifted by so many still has 32. */
+const STEP = 8;
+
+/** f32 scalars as integers m·2^e: long division, a few bits of the quotient at a time, keeps the rest alone. Exact. */
+function remainderByIntegers(a: Expr, b: Expr, out: StatementWriter): Expr {
+  const m = arithmeticOf(a, out);
+  const { mantissa, bias } = m.layout;
+  const [dividend, divisor] = [out.bind(m.unary('abs', a)), out.bind(m.unary('abs', b))];
+  const field = (x: Expr): Expr => out.bind(cast('i32', m.shr(m.toBits(x), m.bits(mantissa))));
+  const [fieldA, fieldB] = [field(dividend), field(divisor)];
+  const exponentOf = (f: Expr): Expr => binary('max', f, m.int(1));
+  const mantissaOf = (x: Expr, f: Expr): Expr => m.or(m.and(m.toBits(x), m.bits(2 ** mantissa - 1)), select(compare('eq', f, m.int(0)), m.bits(0), m.bits(2 ** mantissa)));
+  const isDefined = out.bind(m.and(m.lt(dividend, Infinity), m.gt(divisor, 0)));
+  const rest = out.bindIf(m.and(isDefined, m.ge(dividend, divisor)), dividend, () => {
+    const by = out.bind(mantissaOf(divisor, fieldB));
+    const [restName, leftName] = [out.fresh(), out.fresh()];
+    const [r, left] = [variable(restName, 'u32'), variable(leftName, 'i32')];
+    out.push(declare(restName, binary('rem', mantissaOf(dividend, fieldA), by)));
+    out.push(declare(leftName, binary('sub', exponentOf(fieldA), exponentOf(fieldB))));
+    const rounds = out.bind(cast('index', binary('div', binary('add', left, m.int(STEP - 1)), m.int(STEP))));
+    const bits = binary('min', left, m.int(STEP));
+    out.push(loop(out.fresh(), index(0), rounds, [assign(restName, binary('rem', binary('shl', r, cast('u32', bits)), by)), assign(leftName, binary('sub', left, bits))]));
+    // 2^e as two factors: each is a normal number, and both products are exact.
+    const e = out.bind(binary('sub', exponentOf(fieldB), m.int(bias + mantissa)));
+    const half = out.bind(binary('shr', e, m.int(1)));
+    const power = (k: Expr): Expr => m.fromBits(cast('u32', binary('shl', binary('add', k, m.int(bias)), m.int(mantissa))));
+    return m.mul(m.mul(cast('f32', r), power(half)), power(binary('sub', e, half)));
+  });
+  return m.select(isDefined, m.withSignOf(rest, a), NaN);
+}
+
+/** `doubles`: whether the machine has f64, where all products of an f32 with small quotients are exact. */
+export function remainder(a: Expr, b: Expr, out: StatementWriter, doubles: boolean): Expr {
   if (a.type.dtype === 'f64') return remainderWide(a, b, 1, out);
-  return lanewise([out.bind(a), out.bind(b)], out, ([x, y]) => cast('f32', remainderWide(cast('f64', x!), cast('f64', y!), EXACT_QUOTIENT, out)));
+  return lanewise([out.bind(a), out.bind(b)], out, ([x, y]) =>
+    doubles ? cast('f32', remainderWide(cast('f64', x!), cast('f64', y!), EXACT_QUOTIENT, out)) : remainderByIntegers(x!, y!, out),
+  );
 }

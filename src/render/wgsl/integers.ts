@@ -1,4 +1,4 @@
-// Integers of 64 bits in WGSL, which has none: a pair of u32, low word first, and functions on it. i64 and u64 differ only where the
+// Integers of 64 bits in WGSL, which has none: a pair of u32, low word first, and functions on it, to and from f32 among them. i64 and u64 differ only where the
 // sign matters. Each function stands under its name, so that a module can take those that it calls.
 
 export const integers: Readonly<Record<string, string>> = {
@@ -75,5 +75,28 @@ export const integers: Readonly<Record<string, string>> = {
   if (n > 63u) { return vec2u(select(0u, 1u, (a.x | a.y) != 0u), 0u); }
   let shifted = shr_u64(a, n);
   return vec2u(shifted.x | select(0u, 1u, any(shl_u64(shifted, n) != a)), shifted.y);
+}`,
+  // m·2^e with the sign's bit, rounded to nearest even.
+  round_f32: `(sign: u32, e: i32, m: vec2u) -> f32 {
+  if ((m.x | m.y) == 0u) { return bitcast<f32>(sign); }
+  let zeros = zeros_u64(m);
+  let exponent = e - i32(zeros) + 190i;
+  if (exponent >= 255i) { return bitcast<f32>(sign | 0x7f800000u); }
+  let aligned = jam_u64(shl_u64(m, zeros), u32(max(1i - exponent, 0i)));
+  let high = aligned.y | select(0u, 1u, aligned.x != 0u);
+  let lost = high & 0xffu;
+  let kept = high >> 8u;
+  let up = lost > 0x80u || (lost == 0x80u && (kept & 1u) == 1u);
+  return bitcast<f32>((kept + select(0u, 1u, up) + (u32(max(exponent, 1i) - 1i) << 23u)) | sign);
+}`,
+  f32_of_u64: `(a: vec2u) -> f32 { return round_f32(0u, 0i, a); }`,
+  f32_of_i64: `(a: vec2u) -> f32 { return round_f32(a.y & 0x80000000u, 0i, abs_i64(a)); }`,
+  // Truncates; what does not fit gives any value.
+  i64_of_f32: `(a: f32) -> vec2u {
+  let bits = bitcast<u32>(a);
+  let e = i32((bits >> 23u) & 0xffu) - 150i;
+  let mantissa = vec2u((bits & 0x7fffffu) | 0x800000u, 0u);
+  let magnitude = select(shl_u64(mantissa, u32(clamp(e, 0i, 63i))), shr_u64(mantissa, u32(clamp(-e, 0i, 63i))), e < 0i);
+  return select(magnitude, neg_u64(magnitude), (bits >> 31u) == 1u);
 }`,
 };

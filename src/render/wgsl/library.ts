@@ -1,6 +1,5 @@
 // The helper functions that a module takes along: those it asks for, and those that they call.
 import { AnychipError } from '../../core/error.ts';
-import { doubles } from './doubles.ts';
 import { integers } from './integers.ts';
 
 const words: Readonly<Record<string, string>> = {
@@ -13,7 +12,7 @@ const words: Readonly<Record<string, string>> = {
   min_f32: '(a: f32, b: f32) -> f32 { return select(b, a, a < b); }',
   max_f32: '(a: f32, b: f32) -> f32 { return select(b, a, a > b); }',
 };
-const functions: Readonly<Record<string, string>> = { ...words, ...integers, ...doubles };
+const functions: Readonly<Record<string, string>> = { ...words, ...integers };
 
 export class Library {
   readonly #texts = new Map<string, string>();

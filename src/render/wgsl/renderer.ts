@@ -49,7 +49,7 @@ export class WgslRenderer implements Renderer {
 
 function kernelText(source: Kernel, blocks: readonly number[]): string {
   checkPositions(source);
-  const kernel = expandMath(lowerSmallFloats(source));
+  const kernel = expandMath(lowerSmallFloats(source), false);
   const library = new Library();
   const { buffers, declarations, head } = kernelMemory(kernel, blocks, library);
   const sharesBuffers = kernel.params.some((p) => p.access === 'readwrite');

@@ -12,6 +12,8 @@ import type { GpuFacts } from './machine.ts';
 /** What every implementation has at least. */
 const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedBytes: 16 << 10, vectorLanes: 1, units: 1 };
 const LEAST_BUFFER_BYTES = 128 << 20;
+/** Integers of 64 bits are pairs of words; doubles would be slower than the host. */
+const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
 export function createWebGpuTarget(open: OpenGpu): Target {
   let found: GpuFacts | undefined;
@@ -31,7 +33,7 @@ export function createWebGpuTarget(open: OpenGpu): Target {
     rank: 40,
     probe: () => (probed ??= probe()),
     get capabilities(): SimtCapabilities {
-      return { family: 'simt', storage: storedDTypes, simt: found?.simt ?? LEAST_FACTS, maxBufferBytes: found?.maxBufferBytes ?? LEAST_BUFFER_BYTES };
+      return { family: 'simt', storage, simt: found?.simt ?? LEAST_FACTS, maxBufferBytes: found?.maxBufferBytes ?? LEAST_BUFFER_BYTES };
     },
     createRenderer: () => new WgslRenderer(),
     createCompiler: () => new WgslCompiler(),

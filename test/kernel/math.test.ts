@@ -1,0 +1,95 @@
+// Mathematics as arithmetic, held to JavaScript's: with f64 where the machine has it, and without.
+import { describe, expect, it } from 'vitest';
+import { bytesOf } from '../../src/core/tensor.ts';
+import { binary, load, store, unary, variable } from '../../src/kernel/build.ts';
+import { Interpreter } from '../../src/kernel/interpret.ts';
+import type { BinaryFn, Expr, Kernel, UnaryFn } from '../../src/kernel/ir.ts';
+import { expandMath } from '../../src/kernel/math.ts';
+import { watchedBlock } from '../../src/kernel/memory.ts';
+import { verifyKernel } from '../../src/kernel/verify.ts';
+
+/** fn(a, b) of each pair, by the interpreter. */
+function compute(fn: (a: Expr, b: Expr) => Expr, a: readonly number[], b: readonly number[], doubles: boolean): Float32Array {
+  const n = a.length;
+  const at = variable('g');
+  const [x, y] = [load('b0', at, 'f32'), load('b1', at, 'f32')];
+  const params = (['read', 'read', 'write'] as const).map((access, i) => ({ name: `b${i}`, dtype: 'f32', access, elements: n }) as const);
+  const source: Kernel = { name: 'math', params, scratch: [], grid: { var: 'g', extent: n }, body: [store('b2', at, fn(x, y))], cost: { flops: 0, bytes: 0 } };
+  const kernel = expandMath(source, doubles);
+  expect(verifyKernel(kernel).problems).toEqual([]);
+  if (!doubles) expect(JSON.stringify(kernel, (_, v) => (typeof v === 'bigint' ? String(v) : v))).not.toContain('"f64"');
+  const module = { kernels: [kernel], init: [], run: [{ kernel: 0, args: [2, 3, 4].map((base) => ({ base, offsetBytes: 0 })) }] };
+  const interpreter = new Interpreter(module, 'forward');
+  const blocks = [a, b, []].map((values, i) => {
+    const block = watchedBlock(n * 4);
+    if (i < 2) {
+      block.bytes.set(bytesOf({ dtype: 'f32', shape: [n], data: Float32Array.from(values) }));
+      interpreter.markWritten(block);
+    }
+    return block;
+  });
+  interpreter.execute('run', [watchedBlock(0), watchedBlock(0), ...blocks]);
+  return new Float32Array(blocks[2]!.bytes.slice().buffer);
+}
+
+const f32 = Math.fround;
+let seed = 7;
+const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647;
+
+/** Within `ulps` units in the last place of f32, or the same infinity, NaN or zero. */
+function expectNear(actual: Float32Array, a: readonly number[], b: readonly number[], exact: (a: number, b: number) => number, ulps: number): void {
+  const wrong = [...actual].flatMap((got, i) => {
+    const wanted = exact(f32(a[i]!), f32(b[i]!));
+    if (Object.is(got, f32(wanted)) || got === f32(wanted)) return [];
+    const ulp = 2 ** Math.max(Math.floor(Math.log2(Math.abs(wanted))) - 23, -149);
+    return Math.abs(got - wanted) <= ulps * ulp ? [] : [`(${a[i]}, ${b[i]}) gives ${got}, not ${f32(wanted)}`];
+  });
+  expect(wrong.slice(0, 5)).toEqual([]);
+}
+
+const special = [0, -0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, Infinity, -Infinity, NaN, 1e-45, 1e-40, 3e38, -3e38, 63, 64, 1000.5];
+const crossed = special.flatMap((x) => special.map((y) => [x, y] as const));
+const on = (fn: BinaryFn) => (x: Expr, y: Expr) => binary(fn, x, y);
+const of = (fn: UnaryFn) => (x: Expr) => unary(fn, x);
+
+for (const doubles of [true, false]) {
+  describe(doubles ? 'with f64' : 'without f64', () => {
+    it('raises to powers', () => {
+      const [a, b] = [crossed.map(([x]) => x), crossed.map(([, y]) => y)];
+      for (let i = 0; i < 1500; i++) {
+        a.push(random() < 0.5 ? 2 ** (random() * 40 - 20) : 1 + (random() - 0.5) * 0.2);
+        b.push((random() - 0.5) * (random() < 0.5 ? 8 : 60));
+      }
+      // IEEE 754 has 1 where JavaScript has NaN.
+      const exact = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
+      expectNear(compute(on('pow'), a, b, doubles), a, b, exact, 3);
+    });
+
+    it('raises integers exactly', () => {
+      const pairs = Array.from({ length: 40 }, (_, x) => Array.from({ length: 25 }, (_, n) => [x - 20, n] as const))
+        .flat()
+        .filter(([x, n]) => Math.abs(x) ** n < 2 ** 24);
+      const [a, b] = [pairs.map(([x]) => x), pairs.map(([, n]) => n)];
+      expect([...compute(on('pow'), a, b, doubles)].map(Math.abs)).toEqual(pairs.map(([x, n]) => Math.abs(x ** n)));
+    });
+
+    it('takes remainders exactly', () => {
+      const [a, b] = [crossed.map(([x]) => x), crossed.map(([, y]) => y)];
+      for (let i = 0; i < 1500; i++) {
+        a.push((random() - 0.5) * 2 ** (random() * 120 - 40));
+        b.push((random() - 0.5) * 2 ** (random() * 80 - 40));
+      }
+      expectNear(compute(on('rem'), a, b, doubles), a, b, (x, y) => x % y, 0);
+    });
+
+    it('takes sines and cosines of any size', () => {
+      const a = [...special, 8192, 8193, 1e5, 2 ** 30, 2 ** 31, 3.4e38, 16367173 * 2 ** 72, -16367173 * 2 ** 72];
+      for (let i = 0; i < 800; i++) a.push((random() - 0.5) * 2 ** (random() * 44));
+      // Absolute: near its zeros the sine of f32's angles up to 8192 loses digits.
+      for (const [fn, exact] of [['sin', Math.sin] as const, ['cos', Math.cos] as const]) {
+        const got = compute(of(fn), a, a, doubles);
+        a.forEach((x, i) => (Number.isFinite(x) ? expect(Math.abs(got[i]! - exact(f32(x))), `${fn} ${x}`).toBeLessThan(3e-7) : expect(got[i]).toBeNaN()));
+      }
+    });
+  });
+}
