@@ -71,7 +71,7 @@ describe('threads', () => {
   });
 
   it('leave the event loop to others while a long run goes on', async () => {
-    const { graph, input } = product(400);
+    const { graph, input } = product(1000);
     const runner = await ProgramRunner.load(device, await stepOf(graph, target), 2 ** 30);
     await runner.run([input]);
     expect(await turnsUntil(runner.run([input]))).toBeGreaterThan(20);
