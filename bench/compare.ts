@@ -5,7 +5,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { table } from '../src/cli/print.ts';
 import type { Case } from '../src/conformance/suite.ts';
 import { decodeValue } from '../src/formats/onnx/tensorProto.ts';
-import { isTensor } from '../src/graph/graph.ts';
+import { isTensor, requiredInputs } from '../src/graph/graph.ts';
 import { loadModel } from '../src/index.ts';
 import { seededFeeds } from '../src/session/feeds.ts';
 import { toOrt } from '../src/session/ortTensor.ts';
@@ -44,7 +44,7 @@ interface Row {
 /** The first data set of the case; seeded random inputs where it has none. */
 function feedsOf(test: Case): InferenceSession.FeedsType {
   const { graph } = loadModel(test.model);
-  const inputs = graph.inputs.filter((value) => !graph.constants.has(value));
+  const inputs = requiredInputs(graph);
   const files = test.dataSets[0]?.inputs ?? [];
   const read = new Map(files.map((file, i) => [inputs[i]!.name, decodeValue(readFileSync(file), inputs[i]!.type)]));
   const { values } = seededFeeds(graph, read, {}, 0);

@@ -1,4 +1,5 @@
 // Times runners side by side: short slices in turn, so that what slows the machine slows all of them alike.
+import { median } from '../src/inspect/median.ts';
 import type { Runner } from './runners.ts';
 
 export interface Timing {
@@ -31,10 +32,4 @@ async function slice(runner: Runner, times: number[]): Promise<void> {
     await runner.run();
     times.push(performance.now() - start);
   } while (performance.now() < end);
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -8,7 +8,7 @@ import { tensorFromJson } from '../formats/json.ts';
 import { decodeNpy } from '../formats/npy.ts';
 import { decodeNpz } from '../formats/npz.ts';
 import { decodeValue } from '../formats/onnx/tensorProto.ts';
-import { isTensor } from '../graph/graph.ts';
+import { isTensor, requiredInputs } from '../graph/graph.ts';
 import type { Graph, HostValue, TensorType, Value } from '../graph/graph.ts';
 import { DEFAULT_MAX_MEMORY_BYTES, reserveWithin } from '../session/limits.ts';
 import { imageTensor } from '../session/imageFeed.ts';
@@ -132,7 +132,7 @@ function filesIn(folder: string, inputs: readonly Value[]): Map<Value, string> {
 /** The values that the command line gives, by input name. */
 export function readInputs(graph: Graph, given: InputOptions): Map<string, HostValue> {
   const reserve = reserveWithin(given.maxMemory ?? DEFAULT_MAX_MEMORY_BYTES);
-  const required = graph.inputs.filter((value) => !graph.constants.has(value));
+  const required = requiredInputs(graph);
   const paths = given.inputs === undefined ? new Map<Value, string>() : filesIn(given.inputs, required);
   for (const text of given.input ?? []) {
     const [name, path] = splitInput(

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { AnychipError } from '../core/error.ts';
 import { readModelFile } from '../formats/onnx/file.ts';
 import { decodeValue } from '../formats/onnx/tensorProto.ts';
-import { isTensor, subgraphsOf } from '../graph/graph.ts';
+import { isTensor, requiredInputs, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { openModel } from '../session/create.ts';
 import type { InferenceSession } from '../session/inferenceSession.ts';
@@ -42,7 +42,7 @@ export async function runCase(test: Case, options: CaseOptions): Promise<Outcome
 
 /** The largest difference; throws a `mismatch` when an output lies outside its tolerance. */
 async function runSet(session: InferenceSession, graph: Graph, set: DataSet): Promise<number> {
-  const named = graph.inputs.filter((value) => !graph.constants.has(value));
+  const named = requiredInputs(graph);
   const fed = set.inputs.length > named.length ? graph.inputs : named;
   const feeds = new Map(set.inputs.map((file, i) => [nameAt(fed, i, 'input'), load(file, fed[i]!)]));
   const outputs = await session.runValues(feeds);

@@ -15,6 +15,16 @@ const list = (nodes: readonly string[]): string => (nodes.length > SHOWN_NODES ?
 
 const titleOf = ({ kernel, nodes }: BlamedCall): string => `${kernel} (${list(nodes)})`;
 
+/** Runs `launch`; an error of it gets the number of the call, by which `blameKernel` knows the kernel. */
+export function launchNumbered(call: number, launch: () => void): void {
+  try {
+    launch();
+  } catch (error) {
+    if (!(error instanceof AnychipError)) throw error;
+    throw new AnychipError(error.code, error.reason, { facts: { ...error.facts, call }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+  }
+}
+
 /** `error` with the kernel and its nodes in its path. What is no AnychipError came from below a device: it becomes one of code 'device'. */
 export function blameKernel(error: unknown, calls: readonly BlamedCall[]): AnychipError {
   const known = error instanceof AnychipError ? error : failureBelow(error);

@@ -80,6 +80,9 @@ export function constantOf(tensor: Tensor): Constant {
   return { dtype: tensor.dtype, shape: tensor.shape, bytes, read: () => tensor };
 }
 
+/** Inputs that a run must bring: those without a default value. */
+export const requiredInputs = (graph: Graph): Value[] => graph.inputs.filter((value) => !graph.constants.has(value));
+
 /** Values of the surrounding graphs that `graph` or graphs inside it use. */
 export function capturesOf(graph: Graph): Value[] {
   const own = new Set<Value>([...graph.inputs, ...graph.constants.keys()]);

@@ -6,7 +6,7 @@ import { formatShape } from '../core/shape.ts';
 import type { DType } from '../core/dtype.ts';
 import { trace } from '../core/trace.ts';
 import type { Model } from '../formats/onnx/import.ts';
-import { isTensor } from '../graph/graph.ts';
+import { isTensor, requiredInputs } from '../graph/graph.ts';
 import type { HostValue, TensorType, Value } from '../graph/graph.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
@@ -80,7 +80,7 @@ export class InferenceSession implements Ort {
     return this.model.graph.inputs;
   }
   #requiredInputs(): readonly Value[] {
-    return this.#graphInputs().filter((value) => !this.model.graph.constants.has(value));
+    return requiredInputs(this.model.graph);
   }
 
   /** Inputs that a run must bring; those with a value in the model may be fed too. */

@@ -14,7 +14,7 @@ export function closeDefaults(graph: Graph, fed: ReadonlySet<Value>): Graph {
 export class ModelRunner {
   readonly #graph: Graph;
   readonly #context: CompileContext;
-  /** By which defaults are fed, one sign for each input. */
+  /** By the names of the defaults that are fed. */
   readonly #variants = new Map<string, GraphRunner>();
 
   constructor(graph: Graph, context: CompileContext) {
@@ -24,7 +24,7 @@ export class ModelRunner {
 
   /** The runner for runs that feed exactly these inputs. */
   variantFor(fed: ReadonlySet<Value>): GraphRunner {
-    const key = this.#graph.inputs.map((value) => (fed.has(value) ? 1 : 0)).join('');
+    const key = JSON.stringify([...fed].flatMap((value) => (this.#graph.constants.has(value) ? [value.name] : [])).sort());
     let runner = this.#variants.get(key);
     if (runner === undefined) this.#variants.set(key, (runner = new GraphRunner(closeDefaults(this.#graph, fed), this.#context)));
     return runner;

@@ -1,11 +1,11 @@
 // Work in order on a stream. Everything is handed in without waiting; `finish` waits, and lets the event loop go on where it takes long.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { launchNumbered } from '../../core/blame.ts';
 import { AnychipError, invariant } from '../../core/error.ts';
 import { HostMemory } from '../../ffi/hostMemory.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import type { CudaMachine } from './machine.ts';
 import { CudaBuffer, CudaProgram } from './memory.ts';
-import type { CudaCall } from './memory.ts';
 
 /** Work expected to take less than this is waited for at once. */
 const SHORT_MILLIS = 0.5;
@@ -53,7 +53,7 @@ export class CudaQueue implements Queue {
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
     const stream = this.#enter();
     if (entry !== 'run') return program.init[entry.init]!.launch(stream, buffers);
-    program.runAll(stream, buffers, (call, i) => launchCall(call, i, stream, buffers));
+    program.runAll(stream, buffers, (call, i) => launchNumbered(i, () => call.launch(stream, buffers)));
   }
 
   async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
@@ -69,7 +69,7 @@ export class CudaQueue implements Queue {
     try {
       mark();
       program.run.forEach((call, i) => {
-        launchCall(call, i, stream, buffers);
+        launchNumbered(i, () => call.launch(stream, buffers));
         mark();
       });
       await this.finish();
@@ -114,15 +114,6 @@ export class CudaQueue implements Queue {
     if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
     this.#inUse.push(bytes);
     return address;
-  }
-}
-
-function launchCall(call: CudaCall, number: number, stream: bigint, bases: readonly CudaBuffer[]): void {
-  try {
-    call.launch(stream, bases);
-  } catch (error) {
-    if (!(error instanceof AnychipError)) throw error;
-    throw new AnychipError(error.code, error.reason, { facts: { ...error.facts, call: number }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
   }
 }
 

@@ -1,9 +1,8 @@
 // NVIDIA's GPUs, through the driver's own interface: no toolkit is needed but a compiler, as a library or a program.
-import { dtypes } from '../../core/dtype.ts';
-import type { DType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
 import { cudaTable } from '../../ffi/driver/cuda.ts';
 import type { DriverTable } from '../../ffi/driver/table.ts';
+import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import { LaunchedRenderer } from '../../render/c/launched.ts';
 import { cudaLanguage } from '../../render/cuda/language.ts';
 import { CompileCache } from '../../runtime/compileCache.ts';
@@ -17,13 +16,6 @@ import type { CudaFound } from './machine.ts';
 const LEAST_ARCHITECTURE = 'sm_80';
 const LEAST_FACTS: SimtFacts = { maxThreads: 1024, subgroupThreads: 32, sharedBytes: 48 << 10, vectorLanes: 1, units: 16 };
 const LEAST_MEMORY_BYTES = 4 * 2 ** 30;
-
-/** Strings, and the exponent-only float, whose rounding has no default, stay on the host. */
-const HOST_ONLY: ReadonlySet<string> = new Set(['string', 'f8e8m0']);
-const isDType = (name: string): name is DType => name in dtypes;
-const storage: readonly DType[] = Object.keys(dtypes)
-  .filter(isDType)
-  .filter((dtype) => !HOST_ONLY.has(dtype));
 
 export interface CudaOptions {
   readonly cache?: CompileCache;
@@ -68,7 +60,7 @@ export function createCudaTarget(options: CudaOptions = {}): Target {
     rank: 200,
     probe,
     get capabilities() {
-      return { family: 'simt', storage, simt: found?.facts ?? LEAST_FACTS, maxBufferBytes: found?.memoryBytes ?? LEAST_MEMORY_BYTES } as const;
+      return { family: 'simt', storage: storedDTypes, simt: found?.facts ?? LEAST_FACTS, maxBufferBytes: found?.memoryBytes ?? LEAST_MEMORY_BYTES } as const;
     },
     at: (other) => createCudaTarget({ ...options, ordinal: other }),
     createRenderer: () => new LaunchedRenderer(cudaLanguage),

@@ -1,4 +1,5 @@
 // Work in order on an OpenCL device. Everything is handed in without waiting; `finish` waits, on another thread where it may take long.
+import { launchNumbered } from '../../core/blame.ts';
 import { AnychipError, invariant } from '../../core/error.ts';
 import { HostMemory } from '../../ffi/hostMemory.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
@@ -49,12 +50,7 @@ export class ClQueue implements Queue {
   }
 
   #enqueue(call: ClCall, number: number, bases: readonly ClBuffer[], event: bigint): void {
-    try {
-      call.enqueue(this.#handle, bases, event);
-    } catch (error) {
-      if (!(error instanceof AnychipError)) throw error;
-      throw new AnychipError(error.code, error.reason, { facts: { ...error.facts, call: number }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
-    }
+    launchNumbered(number, () => call.enqueue(this.#handle, bases, event));
   }
 
   async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {

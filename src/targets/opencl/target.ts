@@ -1,7 +1,6 @@
 // Whatever OpenCL drives: GPUs of all vendors, accelerators, and processors through drivers such as PoCL.
-import { dtypes } from '../../core/dtype.ts';
-import type { DType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
+import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import { LaunchedRenderer } from '../../render/c/launched.ts';
 import { clLanguage } from '../../render/cl/language.ts';
 import { CompileCache } from '../../runtime/compileCache.ts';
@@ -15,16 +14,10 @@ import type { ClMachine } from './machine.ts';
 const LEAST_FACTS: SimtFacts = { maxThreads: 64, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 1 };
 const LEAST_BUFFER_BYTES = 128 << 20;
 
-/** Strings, and the exponent-only float, whose rounding has no default, stay on the host; so do doubles where the device has none. */
-const HOST_ONLY: ReadonlySet<string> = new Set(['string', 'f8e8m0']);
-const isDType = (name: string): name is DType => name in dtypes;
-const storage: readonly DType[] = Object.keys(dtypes)
-  .filter(isDType)
-  .filter((dtype) => !HOST_ONLY.has(dtype));
-
 const capabilitiesOf = (machine: ClMachine | undefined): SimtCapabilities => ({
   family: 'simt',
-  storage: machine?.hasDoubles === true ? storage : storage.filter((dtype) => dtype !== 'f64'),
+  // Doubles stay on the host where the device has none.
+  storage: machine?.hasDoubles === true ? storedDTypes : storedDTypes.filter((dtype) => dtype !== 'f64'),
   simt: machine?.facts ?? LEAST_FACTS,
   maxBufferBytes: machine?.maxBufferBytes ?? LEAST_BUFFER_BYTES,
 });
