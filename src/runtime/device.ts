@@ -16,6 +16,24 @@ export interface SimdFacts {
   readonly pointerBytes: 4 | 8;
 }
 
+/**
+ * What a machine multiplies as whole small matrices: [m, k] · [k, n] summed into [m, n], by the threads of a subgroup together, or by a
+ * core beside its vector unit.
+ */
+export interface MatrixUnit {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** What the elements of both factors are when they are multiplied. tf32: f32 in memory, with the 10 bits of mantissa of f16 once read. */
+  readonly in: 'f16' | 'bf16' | 'tf32' | 'f32' | 'i8' | 'u8';
+  readonly acc: 'f32' | 'i32';
+  /**
+   * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks of the unit's own shape, one after
+   * the other.
+   */
+  readonly layout: 'strided' | 'fractal';
+}
+
 /** Facts of a machine that a schedule of the `simt` family asks for. */
 export interface SimtFacts {
   /** Most threads of a block. */
@@ -28,6 +46,8 @@ export interface SimtFacts {
   readonly vectorLanes: number;
   /** Blocks that run at the same time, at least: multiprocessors, compute units. */
   readonly units: number;
+  /** Of each subgroup; none where there are none. */
+  readonly matrixUnits: readonly MatrixUnit[];
 }
 
 interface CommonCapabilities {

@@ -59,13 +59,11 @@ const vectors: VectorSyntax = {
   lanewise: (type, signature, lanes, body) => `${signature} { ${type} r; for (int i = 0; i < ${lanes}; i++) r[i] = ${body.replace(/\b[abc]\b/g, '$&[i]')}; return r; }\n`,
 };
 
-/** Copies the bytes; compilers see through it. `copy`: the function that does. */
-export const bitcastByCopy =
-  (copy: string) =>
-  (p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string => {
-    const name = `bits_${from}_${to}`;
-    return `${p.inline(name, `${p.scalar(to)} ${name}(${p.scalar(from)} a)`, `${p.scalar(to)} r; ${copy}(&r, &a, sizeof r); return r;`)}(${x})`;
-  };
+/** Copies the bytes; compilers see through it. */
+function bitcastByCopy(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string {
+  const name = `bits_${from}_${to}`;
+  return `${p.inline(name, `${p.scalar(to)} ${name}(${p.scalar(from)} a)`, `${p.scalar(to)} r; __builtin_memcpy(&r, &a, sizeof r); return r;`)}(${x})`;
+}
 
 export const gnuDialect: Dialect = {
   head: HEAD,
@@ -93,6 +91,6 @@ export const gnuDialect: Dialect = {
     );
     return dtype === 'f32' ? 'FMA_F32' : 'FMA_F64';
   },
-  bitcast: bitcastByCopy('__builtin_memcpy'),
+  bitcast: bitcastByCopy,
   vectors,
 };

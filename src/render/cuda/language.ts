@@ -1,7 +1,8 @@
 // CUDA C++ as NVRTC compiles it, without headers.
 import { AnychipError } from '../../core/error.ts';
+import type { ComputeDType } from '../../kernel/ir.ts';
 import type { Dialect, VectorSyntax } from '../c/dialect.ts';
-import { bitcastByCopy } from '../c/gnuDialect.ts';
+import type { Prelude } from '../c/prelude.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 
 const HEAD = `typedef signed char i8;
@@ -27,6 +28,13 @@ const vectors: VectorSyntax = {
   lanewise: noVectors,
 };
 
+/** No function of the C library is needed, so a compiler without its headers takes it. */
+function bitcastByUnion(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string {
+  const name = `bits_${from}_${to}`;
+  const [source, target] = [p.scalar(from), p.scalar(to)];
+  return `${p.inline(name, `${target} ${name}(${source} a)`, `union { ${source} from; ${target} to; } bits; bits.from = a; return bits.to;`)}(${x})`;
+}
+
 const createDialect = (wide: boolean): Dialect => ({
   head: HEAD,
   index: wide ? 'i64' : 'int',
@@ -38,7 +46,7 @@ const createDialect = (wide: boolean): Dialect => ({
   infinity: (dtype) => (dtype === 'f32' ? '__int_as_float(0x7f800000)' : '__longlong_as_double(0x7ff0000000000000ll)'),
   real: (fn, dtype) => (dtype === 'f32' ? `${fn}f` : fn),
   fma: (_, dtype) => (dtype === 'f32' ? '__fmaf_rn' : '__fma_rn'),
-  bitcast: bitcastByCopy('memcpy'),
+  bitcast: bitcastByUnion,
   vectors,
 });
 

@@ -40,7 +40,7 @@ export async function findMachine(table: DriverTable, ordinal: number): Promise<
   return {
     driver,
     device,
-    facts: { maxThreads: ask('maxThreads'), subgroupThreads: ask('subgroupThreads'), sharedBytes: ask('sharedBytes'), vectorLanes: 1, units },
+    facts: { maxThreads: ask('maxThreads'), subgroupThreads: ask('subgroupThreads'), sharedBytes: ask('sharedBytes'), vectorLanes: 1, units, matrixUnits: [] },
     memoryBytes,
     architecture: `sm_${major}${minor}`,
     title: `${driver.deviceName(device)} (sm_${major}${minor}, ${units} multiprocessors)`,

@@ -14,7 +14,7 @@ import type { CudaFound } from './machine.ts';
 
 /** What every device of this architecture or a later one has. */
 const LEAST_ARCHITECTURE = 'sm_80';
-const LEAST_FACTS: SimtFacts = { maxThreads: 1024, subgroupThreads: 32, sharedBytes: 48 << 10, vectorLanes: 1, units: 16 };
+const LEAST_FACTS: SimtFacts = { maxThreads: 1024, subgroupThreads: 32, sharedBytes: 48 << 10, vectorLanes: 1, units: 16, matrixUnits: [] };
 const LEAST_MEMORY_BYTES = 4 * 2 ** 30;
 
 export interface CudaOptions {

@@ -160,6 +160,7 @@ export async function openMachine(): Promise<ClMachine> {
       subgroupThreads: facts.optional(info.preferredMultiple, COMMON_SUBGROUP),
       sharedBytes: facts.number(info.sharedBytes),
       vectorLanes: Math.max(facts.number(info.vectorLanes), 1),
+      matrixUnits: [],
       units: best.units,
     },
     maxBufferBytes: facts.number(info.maxBufferBytes),

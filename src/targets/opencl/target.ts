@@ -11,7 +11,7 @@ import { openMachine } from './machine.ts';
 import type { ClMachine } from './machine.ts';
 
 /** What every full-profile device of OpenCL 1.2 has at least. */
-const LEAST_FACTS: SimtFacts = { maxThreads: 64, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 1 };
+const LEAST_FACTS: SimtFacts = { maxThreads: 64, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
 const LEAST_BUFFER_BYTES = 128 << 20;
 
 const capabilitiesOf = (machine: ClMachine | undefined): SimtCapabilities => ({

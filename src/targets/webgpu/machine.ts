@@ -36,6 +36,7 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
       subgroupThreads: info.subgroupMaxSize ?? COMMON_SUBGROUP,
       sharedBytes: limits.maxComputeWorkgroupStorageSize,
       vectorLanes: 1,
+      matrixUnits: [],
       units: isSoftware ? 1 : COMMON_UNITS,
     },
     maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),

@@ -10,7 +10,7 @@ import { findFacts, openMachine } from './machine.ts';
 import type { GpuFacts } from './machine.ts';
 
 /** What every implementation has at least. */
-const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedBytes: 16 << 10, vectorLanes: 1, units: 1 };
+const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedBytes: 16 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
 const LEAST_BUFFER_BYTES = 128 << 20;
 /** Integers of 64 bits are pairs of words; doubles would be slower than the host. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
