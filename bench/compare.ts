@@ -68,9 +68,29 @@ async function measure(test: Case, threads: number, given: Given): Promise<Row> 
     else await open(name, () => peer(request));
   }
   for (const device of list(given.devices)) await open(device, () => openDevice(device, request));
+  failures.push(...(await disagreements(runners)));
   const timings = await timeSideBySide(runners, Number(given.rounds));
   for (const runner of runners) await runner.close();
   return { model: test.name, threads, timings, failures };
+}
+
+/** Of the largest number of an output: what no two runners may differ by. Loose, for it looks for other models rather than for rounding. */
+const TOLERANCE = 1e-2;
+
+/** Runners whose outputs are not those of the first: they would be timed at something else. */
+async function disagreements([first, ...others]: readonly Runner[]): Promise<string[]> {
+  if (first === undefined) return [];
+  const wanted = await first.outputs();
+  const found: string[] = [];
+  for (const runner of others) {
+    for (const [name, data] of await runner.outputs()) {
+      const right = Array.from(wanted.get(name) ?? []);
+      const largest = right.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const isClose = right.length === data.length && right.every((x, i) => x === data[i] || Math.abs(x - data[i]!) <= TOLERANCE * largest || Number.isNaN(x));
+      if (!isClose) found.push(`${runner.name}: output '${name}' is not that of ${first.name}`);
+    }
+  }
+  return found;
 }
 
 const cells = ({ model, threads, timings }: Row): string[][] =>

@@ -69,6 +69,35 @@ function model(op: string, title: string, inputs: readonly (Input | '')[], attri
   return { name: [op, title, ...shapes].filter((part) => part !== '').join(' '), bytes: toBinary(ModelProtoSchema, proto) };
 }
 
+const products = (): OpModel[] => [256, 512, 1024, 2048].map((n) => model('MatMul', '', [f32(n, n), f32(n, n)]));
+
+const conv = (title: string, channels: number, size: number, filters: number, kernel: number, stride = 1, group = 1): OpModel =>
+  model('Conv', title, [f32(1, channels, size, size), weights(filters, channels / group, kernel, kernel), weights(filters)], {
+    kernel_shape: [kernel, kernel],
+    pads: Array.from({ length: 4 }, () => (kernel - 1) >> 1),
+    strides: [stride, stride],
+    group,
+  });
+
+/** Layers of image nets, from the first, which is wide and shallow, to the last, which is narrow and deep. */
+const convs = (): OpModel[] => [
+  conv('first', 3, 224, 64, 7, 2),
+  conv('3×3', 64, 56, 64, 3),
+  conv('3×3', 128, 28, 128, 3),
+  conv('3×3', 256, 14, 256, 3),
+  conv('3×3', 512, 7, 512, 3),
+  conv('3×3/2', 128, 56, 128, 3, 2),
+  conv('1×1', 64, 56, 256, 1),
+  conv('1×1', 512, 28, 128, 1),
+  conv('1×1', 1024, 14, 256, 1),
+  conv('1×1', 2048, 7, 512, 1),
+  conv('1×1/2', 256, 56, 512, 1, 2),
+  conv('depthwise', 144, 56, 144, 3, 1, 144),
+  conv('depthwise/2', 144, 56, 144, 3, 2, 144),
+  conv('depthwise', 576, 14, 576, 3, 1, 576),
+  conv('groups', 240, 28, 240, 1, 1, 3),
+];
+
 const pool = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
 
 const pools = (): OpModel[] => [
@@ -191,4 +220,4 @@ const recurrent = (): OpModel[] => [
   model('GRU', '8 steps', [f32(8, 1, 128), weights(1, 384, 128), weights(1, 384, 128)], { hidden_size: 128 }, 2),
 ];
 
-export const opModels = (): readonly OpModel[] => [...pools(), ...rows(), ...reductions(), ...moves(), ...pointwise(), ...conversions(), ...recurrent()];
+export const opModels = (): readonly OpModel[] => [...products(), ...convs(), ...pools(), ...rows(), ...reductions(), ...moves(), ...pointwise(), ...conversions(), ...recurrent()];

@@ -1,4 +1,5 @@
 // Times runners side by side: short slices in turn, so that what slows the machine slows all of them alike.
+import { setTimeout } from 'node:timers/promises';
 import { median } from '../src/inspect/median.ts';
 import type { Runner } from './runners.ts';
 
@@ -13,6 +14,9 @@ const WARM_UPS = 3;
 /** A slice lasts at least this long, so that no runner always starts with cold caches. */
 const SLICE_MILLIS = 60;
 
+/** Before each slice: threads of the runner before, which spin for a while after their last job, are asleep by then. */
+const PAUSE_MILLIS = 20;
+
 export async function timeSideBySide(runners: readonly Runner[], rounds: number): Promise<Timing[]> {
   const times = runners.map((): number[] => []);
   for (const runner of runners) for (let i = 0; i < WARM_UPS; i++) await runner.run();
@@ -26,6 +30,8 @@ export async function timeSideBySide(runners: readonly Runner[], rounds: number)
 }
 
 async function slice(runner: Runner, times: number[]): Promise<void> {
+  await setTimeout(PAUSE_MILLIS);
+  await runner.run();
   const end = performance.now() + SLICE_MILLIS;
   do {
     const start = performance.now();
