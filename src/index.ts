@@ -1,9 +1,12 @@
 // The package: what onnxruntime's users know, and beside it the compiler's own parts.
 import { env, Tensor } from 'onnxruntime-common';
 import type { InferenceSession as Ort } from 'onnxruntime-common';
-import { createSession } from './session/create.ts';
+import { createSession, openPlan } from './session/create.ts';
 import type { InferenceSession as Session } from './session/inferenceSession.ts';
 import type { SessionOptions as Options } from './session/options.ts';
+import type { PlanSession as Plan } from './session/planSession.ts';
+
+export * from './api.ts';
 
 /** A model ready to run on a device, in the shape of onnxruntime-common. */
 export type InferenceSession = Session;
@@ -27,36 +30,12 @@ export declare namespace InferenceSession {
   export type ExecutionProviderConfig = Ort.ExecutionProviderConfig;
 }
 
-/** `env` is there for code that sets it; nothing in anychip reads it. */
-export { env, Tensor };
-export type { OnnxValue, TypedTensor } from 'onnxruntime-common';
-/** For `import ort from`, as onnxruntime-node allows it. */
+/** For `import ort from`, as onnxruntime-node allows it. `env` is there for code that sets it; nothing in anychip reads it. */
 export default { InferenceSession, Tensor, env };
-export { AnychipError } from './core/error.ts';
-export type { ErrorCode } from './core/error.ts';
-export { onTrace } from './core/trace.ts';
-export type { TraceEvent } from './core/trace.ts';
-export type { DType } from './core/dtype.ts';
-export type { NumericTensor, StringTensor, Tensor as HostTensor } from './core/tensor.ts';
-export type { Graph, HostValue, Node, Value } from './graph/graph.ts';
-export type { Model } from './formats/onnx/import.ts';
-export type { SessionOptions } from './session/options.ts';
-export type { HostNode, Placement } from './session/placement.ts';
 
+/** A compiled plan that is loaded and can be run. */
+export type PlanSession = Plan;
+export const PlanSession = { open: openPlan };
 export { loadModel } from './session/create.ts';
 export type { ModelSource } from './session/create.ts';
-export { compile } from './compile.ts';
-export type { CompileOptions } from './compile.ts';
-export type { ExecutionPlan } from './plan.ts';
-export { loadPlan, savePlan } from './planFile.ts';
-export { PlanSession } from './session/planSession.ts';
-export type { PlanOptions } from './session/planSession.ts';
-export { bindingsFor } from './session/bindings.ts';
-export { exportModel } from './formats/onnx/export.ts';
-export type { ExportOptions } from './formats/onnx/export.ts';
-export { imageFeed } from './session/imageFeed.ts';
-export type { ImageOptions } from './session/imageFeed.ts';
 export { listDevices, resolveTarget } from './session/devices.ts';
-export type { DeviceStatus } from './session/choose.ts';
-export type { Target } from './runtime/device.ts';
-export { interpretGraph } from './reference/interpret.ts';

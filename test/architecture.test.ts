@@ -41,7 +41,9 @@ const rooms: Readonly<Record<string, Room>> = {
   inspect: { may: ['core', 'graph', 'formats', 'session', 'compile.ts'], types: ['passes', 'runtime', 'schedule', 'plan.ts'] },
   conformance: { may: ['core', 'graph', 'formats', 'session'] },
   cli: { may: ['core', 'graph', 'formats', 'reference', 'session', 'inspect', 'conformance'] },
-  'index.ts': { may: ['core', 'graph', 'formats', 'reference', 'session', 'compile.ts', 'planFile.ts'], types: ['plan.ts', 'runtime'] },
+  'api.ts': { may: ['core', 'formats', 'reference', 'session', 'compile.ts', 'planFile.ts'], types: ['graph', 'plan.ts', 'runtime'] },
+  'index.ts': { may: ['session', 'api.ts'] },
+  'web.ts': { may: ['session', 'api.ts'] },
 };
 
 const roomOf = (name: string): string => name.split('/')[0]!;
@@ -63,6 +65,18 @@ function importsOf(name: string): Import[] {
   });
 }
 const imports = files.flatMap(importsOf);
+
+/** What the web bundle takes of others. */
+const webPackages = ['@bufbuild/protobuf', 'fflate', 'jpeg-js/lib/decoder.js', 'onnxruntime-common'];
+const NODE_GLOBAL = /\b(?:process\.|globalThis\.process|__dirname|setImmediate|Buffer\.(?:from|alloc|concat|byteLength))/;
+const codeOf = (name: string): string => textOf(name).replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
+
+/** Files of src that run when these do, imports of types left aside. */
+function reachedFrom(...entries: readonly string[]): string[] {
+  const reached = new Set(entries);
+  for (const name of reached) for (const { from, to, isType } of imports) if (from === name && !isType && files.includes(to)) reached.add(to);
+  return [...reached];
+}
 
 describe('rooms', () => {
   it('are all in the table', () => {
@@ -109,7 +123,16 @@ describe('rooms', () => {
     expect(users('@bufbuild/protobuf').filter((from) => !from.startsWith('formats/onnx/'))).toEqual([]);
   });
 
-  it('that must load in a browser use nothing of Node', () => {
+  it('that a browser loads use nothing of Node', () => {
+    const loaded = reachedFrom('web.ts', 'targets/wasm/browserWorker.ts');
+    expect(loaded.length).toBeGreaterThan(200);
+    const packages = imports.filter(({ from, to }) => loaded.includes(from) && !files.includes(to) && !to.includes('/generated/')).map(({ to }) => to);
+    expect([...new Set(packages)].sort()).toEqual(webPackages);
+    const globals = loaded.filter((name) => name !== 'core/environment.ts' && NODE_GLOBAL.test(codeOf(name)));
+    expect(globals).toEqual([]);
+  });
+
+  it('that must load in a browser use nothing of Node, whoever imports them', () => {
     const portable = ['core', 'graph', 'reference', 'passes', 'kernel', 'schedule', 'render'];
     expect(imports.filter(({ from, to }) => portable.includes(roomOf(from)) && to.startsWith('node:'))).toEqual([]);
   });

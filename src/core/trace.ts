@@ -1,5 +1,6 @@
 // One stream of events that every tool reads: passes, kernels, placements, cache hits, memory, times.
 // ANYCHIP_DEBUG=1..5 prints them to stderr up to that level; nothing is built when nobody listens.
+import { environmentVariable } from './environment.ts';
 
 /** One call of a kernel that was timed. */
 export interface KernelTime {
@@ -25,9 +26,8 @@ export type TraceLevel = 1 | 2 | 3 | 4 | 5;
 export type TraceEvent = Happening & { readonly level: TraceLevel };
 
 const listeners = new Map<(event: TraceEvent) => void, TraceLevel>();
-const environment: Readonly<Record<string, string | undefined>> = globalThis.process?.env ?? {};
 /** ANYCHIP_DEBUG: 0 where it is not set or no number. From 1 on, what each step of compiling made is verified too. */
-export const debugLevel = Number(environment['ANYCHIP_DEBUG'] ?? 0) || 0;
+export const debugLevel = Number(environmentVariable('ANYCHIP_DEBUG') ?? 0) || 0;
 
 /** Subscribes to events up to `level`; the result unsubscribes. Kernels are timed one by one while anyone asks for level 4. */
 export function onTrace(listener: (event: TraceEvent) => void, level: TraceLevel = 5): () => void {

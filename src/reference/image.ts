@@ -1,5 +1,6 @@
 // Reference of ImageDecoder: JPEG, PNG, BMP and PNM files to pixels. Knows formats by their first bytes, never by names.
-import jpeg from 'jpeg-js';
+// The encoder beside it is left out: it needs Node's Buffer.
+import decodeBaseline from 'jpeg-js/lib/decoder.js';
 import { AnychipError } from '../core/error.ts';
 import { bytesOf, tensorOf } from '../core/tensor.ts';
 import { numericAt } from './evaluate.ts';
@@ -56,7 +57,7 @@ const bad = (reason: string): never => {
 
 function decodeJpeg(bytes: Uint8Array, reserve: Reserve): Pixels {
   const { width, height, data } = guarded(() =>
-    jpeg.decode(bytes, {
+    decodeBaseline(bytes, {
       useTArray: true,
       formatAsRGBA: false,
       maxMemoryUsageInMB: 4096,

@@ -1,10 +1,11 @@
 // From the name a user gives to one of some targets, which works here. `auto` takes the fastest that works; `reference` is the interpreter.
-// Which targets there are is said by whoever calls: Node's are in devices.ts, a browser's in web.ts.
+// Which targets there are is said by whoever calls: Node's are in devices.ts, a browser's in web/devices.ts.
 import { AnychipError } from '../core/error.ts';
 import type { Availability, Target } from '../runtime/device.ts';
 
 export const REFERENCE = 'reference';
 export const AUTO = 'auto';
+const REFERENCE_DETAIL = 'plain TypeScript, slow';
 
 export interface DeviceStatus {
   readonly name: string;
@@ -18,7 +19,7 @@ export async function listAmong(targets: readonly Target[]): Promise<DeviceStatu
   const found = await Promise.all(
     targets.map(async (target) => ({ name: target.name, family: target.capabilities.family, evidence: target.evidence, availability: await target.probe() })),
   );
-  return [...found, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: 'plain TypeScript, slow' } }];
+  return [...found, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: REFERENCE_DETAIL } }];
 }
 
 /** Undefined target: the reference. `why` says how `auto` decided. */
@@ -26,7 +27,12 @@ export interface Choice {
   readonly name: string;
   readonly target: Target | undefined;
   readonly why: string;
+  /** What was found of it: its units, its threads. */
+  readonly detail: string;
 }
+
+/** Takes a device for the names that a caller gives, most wanted first. */
+export type ChooseDevice = (names: readonly string[]) => Promise<Choice>;
 
 interface Refusal {
   readonly name: string;
@@ -42,6 +48,13 @@ export function findTarget(targets: readonly Target[], name: string): Target | u
   return targets.find((target) => target.name === kind)?.at?.(Number(ordinal));
 }
 
+/** The target of this name, to compile for; it need not work here. */
+export function resolveAmong(targets: readonly Target[], name: string): Target {
+  const target = findTarget(targets, name);
+  if (target !== undefined) return target;
+  throw new AnychipError('bad-argument', `there is no target '${name}'`, { hint: `Targets: ${targets.map((t) => t.name).join(', ')}.` });
+}
+
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseAmong(targets: readonly Target[], names: readonly string[]): Promise<Choice> {
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
@@ -49,12 +62,15 @@ export async function chooseAmong(targets: readonly Target[], names: readonly st
   const refused: Refusal[] = [];
   const why = (reason: string): string => (refused.length === 0 ? reason : `${reason} (not ${spoken(refused)})`);
   for (const name of names) {
-    if (name === REFERENCE) return { name, target: undefined, why: why('asked for') };
+    if (name === REFERENCE) return { name, target: undefined, why: why('asked for'), detail: REFERENCE_DETAIL };
     const named = findTarget(targets, name);
     if (named === undefined && name !== AUTO) refused.push({ name, reason: 'there is no such device', hint: devices });
     for (const target of name === AUTO ? targets : named === undefined ? [] : [named]) {
       const availability = await target.probe();
-      if (availability.ok) return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${availability.detail}` : 'asked for') };
+      if (availability.ok) {
+        const { detail } = availability;
+        return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${detail}` : 'asked for'), detail };
+      }
       refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
     }
   }

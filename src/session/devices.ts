@@ -1,8 +1,7 @@
 // The devices of this build under Node.
-import { AnychipError } from '../core/error.ts';
 import type { Target } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
-import { chooseAmong, findTarget, listAmong } from './choose.ts';
+import { chooseAmong, listAmong, resolveAmong } from './choose.ts';
 import type { Choice, DeviceStatus } from './choose.ts';
 
 /** What is here: every target with whether it works, and the reference. */
@@ -12,9 +11,4 @@ export const listDevices = (): Promise<DeviceStatus[]> => listAmong(createTarget
 export const chooseDevice = (names: readonly string[]): Promise<Choice> => chooseAmong(createTargets(), names);
 
 /** The target of this name, to compile for; it need not work here. */
-export function resolveTarget(name: string): Target {
-  const targets = createTargets();
-  const target = findTarget(targets, name);
-  if (target !== undefined) return target;
-  throw new AnychipError('bad-argument', `there is no target '${name}'`, { hint: `Targets: ${targets.map((t) => t.name).join(', ')}.` });
-}
+export const resolveTarget = (name: string): Target => resolveAmong(createTargets(), name);

@@ -12,7 +12,7 @@ import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { AUTO } from './choose.ts';
-import type { Choice } from './choose.ts';
+import type { Choice, ChooseDevice } from './choose.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 import { DeviceRunner } from './deviceRunner.ts';
 import { closeDefaults } from './modelRunner.ts';
@@ -26,8 +26,8 @@ import { dimsOf } from './shapes.ts';
 
 export class InferenceSession implements Ort {
   readonly model: Model;
-  /** The device that was chosen, and why. */
-  readonly device: { readonly name: string; readonly why: string };
+  /** The device that was chosen, why, and what was found of it. */
+  readonly device: { readonly name: string; readonly why: string; readonly detail: string };
   readonly #runner: DeviceRunner | undefined;
   readonly #options: SessionOptions;
   readonly #placement: PlacementLog;
@@ -37,14 +37,14 @@ export class InferenceSession implements Ort {
 
   private constructor(model: Model, choice: Choice, parts: { readonly runner: DeviceRunner | undefined; readonly placement: PlacementLog }, options: SessionOptions) {
     this.model = model;
-    this.device = { name: choice.name, why: choice.why };
+    this.device = { name: choice.name, why: choice.why, detail: choice.detail };
     this.#options = options;
     this.#runner = parts.runner;
     this.#placement = parts.placement;
   }
 
-  /** A session over a model in memory, on the device that `choose` takes for the names asked for. Faces give it: create.ts, web.ts. */
-  static async open(model: Model, options: SessionOptions, choose: (names: readonly string[]) => Promise<Choice>): Promise<InferenceSession> {
+  /** A session over a model in memory, on the device that `choose` takes for the names asked for. Faces give it: create.ts, web/create.ts. */
+  static async open(model: Model, options: SessionOptions, choose: ChooseDevice): Promise<InferenceSession> {
     checkOptions(options);
     const names = (options.executionProviders ?? []).map((provider) => (typeof provider === 'string' ? provider : provider.name));
     const choice = await choose(names.length === 0 ? [AUTO] : names);

@@ -4,7 +4,7 @@ import type { HostValue } from '../graph/graph.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { Device } from '../runtime/device.ts';
 import { bindingKey } from '../passes/binding.ts';
-import { chooseDevice } from './devices.ts';
+import type { ChooseDevice } from './choose.ts';
 import { GraphRunner } from './graphRunner.ts';
 import type { CompileContext } from './graphRunner.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
@@ -31,8 +31,8 @@ export class PlanSession {
   }
 
   /** Opens the plan's target and loads the plan's programs. Throws `device` when the target does not work here. */
-  static async open(plan: ExecutionPlan, options: PlanOptions = {}): Promise<PlanSession> {
-    const { target } = await chooseDevice([plan.target]);
+  static async open(plan: ExecutionPlan, options: PlanOptions, choose: ChooseDevice): Promise<PlanSession> {
+    const { target } = await choose([plan.target]);
     if (target === undefined) throw new AnychipError('bad-file', `a plan for '${plan.target}' has nothing to load`);
     const device = await target.openDevice(options.threads === undefined ? {} : { threads: options.threads });
     const context: CompileContext = {

@@ -9,7 +9,7 @@ import { bindingsFor } from '../../src/session/bindings.ts';
 import { resolveTarget } from '../../src/session/devices.ts';
 import { seededFeeds } from '../../src/session/feeds.ts';
 import { openModel } from '../../src/session/create.ts';
-import { PlanSession } from '../../src/session/planSession.ts';
+import { openPlan } from '../../src/session/create.ts';
 import { seedModels } from './models.ts';
 
 const model = importModel(seedModels().get('convNet')!);
@@ -31,7 +31,7 @@ function errorOf(bytes: Uint8Array): AnychipError {
 
 describe('a saved plan', () => {
   test('runs as the model does', async () => {
-    const session = await PlanSession.open(loadPlan(file));
+    const session = await openPlan(loadPlan(file));
     const reference = await openModel(model, { executionProviders: ['reference'] });
     const [got, wanted] = [await session.runValues(values), await reference.runValues(values)];
     session.release();
@@ -41,7 +41,7 @@ describe('a saved plan', () => {
   });
 
   test('refuses inputs of another shape', async () => {
-    const session = await PlanSession.open(loadPlan(file));
+    const session = await openPlan(loadPlan(file));
     const other = seededFeeds(model.graph, new Map(), { batch: 3 }, 0).values;
     await expect(session.runValues(other)).rejects.toMatchObject({ code: 'bad-argument' });
     session.release();

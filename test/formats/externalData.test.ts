@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AnychipError } from '../../src/core/error.ts';
 import { bytesOf, numeric } from '../../src/core/tensor.ts';
+import { externalMemory } from '../../src/formats/onnx/externalMemory.ts';
 import { readModelFile } from '../../src/formats/onnx/file.ts';
 import type { Constant } from '../../src/graph/graph.ts';
 import { info, model, node } from '../badInput/models.ts';
@@ -57,6 +58,12 @@ describe('external data', () => {
     const constant = open({ location: 'w.bin' });
     expect(Buffer.compare(bytesOf(numeric(constant.read())), data)).toBe(0);
     expect(Buffer.compare(Buffer.concat([...constant.pieces!()]), data)).toBe(0);
+  });
+
+  test('that the caller holds is read whole or in pieces', () => {
+    const held = externalMemory(new Map([['w.bin', data]]))({ location: './w.bin', offset: 4, length: undefined }, data.byteLength - 4);
+    expect(Buffer.compare(held.read(), data.subarray(4))).toBe(0);
+    expect(Buffer.compare(held.read(8, 12), data.subarray(12, 24))).toBe(0);
   });
 
   test('is read from a folder below, at an offset', () => {

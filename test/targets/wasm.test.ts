@@ -10,12 +10,13 @@ import { createFolder } from '../../src/reference/fold.ts';
 import type { Device, Target } from '../../src/runtime/device.ts';
 import { ProgramRunner } from '../../src/session/programRunner.ts';
 import { WasmDevice } from '../../src/targets/wasm/device.ts';
-import { engineFeatures } from '../../src/targets/wasm/features.ts';
+import { detectFeatures } from '../../src/targets/wasm/features.ts';
+import { nodeHost } from '../../src/targets/wasm/nodeHost.ts';
 import { MAX_BUFFER_BYTES, WasmMemory } from '../../src/targets/wasm/memory.ts';
 import { createWasmTarget } from '../../src/targets/wasm/target.ts';
 import { stepOf } from '../schedule/step.ts';
 
-const target = createWasmTarget();
+const target = createWasmTarget(nodeHost);
 
 /** max(x·w + x, 0) of n rows: wide enough to be shared, and more than a millisecond. */
 function product(n: number): { readonly graph: PrimGraph; readonly input: NumericTensor } {
@@ -90,8 +91,8 @@ describe('threads', () => {
 
 describe('one thread on a memory of its own', () => {
   it('is what remains where memory cannot be shared', async () => {
-    const features = { ...engineFeatures(), isShared: false, relaxed: false };
-    const device = new WasmDevice(features, 8);
+    const features = { ...detectFeatures(nodeHost), isShared: false, relaxed: false };
+    const device = new WasmDevice(nodeHost, features, 8);
     expect(device.limits.threads).toBe(1);
     const { graph, input } = product(100);
     const { WasmRenderer } = await import('../../src/render/wasm/renderer.ts');

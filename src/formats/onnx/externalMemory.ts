@@ -10,8 +10,11 @@ export function externalMemory(files: ReadonlyMap<string, Uint8Array>): External
   return ({ location, offset }, bytes) => {
     const file = held.get(plain(location));
     if (file === undefined)
-      throw new AnychipError('bad-file', `external data '${location}' was not given`, { hint: `Given: ${[...held.keys()].join(', ') || 'nothing'}.`, facts: { location } });
+      throw new AnychipError('bad-file', `external data '${location}' was not given`, {
+        hint: `Give it with the option externalData (given: ${[...held.keys()].join(', ') || 'nothing'}).`,
+        facts: { missingFile: location },
+      });
     if (offset + bytes > file.byteLength) throw new AnychipError('bad-file', `external data '${location}' has ${file.byteLength} bytes, the tensor needs ${bytes} at ${offset}`);
-    return { read: () => file.subarray(offset, offset + bytes) };
+    return { read: (from = 0, count = bytes) => file.subarray(offset + from, offset + from + count) };
   };
 }

@@ -2,6 +2,7 @@
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { Binary, Buffer, Device, DeviceLimits, Program, Queue } from '../../runtime/device.ts';
 import type { EngineFeatures } from './features.ts';
+import type { WasmHost } from './host.ts';
 import { callTableOf } from './instance.ts';
 import { WasmMemory } from './memory.ts';
 import type { WasmBuffer } from './memory.ts';
@@ -25,11 +26,11 @@ export class WasmDevice implements Device {
   readonly #formats: ReadonlySet<string>;
   #programs = 0;
 
-  constructor(features: EngineFeatures, threads: number) {
+  constructor(host: WasmHost, features: EngineFeatures, threads: number) {
     this.isShared = features.isShared;
     this.memory = new WasmMemory(features.isShared, TEAM_BYTES);
     this.limits = { threads: features.isShared ? threads : 1, maxBufferBytes: this.memory.maxBytes };
-    this.pool = new Pool(this.memory.memory, this.limits.threads);
+    this.pool = new Pool(host, this.memory.memory, this.limits.threads);
     this.#formats = new Set([binaryFormat(features), binaryFormat({ ...features, relaxed: false })]);
   }
 

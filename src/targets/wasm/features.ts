@@ -2,7 +2,7 @@
 import { encodeModule } from '../../render/wasm/module.ts';
 import { Code } from '../../render/wasm/code.ts';
 import type { OpName } from '../../render/wasm/opcodes.ts';
-import { allowRelaxedSimd, canShareMemory } from './host.ts';
+import type { WasmHost } from './host.ts';
 import { webAssembly } from './webAssembly.ts';
 
 export interface EngineFeatures {
@@ -25,13 +25,9 @@ function trial(op: OpName, operands: number, isShared: boolean): Uint8Array {
 
 const isValid = (op: OpName, operands: number, isShared = false): boolean => webAssembly?.validate(trial(op, operands, isShared)) ?? false;
 
-function detect(): EngineFeatures {
+export function detectFeatures(host: WasmHost): EngineFeatures {
   const simd = isValid('f32x4.add', 2);
   const hasRelaxed = (): boolean => isValid('f32x4.relaxed_madd', 3);
-  if (simd && !hasRelaxed()) allowRelaxedSimd();
-  return { simd, relaxed: simd && hasRelaxed(), isShared: simd && canShareMemory() && isValid('f32x4.add', 2, true) };
+  if (simd && !hasRelaxed()) host.allowRelaxedSimd();
+  return { simd, relaxed: simd && hasRelaxed(), isShared: simd && host.memorySharing() === 'shared' && isValid('f32x4.add', 2, true) };
 }
-
-let features: EngineFeatures | undefined;
-
-export const engineFeatures = (): EngineFeatures => (features ??= detect());

@@ -2,8 +2,7 @@
 // whole plans in the background, so that the event loop goes on.
 import { AnychipError } from '../../core/error.ts';
 import { trace } from '../../core/trace.ts';
-import { canSleep, startWorker } from './host.ts';
-import type { HostWorker } from './host.ts';
+import type { HostWorker, WasmHost } from './host.ts';
 import { instantiate } from './instance.ts';
 import type { FromWorker, ProgramModule, ToWorker } from './messages.ts';
 import { Team } from './team.ts';
@@ -22,8 +21,8 @@ class Thread {
   readonly #worker: Promise<HostWorker>;
   readonly #waiting: Waiting[] = [];
 
-  constructor() {
-    this.#worker = startWorker({
+  constructor(host: WasmHost) {
+    this.#worker = host.startWorker({
       onMessage: (message) => this.#settle(isAnswer(message) ? message : { ok: false, reason: 'a worker answered nonsense' }),
       onError: (reason) => {
         while (this.#waiting.length > 0) this.#settle({ ok: false, reason });
@@ -56,6 +55,7 @@ class Thread {
 }
 
 export class Pool {
+  readonly #host: WasmHost;
   readonly #memory: Memory;
   readonly #threads: number;
   readonly #team: Team;
@@ -64,14 +64,17 @@ export class Pool {
   /** Whether all helpers are there; until then runs go on without them. */
   #canShare = false;
   #runner: Thread | undefined;
+  /** One could not be started: their script is blocked or missing. */
+  #hasNoWorkers = false;
   /** Loading programs and running in the background exclude each other. */
   #busy: Promise<void> | undefined;
 
   /** `threads` includes the one that runs the plan. More than one, or a run in the background, needs a shared memory. */
-  constructor(memory: Memory, threads: number) {
+  constructor(host: WasmHost, memory: Memory, threads: number) {
+    this.#host = host;
     this.#memory = memory;
     this.#threads = threads;
-    this.#team = new Team(memory.buffer, 0, canSleep());
+    this.#team = new Team(memory.buffer, 0, host.canSleep());
   }
 
   load(program: ProgramModule): Promise<void> {
@@ -95,11 +98,13 @@ export class Pool {
     this.#team.run(request, this.#threadsFor(request));
   }
 
-  /** Runs a request on the worker for plans. */
+  /** Runs a request on the worker for plans; on this thread where workers cannot be started. */
   runInBackground(request: RunRequest): Promise<void> {
     return this.#exclusively(async () => {
-      const runner = this.#runner ?? (await this.#startRunner());
-      await runner.ask({ kind: 'run', request, threads: this.#threadsFor(request) });
+      const runner = await this.#findRunner();
+      const threads = this.#threadsFor(request);
+      if (runner === undefined) this.#team.run(request, threads);
+      else await runner.ask({ kind: 'run', request, threads });
     });
   }
 
@@ -121,22 +126,34 @@ export class Pool {
     return { kind: 'start', memory: this.#memory, thread, programs: [...this.#programs.values()] };
   }
 
-  async #startRunner(): Promise<Thread> {
-    const runner = new Thread();
-    await runner.ask(this.#startMessage(0));
-    return (this.#runner = runner);
+  /** The worker for plans, started when it is first asked for. */
+  async #findRunner(): Promise<Thread | undefined> {
+    if (this.#runner !== undefined || this.#hasNoWorkers) return this.#runner;
+    const runner = new Thread(this.#host);
+    try {
+      await runner.ask(this.#startMessage(0));
+      this.#runner = runner;
+    } catch (error) {
+      this.#giveUpWorkers([runner], error);
+    }
+    return this.#runner;
+  }
+
+  #giveUpWorkers(started: readonly Thread[], error: unknown): void {
+    trace(1, () => ({ kind: 'placement', message: `one thread only: ${String(error)}` }));
+    for (const thread of started) thread.terminate();
+    this.#hasNoWorkers = true;
   }
 
   #startHelpers(): void {
     // Their first message: announced before they are there, for a helper goes on when there is more mail than it has seen.
     this.#team.announceMail();
-    const helpers = Array.from({ length: this.#threads - 1 }, () => new Thread());
+    const helpers = Array.from({ length: this.#threads - 1 }, () => new Thread(this.#host));
     this.#helpers = helpers;
     Promise.all(helpers.map((helper, i) => helper.ask(this.#startMessage(i + 1)))).then(
       () => void (this.#canShare = this.#helpers === helpers),
       (error: unknown) => {
-        trace(1, () => ({ kind: 'placement', message: `one thread only: ${String(error)}` }));
-        for (const helper of helpers) helper.terminate();
+        this.#giveUpWorkers(helpers, error);
         if (this.#helpers === helpers) this.#helpers = [];
       },
     );

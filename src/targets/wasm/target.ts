@@ -2,10 +2,11 @@
 import { AnychipError } from '../../core/error.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import { WasmRenderer } from '../../render/wasm/renderer.ts';
-import type { Availability, Capabilities, CompileReport, Compiler, Device, OpenOptions, Source, Target } from '../../runtime/device.ts';
+import type { Availability, Capabilities, Compiler, Target } from '../../runtime/device.ts';
 import { WasmDevice, binaryFormat } from './device.ts';
-import { engineFeatures } from './features.ts';
-import { availableCores } from './host.ts';
+import { detectFeatures } from './features.ts';
+import type { EngineFeatures } from './features.ts';
+import type { WasmHost } from './host.ts';
 import { MAX_BUFFER_BYTES } from './memory.ts';
 
 /** The caches behind an engine are not known; nearly all processors have these. */
@@ -14,26 +15,29 @@ const [L1_BYTES, L2_BYTES] = [32 << 10, 512 << 10];
 const VECTOR_REGISTERS = 15;
 
 /** The renderer has encoded the machine code already. */
-const compiler: Compiler = {
-  compile: ({ units: [bytes] }: Source): Promise<CompileReport> => {
-    if (!(bytes instanceof Uint8Array)) return Promise.reject(new AnychipError('internal', 'the wasm compiler was given text'));
-    return Promise.resolve({ binary: { format: binaryFormat(engineFeatures()), bytes }, cached: false });
+const createCompiler = (features: EngineFeatures): Compiler => ({
+  compile: async ({ units: [bytes] }) => {
+    if (!(bytes instanceof Uint8Array)) throw new AnychipError('internal', 'the wasm compiler was given text');
+    return { binary: { format: binaryFormat(features), bytes }, cached: false };
   },
-};
+});
 
-function probe(): Availability {
-  const { simd, relaxed, isShared } = engineFeatures();
+function probe(host: WasmHost, { simd, relaxed, isShared }: EngineFeatures): Availability {
   if (!simd) return { ok: false, needs: 'software', reason: 'this engine has no WebAssembly SIMD', hint: 'Use a newer engine.' };
-  const cores = isShared ? availableCores() : 1;
-  return { ok: true, detail: `${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${isShared ? `${cores} ${cores === 1 ? 'thread' : 'threads'}` : 'one thread: memory cannot be shared here'}` };
+  const sharing = host.memorySharing();
+  const cores = isShared ? host.availableCores() : 1;
+  const threads = cores === 1 ? 'one thread' : `${cores} threads`;
+  return { ok: true, detail: `${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${threads}${sharing === 'shared' ? '' : `: ${sharing.whyNot}`}` };
 }
 
-export function createWasmTarget(): Target {
+export function createWasmTarget(host: WasmHost): Target {
+  let found: EngineFeatures | undefined;
+  const features = (): EngineFeatures => (found ??= detectFeatures(host));
   return {
     name: 'wasm',
     evidence: 'E4',
     rank: 50,
-    probe: () => Promise.resolve(probe()),
+    probe: async () => probe(host, features()),
     get capabilities(): Capabilities {
       const simd = {
         vectorLanes: 4,
@@ -45,8 +49,8 @@ export function createWasmTarget(): Target {
       } as const;
       return { family: 'simd', storage: storedDTypes, simd, maxBufferBytes: MAX_BUFFER_BYTES };
     },
-    createRenderer: () => new WasmRenderer(engineFeatures()),
-    createCompiler: () => compiler,
-    openDevice: (options: OpenOptions = {}): Promise<Device> => Promise.resolve(new WasmDevice(engineFeatures(), options.threads ?? availableCores())),
+    createRenderer: () => new WasmRenderer(features()),
+    createCompiler: () => createCompiler(features()),
+    openDevice: async (options = {}) => new WasmDevice(host, features(), options.threads ?? host.availableCores()),
   };
 }

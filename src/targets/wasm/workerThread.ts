@@ -1,11 +1,9 @@
-// A worker thread: thread 0 runs whole plans when told to, others help whoever runs one.
-import { openPort } from './host.ts';
+// What a worker does: thread 0 runs whole plans when told to, others help whoever runs one.
+import type { HostPort } from './host.ts';
 import { instantiate } from './instance.ts';
 import type { FromWorker, ProgramModule, ToWorker } from './messages.ts';
 import { Team } from './team.ts';
 import type { Memory } from './webAssembly.ts';
-
-const port = await openPort();
 
 class WorkerThread {
   readonly #memory: Memory;
@@ -37,22 +35,23 @@ class WorkerThread {
   }
 }
 
-let self: WorkerThread | undefined;
-
-function answer(message: ToWorker): FromWorker {
-  try {
-    if (message.kind === 'start') self = new WorkerThread(message);
-    else self?.handle(message);
-    return { ok: true };
-  } catch (error) {
-    return { ok: false, reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
-  }
-}
-
 const isMessage = (message: unknown): message is ToWorker => typeof message === 'object' && message !== null && 'kind' in message;
 
-port.onMessage((message) => {
-  if (!isMessage(message)) return;
-  port.post(answer(message));
-  self?.serve();
-});
+/** Does what messages from `port` ask for, from now on. */
+export function serve(port: HostPort): void {
+  let thread: WorkerThread | undefined;
+  const answer = (message: ToWorker): FromWorker => {
+    try {
+      if (message.kind === 'start') thread = new WorkerThread(message);
+      else thread?.handle(message);
+      return { ok: true };
+    } catch (error) {
+      return { ok: false, reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    }
+  };
+  port.onMessage((message) => {
+    if (!isMessage(message)) return;
+    port.post(answer(message));
+    thread?.serve();
+  });
+}

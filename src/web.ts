@@ -1,0 +1,41 @@
+// The package in a browser, `anychip/web`: the same as under Node, on WebAssembly and WebGPU. Models come from URLs, Blobs and bytes.
+import { env, Tensor } from 'onnxruntime-common';
+import type { InferenceSession as Ort } from 'onnxruntime-common';
+import { createSession, openPlan } from './session/web/create.ts';
+import type { InferenceSession as Session } from './session/inferenceSession.ts';
+import type { SessionOptions as Options } from './session/options.ts';
+import type { PlanSession as Plan } from './session/planSession.ts';
+
+export * from './api.ts';
+
+/** A model ready to run on a device, in the shape of onnxruntime-common. */
+export type InferenceSession = Session;
+/**
+ * `InferenceSession.create(urlOrBlobOrBytes, { executionProviders: ['webgpu', 'wasm'] })`. Without providers the fastest device that works
+ * is taken; `session.device` says which and why.
+ */
+export const InferenceSession = { create: createSession };
+/** The types that onnxruntime-common keeps under this name. */
+export declare namespace InferenceSession {
+  export type SessionOptions = Options;
+  export type RunOptions = Ort.RunOptions;
+  export type FeedsType = Ort.FeedsType;
+  export type FetchesType = Ort.FetchesType;
+  export type ReturnType = Ort.ReturnType;
+  export type OnnxValueMapType = Ort.OnnxValueMapType;
+  export type NullableOnnxValueMapType = Ort.NullableOnnxValueMapType;
+  export type ValueMetadata = Ort.ValueMetadata;
+  export type TensorValueMetadata = Ort.TensorValueMetadata;
+  export type NonTensorValueMetadata = Ort.NonTensorValueMetadata;
+  export type ExecutionProviderConfig = Ort.ExecutionProviderConfig;
+}
+
+/** For `import ort from`, as onnxruntime-web allows it. `env` is there for code that sets it; nothing in anychip reads it. */
+export default { InferenceSession, Tensor, env };
+
+/** A compiled plan that is loaded and can be run. */
+export type PlanSession = Plan;
+export const PlanSession = { open: openPlan };
+export { loadModel } from './session/web/create.ts';
+export type { ModelSource } from './session/web/create.ts';
+export { listDevices, resolveTarget } from './session/web/devices.ts';
