@@ -3,9 +3,10 @@
 import { dtypes } from '../core/dtype.ts';
 import { AnychipError, within } from '../core/error.ts';
 import { elementWriter, bigintReader, createTensor, numberReader } from '../core/tensor.ts';
-import type { BinaryFn, Expr, ExprKind, Kernel, KernelCall, KernelModule, Stmt, StmtKind } from './ir.ts';
+import type { BinaryFn, Expr, ExprKind, Kernel, KernelCall, KernelModule, Pipe, Stmt, StmtKind } from './ir.ts';
 import { View, watchedBlock } from './memory.ts';
 import type { Block, Moment } from './memory.ts';
+import { PipeWatch, storePipe } from './pipes.ts';
 import type { ExprOf } from './rewriteKernel.ts';
 import { binaryScalar, bitcastScalar, castScalar, compareScalar, constantScalar, fmaScalar, unaryScalar } from './scalar.ts';
 import type { Scalar } from './scalar.ts';
@@ -17,6 +18,7 @@ type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 /** One thread of a grid step at work. */
 interface Frame {
   readonly buffers: ReadonlyMap<string, View>;
+  readonly params: ReadonlySet<string>;
   readonly locals: Map<string, Value>;
   now: Moment;
 }
@@ -31,6 +33,9 @@ function bufferOf(frame: Frame, name: string): View {
   if (view === undefined) throw new AnychipError('internal', `there is no buffer ${name}`);
   return view;
 }
+
+/** The same moment, as another pipe sees it. */
+const onPipe = ({ now }: Frame, pipe: Pipe): Moment => (now.pipes === undefined ? now : { ...now, pipe });
 
 const mapLanes = (e: Expr, frame: Frame, f: (x: Scalar) => Scalar): Value => evaluate(e, frame).map(f);
 function zip(a: Expr, b: Expr, frame: Frame, f: (x: Scalar, y: Scalar) => Scalar): Value {
@@ -58,7 +63,8 @@ const rules: { readonly [K in ExprKind]: (e: ExprOf[K], frame: Frame) => Value }
   load: (e, frame) => {
     const view = bufferOf(frame, e.buffer);
     const at = scalarOf(e.index, frame);
-    return lanesOf(e.type.lanes).map((lane) => view.load(at + lane, frame.now));
+    const now = e.type.lanes > 1 ? onPipe(frame, 'vector') : frame.now;
+    return lanesOf(e.type.lanes).map((lane) => view.load(at + lane, now));
   },
   unary: (e, frame) => mapLanes(e.x, frame, (x) => unaryScalar(e.fn, e.type.dtype, x)),
   binary: (e, frame) => zip(e.a, e.b, frame, (a, b) => binaryScalar(e.fn, e.type.dtype, a, b)),
@@ -108,12 +114,27 @@ const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | 
   store: (s, frame) => {
     const view = bufferOf(frame, s.buffer);
     const at = scalarOf(s.index, frame);
-    evaluate(s.value, frame).forEach((x, lane) => view.store(at + lane, x, frame.now));
+    const pipe = storePipe(s);
+    frame.now.pipes?.give(pipe);
+    const now = onPipe(frame, pipe);
+    evaluate(s.value, frame).forEach((x, lane) => view.store(at + lane, x, now));
   },
   if: (s, frame) => runAll(scalarOf(s.condition, frame) === 0 ? s.else : s.then, frame),
   barrier: function* () {
     yield;
   },
+  copy: (s, frame) => {
+    const [to, from] = [bufferOf(frame, s.to.buffer), bufferOf(frame, s.from.buffer)];
+    const [toStart, fromStart, rows, elements] = [s.to.index, s.from.index, s.rows, s.elements].map((e) => scalarOf(e, frame));
+    const pipe = frame.params.has(s.to.buffer) ? 'out' : 'in';
+    frame.now.pipes?.give(pipe);
+    const now = onPipe(frame, pipe);
+    for (let r = 0; r < rows!; r++) {
+      for (let i = 0; i < elements!; i++) to.store(toStart! + r * s.to.stride + i, from.load(fromStart! + r * s.from.stride + i, now), now);
+    }
+  },
+  signal: (s, frame) => frame.now.pipes?.signal(s),
+  wait: (s, frame) => frame.now.pipes?.wait(s),
 };
 
 const perform = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, frame: Frame): void | Work => steps[s.kind](s, frame);
@@ -171,17 +192,19 @@ export class Interpreter {
       const locals = new Map<string, Value>([[kernel.grid.var, [position]]]);
       if (name !== '') locals.set(name, [thread]);
       const buffers = new Map([...params, ...shared, ...scratchOf(kernel, false)].map((view) => [view.name, view]));
-      return { buffers, locals, now: { stamp: 0, call, step, phase: 0 } };
+      return { buffers, params: new Set(params.map((view) => view.name)), locals, now: { stamp: 0, call, step, phase: 0 } };
     });
+    const core = kernel.tiles === undefined ? {} : { pipes: new PipeWatch(), pipe: 'scalar' as const, lineBytes: kernel.tiles.lineBytes };
     const running = frames.map((frame) => runAll(kernel.body, frame));
     for (let ended = 0; ended === 0;) {
       const phase = this.#stamp + 1;
       for (const [thread, work] of running.entries()) {
-        frames[thread]!.now = { stamp: ++this.#stamp, call, step, phase };
+        frames[thread]!.now = { stamp: ++this.#stamp, call, step, phase, ...core };
         if (work.next().done === true) ended++;
       }
       if (ended > 0 && ended < threads) throw new AnychipError('internal', `${threads - ended} of ${threads} threads wait at a barrier that the others do not reach`);
     }
+    core.pipes?.finish();
   }
 }
 

@@ -88,8 +88,36 @@ export type Stmt =
   | { readonly kind: 'store'; readonly buffer: string; readonly index: Expr; readonly value: Expr }
   | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
   /** Every thread of the block waits for the others, and sees what they stored. All of them reach it, equally often. */
-  | { readonly kind: 'barrier' };
+  | { readonly kind: 'barrier' }
+  /**
+   * Moves `rows` rows of `elements` elements each, as they lie in memory, from a parameter into scratch memory or back. Of tile kernels, as
+   * the next two are.
+   */
+  | { readonly kind: 'copy'; readonly to: Rows; readonly from: Rows; readonly rows: Expr; readonly elements: Expr }
+  /** What pipe `from` was given before the signal is done when pipe `to` begins what it is given after the wait that takes it. */
+  | ({ readonly kind: 'signal' } & Handover)
+  | ({ readonly kind: 'wait' } & Handover);
 export type StmtKind = Stmt['kind'];
+
+/** Row r begins at element `index + r·stride` of the buffer. */
+export interface Rows {
+  readonly buffer: string;
+  readonly index: Expr;
+  readonly stride: number;
+}
+
+/**
+ * The units of a core with a scratchpad, which work side by side, each in order. in, out: copies into scratch memory and back. vector:
+ * stores of vectors, and of what `across` makes of one. scalar: everything else; it hands the others their work.
+ */
+export type Pipe = 'scalar' | 'vector' | 'in' | 'out';
+
+export interface Handover {
+  readonly from: Pipe;
+  readonly to: Pipe;
+  /** Tells apart what is under way between the same two pipes: a signal must be taken before it is given again. */
+  readonly flag: number;
+}
 
 export interface BufferParam {
   /** Unique in the kernel; made by the schedule (b0, b1, …), never from a model. */
@@ -107,6 +135,18 @@ export interface ScratchBuffer {
   readonly shared?: boolean;
 }
 
+/** What a machine with scratchpads asks of a kernel. */
+export interface TileRules {
+  /** A core's scratch memory: all buffers together, each rounded up to `alignBytes`. */
+  readonly scratchBytes: number;
+  /** Operands of vector instructions and rows of copies begin at a multiple of this in scratch memory. */
+  readonly alignBytes: number;
+  /** Scalar stores of different cores never meet in a line of this many bytes, a power of two, of global memory. */
+  readonly lineBytes: number;
+  /** Elements of a vector instruction are a multiple of this. */
+  readonly countMultiple: number;
+}
+
 /** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread or block of threads. */
 export interface Kernel {
   readonly name: string;
@@ -117,6 +157,8 @@ export interface Kernel {
   /** Each grid step is run by this many threads together, numbered by `var`. Absent: by one thread, for which a barrier is nothing. */
   readonly block?: { readonly var: string; readonly threads: number };
   readonly body: readonly Stmt[];
+  /** The rules of the scratchpad that the kernel keeps: then it is a tile kernel, a grid step is a core's, and pipes work side by side. */
+  readonly tiles?: TileRules;
   /** For profiles and `explain`. */
   readonly cost: { readonly flops: number; readonly bytes: number };
 }

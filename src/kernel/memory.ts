@@ -4,6 +4,8 @@ import { byteWidth, dtypes } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { bigintReader, elementWriter, numberReader } from '../core/tensor.ts';
+import type { Pipe } from './ir.ts';
+import type { PipeWatch } from './pipes.ts';
 import type { Scalar } from './scalar.ts';
 
 export interface Block {
@@ -16,11 +18,13 @@ export interface Block {
 export interface Watch {
   readonly written: Int32Array;
   readonly read: Int32Array;
+  /** By line of memory: who stored there through a cache of its own. */
+  readonly lines: Map<number, number>;
 }
 
 /** Fresh memory whose contents are undefined: watched, and filled with what is no sensible number. */
 export function watchedBlock(bytes: number): Block {
-  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes) } };
+  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes), lines: new Map() } };
 }
 
 /** Where a thread is: every access until its next barrier bears its stamp. */
@@ -30,6 +34,11 @@ export interface Moment {
   readonly call: number;
   readonly step: number;
   readonly phase: number;
+  /** Of a core whose pipes work side by side. */
+  readonly pipes?: PipeWatch;
+  readonly pipe?: Pipe;
+  /** Bytes of the lines of global memory that scalar stores of different grid steps must not share. */
+  readonly lineBytes?: number;
 }
 
 /** Whether an access with this stamp comes neither before nor after what happens now: another grid step, or another thread of it. */
@@ -61,6 +70,7 @@ export class View {
 
   load(i: number, now: Moment): Scalar {
     this.#check(i);
+    if (now.pipe !== undefined) now.pipes?.use(this, this.elements, i, now.pipe, 'read', this.name);
     const watch = this.#block.watch;
     if (watch !== undefined) {
       this.#eachByte(i, (b) => {
@@ -75,14 +85,24 @@ export class View {
 
   store(i: number, value: Scalar, now: Moment): void {
     this.#check(i);
+    if (now.pipe !== undefined) now.pipes?.use(this, this.elements, i, now.pipe, 'written', this.name);
     const watch = this.#block.watch;
     if (watch !== undefined) {
+      if (now.lineBytes !== undefined && now.pipe === 'scalar') this.#ownLine(i, now, watch.lines, now.lineBytes);
       this.#eachByte(i, (b) => {
         if (meets(watch.written[b]!, now) || meets(watch.read[b]!, now)) fail(`element ${i} of ${this.name} is written while another grid step or thread uses it`);
         watch.written[b] = now.stamp;
       });
     }
     this.#write(i, value);
+  }
+
+  /** A store through a core's cache takes the whole line along: nobody else may write into it during this call. */
+  #ownLine(i: number, now: Moment, lines: Map<number, number>, lineBytes: number): void {
+    const line = Math.floor((this.#offset + i * this.#width) / lineBytes);
+    const owner = lines.get(line) ?? 0;
+    if (owner >= now.call && owner < now.step) fail(`element ${i} of ${this.name} lies in a line of memory that another core stores into`);
+    lines.set(line, now.stamp);
   }
 
   #eachByte(i: number, visit: (byte: number) => void): void {

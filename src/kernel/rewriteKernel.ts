@@ -1,7 +1,7 @@
 // Rewrites a kernel expression by expression, innermost first. A rule may name values and write statements before the statement that
 // holds the expression. It knows nothing of what is rewritten into what.
 import { assign, declare, variable } from './build.ts';
-import type { Expr, ExprKind, Kernel, Stmt } from './ir.ts';
+import type { Expr, ExprKind, Kernel, Rows, Stmt } from './ir.ts';
 
 export type ExprOf = { readonly [K in ExprKind]: Extract<Expr, { kind: K }> };
 
@@ -125,7 +125,13 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
       }
       case 'if':
         return out.push({ ...s, condition: rewrite(s.condition), then: statements(s.then), else: statements(s.else) });
+      case 'copy': {
+        const place = (rows: Rows): Rows => ({ ...rows, index: rewrite(rows.index) });
+        return out.push({ ...s, to: place(s.to), from: place(s.from), rows: rewrite(s.rows), elements: rewrite(s.elements) });
+      }
       case 'barrier':
+      case 'signal':
+      case 'wait':
         return out.push(s);
     }
   };

@@ -3,7 +3,7 @@
 import { dtypes } from '../core/dtype.ts';
 import { index, variable } from './build.ts';
 import { scratchBytes } from './ir.ts';
-import type { Expr, Kernel, Stmt } from './ir.ts';
+import type { Expr, Kernel, Rows, Stmt } from './ir.ts';
 import { mapOperands } from './rewriteKernel.ts';
 
 /** Several kernels as one over sizes; `values[i]` are those of kernel i. */
@@ -33,7 +33,13 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
         return { ...s, index: expr(s.index), value: expr(s.value) };
       case 'if':
         return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) };
+      case 'copy': {
+        const place = (rows: Rows): Rows => ({ ...rows, index: expr(rows.index) });
+        return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
+      }
       case 'barrier':
+      case 'signal':
+      case 'wait':
         return s;
     }
   };
@@ -47,8 +53,8 @@ function scratchOffsetsOf(kernel: Kernel): number[] {
 
 /** Text that is equal for kernels whose statements and buffers are. */
 export function kernelKey(kernel: Omit<Kernel, 'name' | 'cost'>): string {
-  const { params, scratch, grid, block, body } = kernel;
-  return JSON.stringify([params, scratch, grid, block ?? null, body], (_, v: unknown) =>
+  const { params, scratch, grid, block, tiles, body } = kernel;
+  return JSON.stringify([params, scratch, grid, block ?? null, tiles ?? null, body], (_, v: unknown) =>
     typeof v === 'bigint' ? `${v}n` : typeof v === 'number' && !Number.isFinite(v) ? `${v}f` : Object.is(v, -0) ? '-0' : v,
   );
 }

@@ -2,13 +2,14 @@
 // every argument of a call lies inside the block of memory it points into. A schedule that passes here may still compute the wrong
 // thing; what interpret.ts is for.
 import { byteWidth, dtypes } from '../core/dtype.ts';
-import type { BufferParam, Expr, Kernel, KernelCall, KernelModule, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
+import type { BufferParam, Expr, Kernel, KernelCall, KernelModule, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
 import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE, scratchBytes } from './ir.ts';
 import { computeType } from './computeType.ts';
 import { operandsOf } from './rewriteKernel.ts';
 import { rangeOfIndex, variableRange } from './indexRange.ts';
 import type { IndexRange } from './indexRange.ts';
 import { typeProblem } from './typeRules.ts';
+import { tileProblems } from './verifyTiles.ts';
 
 export interface KernelFindings {
   readonly problems: readonly string[];
@@ -40,9 +41,11 @@ class KernelVerifier {
   accesses = 0;
   readonly #buffers = new Map<string, AnyBuffer>();
   readonly #assigned: ReadonlySet<string>;
+  readonly #isTiles: boolean;
 
   constructor(kernel: Kernel) {
     this.#assigned = assignedIn(kernel.body);
+    this.#isTiles = kernel.tiles !== undefined;
     for (const buffer of [...kernel.params, ...kernel.scratch]) {
       if (this.#buffers.has(buffer.name)) this.#report(`two buffers are called ${buffer.name}`);
       if (!Number.isInteger(buffer.elements) || buffer.elements < 0) this.#report(`buffer ${buffer.name} has ${buffer.elements} elements`);
@@ -59,6 +62,7 @@ class KernelVerifier {
       scope = this.#declare(thread, { type: INDEX, kind: 'loop', range: variableRange(thread, 0, threads - 1) }, scope);
     }
     this.#block(kernel.body, scope);
+    tileProblems(kernel).forEach((problem) => this.#report(problem));
   }
 
   #report(problem: string): void {
@@ -109,7 +113,39 @@ class KernelVerifier {
       return scope;
     },
     barrier: (_, scope) => scope,
+    copy: (s, scope) => {
+      if (!this.#isTiles) this.#report('a copy in a kernel that has no scratchpad');
+      for (const count of [s.rows, s.elements]) this.#expectType(count, scope, 'index', 'a size of a copy');
+      const [rows, elements] = [this.#range(s.rows, scope), this.#range(s.elements, scope)];
+      for (const [place, access] of [
+        [s.from, 'read'],
+        [s.to, 'write'],
+      ] as const) {
+        this.#expectType(place.index, scope, 'index', `a position in ${place.buffer}`);
+        const buffer = this.#buffers.get(place.buffer);
+        if (buffer === undefined) this.#report(`there is no buffer ${place.buffer}`);
+        else this.#copied(buffer, place, access, { rows: rows.max, elements: elements.max }, scope);
+      }
+      return scope;
+    },
+    signal: (s, scope) => this.#handover(s, scope),
+    wait: (s, scope) => this.#handover(s, scope),
   };
+
+  #handover({ kind, from, to, flag }: StmtOf['signal' | 'wait'], scope: Scope): Scope {
+    if (!this.#isTiles || from === to) this.#report(`a ${kind} from ${from} to ${to}`);
+    if (!Number.isInteger(flag) || flag < 0) this.#report(`a ${kind} of flag ${flag}`);
+    return scope;
+  }
+
+  #copied(buffer: AnyBuffer, { index, stride, buffer: name }: Rows, access: 'read' | 'write', most: { readonly rows: number; readonly elements: number }, scope: Scope): void {
+    if ('access' in buffer && buffer.access !== access && buffer.access !== 'readwrite') this.#report(`a copy would ${access} ${name}, which allows ${buffer.access} only`);
+    this.accesses++;
+    const range = this.#range(index, scope);
+    const last = range.max + (most.rows - 1) * stride + most.elements - 1;
+    if (range.min >= 0 && last < buffer.elements) this.proven++;
+    else if (scope.certain && (range.min < 0 || range.min >= buffer.elements)) this.#report(`a copy at element ${range.min} of ${name}, which has ${buffer.elements}`);
+  }
 
   #declare(name: string, local: Local, scope: Scope): Scope {
     if (scope.locals.has(name) || this.#buffers.has(name)) this.#report(`${name} is declared where it is known already`);

@@ -1,6 +1,6 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
 import type { DType } from '../core/dtype.ts';
-import type { KernelModule } from '../kernel/ir.ts';
+import type { KernelModule, TileRules } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
 /** Facts of a machine that a schedule of the `simd` family asks for. */
@@ -50,6 +50,13 @@ export interface SimtFacts {
   readonly matrixUnits: readonly MatrixUnit[];
 }
 
+/** Facts of a machine that a schedule of the `tile` family asks for. */
+export interface TileFacts {
+  readonly cores: number;
+  /** What its scratchpads ask of kernels. */
+  readonly rules: TileRules;
+}
+
 interface CommonCapabilities {
   /** dtypes that buffers of kernels may have. */
   readonly storage: readonly DType[];
@@ -58,7 +65,8 @@ interface CommonCapabilities {
 }
 export type SimdCapabilities = CommonCapabilities & { readonly family: 'simd'; readonly simd: SimdFacts };
 export type SimtCapabilities = CommonCapabilities & { readonly family: 'simt'; readonly simt: SimtFacts };
-export type Capabilities = SimdCapabilities | SimtCapabilities;
+export type TileCapabilities = CommonCapabilities & { readonly family: 'tile'; readonly tile: TileFacts };
+export type Capabilities = SimdCapabilities | SimtCapabilities | TileCapabilities;
 
 /** Rendered source, or machine code where the renderer encodes it itself. */
 export interface Source {

@@ -3,10 +3,11 @@ import type { Capabilities } from '../runtime/device.ts';
 import type { Family } from './family.ts';
 import { createSimdFamily } from './simd/family.ts';
 import { createSimtFamily } from './simt/family.ts';
+import { createTileFamily } from './tile/family.ts';
 
 type CapabilitiesOf = { readonly [F in Capabilities['family']]: Extract<Capabilities, { readonly family: F }> };
 
-const families: { readonly [F in keyof CapabilitiesOf]: (capabilities: CapabilitiesOf[F]) => Family } = { simd: createSimdFamily, simt: createSimtFamily };
+const families: { readonly [F in keyof CapabilitiesOf]: (capabilities: CapabilitiesOf[F]) => Family } = { simd: createSimdFamily, simt: createSimtFamily, tile: createTileFamily };
 
 const dispatch = <F extends keyof CapabilitiesOf>(capabilities: CapabilitiesOf[F] & { readonly family: F }): Family => families[capabilities.family](capabilities);
 

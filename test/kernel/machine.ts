@@ -9,7 +9,7 @@ import type { PrimGraph } from '../../src/graph/builder.ts';
 import { verifyPrimGraph } from '../../src/graph/verify.ts';
 import { Interpreter } from '../../src/kernel/interpret.ts';
 import type { GridOrder } from '../../src/kernel/interpret.ts';
-import type { KernelModule } from '../../src/kernel/ir.ts';
+import type { KernelModule, TileRules } from '../../src/kernel/ir.ts';
 import { watchedBlock } from '../../src/kernel/memory.ts';
 import type { Block } from '../../src/kernel/memory.ts';
 import { expandMath } from '../../src/kernel/math.ts';
@@ -31,6 +31,13 @@ export const createSimtCapabilities = (simt: Partial<SimtFacts> = {}): Capabilit
   family: 'simt',
   storage,
   simt: { maxThreads: 256, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 4, matrixUnits: [], ...simt },
+  maxBufferBytes: 2 ** 31,
+});
+
+export const createTileCapabilities = (rules: Partial<TileRules> = {}, cores = 4): Capabilities => ({
+  family: 'tile',
+  storage,
+  tile: { cores, rules: { scratchBytes: 16 << 10, alignBytes: 32, lineBytes: 64, countMultiple: 1, ...rules } },
   maxBufferBytes: 2 ** 31,
 });
 

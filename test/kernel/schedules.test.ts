@@ -8,7 +8,7 @@ import { createFolder } from '../../src/reference/fold.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { createRandom, randomGraph, randomTensor } from '../schedule/randomGraph.ts';
 import type { Random } from '../schedule/randomGraph.ts';
-import { createCapabilities, createSimtCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
+import { createCapabilities, createSimtCapabilities, createTileCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
 
 const SEEDS = 40;
 const machines = {
@@ -19,6 +19,8 @@ const machines = {
   'blocks of threads': createSimtCapabilities(),
   'small blocks, little shared memory': createSimtCapabilities({ maxThreads: 16, subgroupThreads: 4, sharedBytes: 2 << 10, units: 1 }),
   'threads with vectors': createSimtCapabilities({ vectorLanes: 8, subgroupThreads: 8, units: 2 }),
+  'cores with scratchpads': createTileCapabilities(),
+  'many cores with small scratchpads': createTileCapabilities({ scratchBytes: 2 << 10, alignBytes: 64, countMultiple: 16 }, 40),
 };
 
 /** Enough work for several grid steps each. */

@@ -1,6 +1,6 @@
 // What the languages of C's family spell differently, as data: types, constants, helper functions and vectors. The printer of
 // expressions and statements asks a dialect; it decides nothing else.
-import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
+import type { ComputeDType, Expr, ExprType, Handover } from '../../kernel/ir.ts';
 import type { Prelude } from './prelude.ts';
 import type { Storage } from './types.ts';
 
@@ -27,6 +27,44 @@ export interface VectorSyntax {
   lanewise(type: string, signature: string, lanes: number, body: string): string;
 }
 
+/** A buffer of the kernel at hand. */
+export interface BufferText {
+  readonly name: string;
+  readonly storage: Storage;
+  /** A parameter, in global memory, rather than scratch memory. */
+  readonly isGlobal: boolean;
+}
+
+/** Rows of a copy; numbers of elements. */
+export interface RowsText {
+  readonly buffer: BufferText;
+  readonly at: string;
+  readonly stride: number;
+}
+
+/** An operand of a vector instruction: elements of scratch memory from `at` on, or one scalar for all. */
+export type TileOperand = { readonly buffer: BufferText; readonly at: string } | { readonly scalar: string; readonly dtype: ComputeDType };
+
+/** The one operation of a vector instruction. */
+export interface TileInstruction {
+  readonly value: Expr;
+  readonly to: { readonly buffer: BufferText; readonly at: string };
+  readonly operands: readonly TileOperand[];
+  readonly count: number;
+}
+
+export interface TileSyntax {
+  /** One element, as it lies in memory. */
+  element(buffer: BufferText, at: string): string;
+  /** The statement that stores one element. */
+  assign(buffer: BufferText, at: string, value: string): string;
+  copy(p: Prelude, to: RowsText, from: RowsText, rows: string, elements: string): string;
+  vector(p: Prelude, instruction: TileInstruction): string;
+  /** Nothing where the wait says it all. */
+  signal(handover: Handover): string | undefined;
+  wait(handover: Handover): string | undefined;
+}
+
 export interface Dialect {
   /** Declarations at the head of every unit. */
   readonly head: string;
@@ -49,4 +87,6 @@ export interface Dialect {
   /** The same bits as another scalar type. */
   bitcast(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string;
   readonly vectors: VectorSyntax;
+  /** Of languages for machines with a scratchpad. */
+  readonly tiles?: TileSyntax;
 }

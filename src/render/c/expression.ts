@@ -4,6 +4,7 @@ import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import type { ComputeDType, Expr, ExprKind, ExprType } from '../../kernel/ir.ts';
 import type { ExprOf } from '../../kernel/rewriteKernel.ts';
+import type { BufferText } from './dialect.ts';
 import { binaryText, compareText, fmaText, selectText, unaryText } from './functions.ts';
 import type { Prelude } from './prelude.ts';
 import { constantText, storageOf, typeTag } from './types.ts';
@@ -12,6 +13,8 @@ export interface Scope {
   readonly prelude: Prelude;
   /** The dtype of each buffer of the kernel. */
   readonly buffers: ReadonlyMap<string, NumericDType>;
+  /** Those that are parameters, where the language tells them apart. */
+  readonly globals?: ReadonlySet<string>;
 }
 
 export function bufferDType(scope: Scope, name: string): NumericDType {
@@ -19,6 +22,8 @@ export function bufferDType(scope: Scope, name: string): NumericDType {
   invariant(dtype !== undefined, `the kernel has no buffer ${name}`);
   return dtype;
 }
+
+export const bufferText = (scope: Scope, name: string): BufferText => ({ name, storage: storageOf(bufferDType(scope, name)), isGlobal: scope.globals?.has(name) === true });
 
 const splatText = (p: Prelude, type: ExprType, x: string): string => p.dialect.vectors.splat(p, type, type.dtype === 'bool' ? `-${x}` : x);
 const constantOf = (p: Prelude, dtype: ComputeDType, value: number | bigint): string => constantText(p.dialect, dtype, value);
@@ -29,7 +34,10 @@ function loadText(e: ExprOf['load'], scope: Scope): string {
   invariant(storage.dtype === dtype, `a load from ${e.buffer} gives ${storage.dtype}, not ${dtype}`);
   const at = exprText(e.index, scope);
   const p = scope.prelude;
-  if (lanes === 1) return storage.bytes >= 4 ? `${e.buffer}[${at}]` : `((${p.scalar(dtype)})${e.buffer}[${at}])`;
+  if (lanes === 1) {
+    const element = p.dialect.tiles?.element(bufferText(scope, e.buffer), at) ?? `${e.buffer}[${at}]`;
+    return storage.bytes >= 4 ? element : `((${p.scalar(dtype)})${element})`;
+  }
   const value = p.dialect.vectors.load(p, storage, e.type, `${e.buffer} + ${at}`);
   return dtype === 'bool' ? `(-${value})` : value;
 }

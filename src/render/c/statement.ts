@@ -1,6 +1,10 @@
 // Kernel statements in the languages of C's family: one total table from kind to lines.
-import type { Expr, Stmt, StmtKind } from '../../kernel/ir.ts';
-import { bufferDType, exprText } from './expression.ts';
+import { invariant } from '../../core/error.ts';
+import type { Expr, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
+import { storePipe } from '../../kernel/pipes.ts';
+import { operandsOf } from '../../kernel/rewriteKernel.ts';
+import type { RowsText, TileInstruction, TileOperand, TileSyntax } from './dialect.ts';
+import { bufferDType, bufferText, exprText } from './expression.ts';
 import type { Scope } from './expression.ts';
 import { storageOf } from './types.ts';
 
@@ -17,7 +21,10 @@ function storeText(s: StmtOf['store'], scope: Scope): string {
   const at = exprText(s.index, scope);
   let value = exprText(s.value, scope);
   if (storage.bits !== undefined) value = exprText({ kind: 'narrow', type: s.value.type, to: bufferDType(scope, s.buffer), x: s.value }, scope);
-  if (lanes === 1) return `${s.buffer}[${at}] = ${storage.bytes < 4 ? `(${storage.c})${value}` : value};`;
+  if (lanes === 1) {
+    const stored = storage.bytes < 4 ? `(${storage.c})${value}` : value;
+    return p.dialect.tiles?.assign(bufferText(scope, s.buffer), at, stored) ?? `${s.buffer}[${at}] = ${stored};`;
+  }
   return p.dialect.vectors.store(p, storage, s.value.type, `${s.buffer} + ${at}`, dtype === 'bool' ? `(-${value})` : value);
 }
 
@@ -32,7 +39,11 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
   },
   let: (s, out, indent) => void out.lines.push(`${indent}${out.prelude.type(s.value.type)} ${s.name} = ${outer(s.value, out)};`),
   assign: (s, out, indent) => void out.lines.push(`${indent}${s.name} = ${outer(s.value, out)};`),
-  store: (s, out, indent) => void out.lines.push(indent + storeText(s, out)),
+  store: (s, out, indent) => {
+    const { tiles } = out.prelude.dialect;
+    const isInstruction = tiles !== undefined && storePipe(s) === 'vector';
+    out.lines.push(indent + (isInstruction ? tiles.vector(out.prelude, instructionOf(s, out)) : storeText(s, out)));
+  },
   if: (s, out, indent) => {
     out.lines.push(`${indent}if (${outer(s.condition, out)}) {`);
     block(s.then, out, `${indent}  `);
@@ -46,7 +57,40 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     const { barrier } = out.prelude.dialect;
     if (barrier !== '') out.lines.push(indent + barrier);
   },
+  copy: (s, out, indent) => {
+    const rows = (x: Rows): RowsText => ({ buffer: bufferText(out, x.buffer), at: exprText(x.index, out), stride: x.stride });
+    out.lines.push(indent + tilesOf(out).copy(out.prelude, rows(s.to), rows(s.from), exprText(s.rows, out), exprText(s.elements, out)));
+  },
+  signal: (s, out, indent) => {
+    const text = tilesOf(out).signal(s);
+    if (text !== undefined) out.lines.push(indent + text);
+  },
+  wait: (s, out, indent) => {
+    const text = tilesOf(out).wait(s);
+    if (text !== undefined) out.lines.push(indent + text);
+  },
 };
+
+function tilesOf({ prelude }: Scope): TileSyntax {
+  const { tiles } = prelude.dialect;
+  invariant(tiles !== undefined, 'the language has no scratchpad: the schedule must not ask for copies');
+  return tiles;
+}
+
+function operandOf(e: Expr, scope: Scope): TileOperand {
+  if (e.kind === 'load') return { buffer: bufferText(scope, e.buffer), at: exprText(e.index, scope) };
+  if (e.kind === 'const') return { scalar: exprText({ ...e, type: { ...e.type, lanes: 1 } }, scope), dtype: e.type.dtype };
+  invariant(e.kind === 'splat', `${e.kind} as the operand of a vector instruction`);
+  return { scalar: exprText(e.x, scope), dtype: e.type.dtype };
+}
+
+/** A store of one vector operation, or of what `across` makes of one. */
+function instructionOf(s: StmtOf['store'], scope: Scope): TileInstruction {
+  const isMove = s.value.kind === 'load' || s.value.kind === 'splat' || s.value.kind === 'const';
+  const parts = isMove ? [s.value] : operandsOf(s.value);
+  const { lanes } = s.value.kind === 'across' ? s.value.x.type : s.value.type;
+  return { value: s.value, to: { buffer: bufferText(scope, s.buffer), at: exprText(s.index, scope) }, operands: parts.map((x) => operandOf(x, scope)), count: lanes };
+}
 
 /** An expression that nothing stands beside: the parentheses around an infix one can go. */
 function outer(e: Expr, scope: Scope): string {

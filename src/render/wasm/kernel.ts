@@ -93,6 +93,10 @@ function writeStore(s: StmtOf['store'], context: Context): void {
   else scope.withLocals(['v128'], (temporary = 0) => storeLanes(scope.code, dtype, offset, temporary));
 }
 
+const noScratchpad = (): never => {
+  throw new AnychipError('internal', 'wasm has no scratchpad: the schedule must not ask for copies');
+};
+
 const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) => void } = {
   for: writeFor,
   let: (s, context) => {
@@ -122,6 +126,9 @@ const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) =>
   },
   // A grid step is one thread here.
   barrier: () => undefined,
+  copy: noScratchpad,
+  signal: noScratchpad,
+  wait: noScratchpad,
 };
 
 const dispatch = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, context: Context): void => stmtRules[s.kind](s, context);

@@ -1,5 +1,6 @@
 // Kernel statements as WGSL: one total table from kind to lines.
 import { dtypes } from '../../core/dtype.ts';
+import { AnychipError } from '../../core/error.ts';
 import type { Expr, Stmt, StmtKind } from '../../kernel/ir.ts';
 import { exprText, memoryOf } from './expression.ts';
 import type { Scope } from './expression.ts';
@@ -12,6 +13,10 @@ export interface Lines extends Scope {
   /** What makes the threads of a block wait for each other. */
   readonly barrier: string;
 }
+
+const noScratchpad = (): never => {
+  throw new AnychipError('internal', 'WGSL has no scratchpad: the schedule must not ask for copies');
+};
 
 const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: string) => void } = {
   for: (s, out, indent) => {
@@ -37,6 +42,9 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     out.lines.push(`${indent}}`);
   },
   barrier: (_, out, indent) => void out.lines.push(indent + out.barrier),
+  copy: noScratchpad,
+  signal: noScratchpad,
+  wait: noScratchpad,
 };
 
 const dispatch = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, out: Lines, indent: string): void => stmtTexts[s.kind](s, out, indent);
