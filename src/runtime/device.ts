@@ -176,6 +176,14 @@ export interface Unavailable {
 }
 export type Availability = Available | Unavailable;
 
+/** Chips that a target can be tried on without one: libraries of the vendor's functions over host memory (docs/virtual-chips.md). */
+export interface VirtualChips {
+  /** The first is taken where none is named. */
+  readonly names: readonly string[];
+  /** The target on one of them, called `name`; undefined where there is no such chip. */
+  open(chip: string, name: string): Target | undefined;
+}
+
 export interface Target {
   /** What users call it: 'cpu', 'wasm'. */
   readonly name: string;
@@ -187,6 +195,7 @@ export interface Target {
   probe(): Promise<Availability>;
   /** The same on another device of the kind, by its number from 0. Absent where a machine has one only. */
   at?(ordinal: number): Target;
+  readonly virtual?: VirtualChips;
   /** Of the machine that `probe` found; before that, what every machine of the kind has. */
   readonly capabilities: Capabilities;
   createRenderer(): Renderer;

@@ -5,6 +5,7 @@ import type { Availability, Target } from '../runtime/device.ts';
 
 export const REFERENCE = 'reference';
 export const AUTO = 'auto';
+const VIRTUAL = 'virtual';
 const REFERENCE_DETAIL = 'plain TypeScript, slow';
 
 export interface DeviceStatus {
@@ -16,8 +17,9 @@ export interface DeviceStatus {
 
 /** What is here: every target with whether it works, and the reference. */
 export async function listAmong(targets: readonly Target[]): Promise<DeviceStatus[]> {
+  const all = targets.flatMap((target) => [target, findTarget(targets, `${target.name}:${VIRTUAL}`) ?? []].flat());
   const found = await Promise.all(
-    targets.map(async (target) => ({ name: target.name, family: target.capabilities.family, evidence: target.evidence, availability: await target.probe() })),
+    all.map(async (target) => ({ name: target.name, family: target.capabilities.family, evidence: target.evidence, availability: await target.probe() })),
   );
   return [...found, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: REFERENCE_DETAIL } }];
 }
@@ -41,12 +43,17 @@ interface Refusal {
 }
 const spoken = (refused: readonly Refusal[]): string => refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
 
-/** The target that a user calls so: `cuda`, or `cuda:1` where a machine may have several. */
+/**
+ * The target that a user calls so: `cuda`; `cuda:1` where a machine may have several; `cuda:virtual` and `cuda:virtual/a100` for virtual
+ * chips of it.
+ */
 export function findTarget(targets: readonly Target[], name: string): Target | undefined {
-  const [, kind, ordinal] = /^(.+):(\d{1,3})$/.exec(name) ?? [];
-  if (kind === undefined) return targets.find((target) => target.name === name);
-  return targets.find((target) => target.name === kind)?.at?.(Number(ordinal));
+  const [, kind = name, , ordinal, virtual, chip] = DEVICE_NAME.exec(name) ?? [];
+  const target = targets.find((other) => other.name === kind);
+  if (virtual !== undefined) return target?.virtual?.open(chip ?? target.virtual.names[0]!, name);
+  return ordinal === undefined ? target : target?.at?.(Number(ordinal));
 }
+const DEVICE_NAME = /^([^:]+)(:(?:(\d{1,3})|(virtual)(?:\/([^:/]+))?))?$/;
 
 /** The target of this name, to compile for; it need not work here. */
 export function resolveAmong(targets: readonly Target[], name: string): Target {
@@ -58,7 +65,8 @@ export function resolveAmong(targets: readonly Target[], name: string): Target {
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseAmong(targets: readonly Target[], names: readonly string[]): Promise<Choice> {
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
-  const devices = `Devices: ${known.join(', ')}.`;
+  const virtual = targets.flatMap((t) => (t.virtual === undefined ? [] : [`${t.name}:${VIRTUAL}, or ${t.name}:${VIRTUAL}/ and one of ${t.virtual.names.join(', ')}`]));
+  const devices = `Devices: ${known.join(', ')}.${virtual.length === 0 ? '' : ` Virtual chips: ${virtual.join('; ')}.`}`;
   const refused: Refusal[] = [];
   const why = (reason: string): string => (refused.length === 0 ? reason : `${reason} (not ${spoken(refused)})`);
   for (const name of names) {

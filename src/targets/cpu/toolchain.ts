@@ -1,12 +1,12 @@
 // The C compiler of this machine: finding one that works, and running it. What was found is remembered in the cache, by the file it is.
-import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { AnychipError } from '../../core/error.ts';
 import { isRecord } from '../../core/pack.ts';
 import type { CompileCache } from '../../runtime/compileCache.ts';
 import { contentKey } from '../../runtime/compileCache.ts';
+import { execute, firstLines, locate } from '../../runtime/hostCommand.ts';
 import { cpuFacts } from './facts.ts';
 
 /** A command that compiles C: a program and the arguments that come first, as in `zig cc`. */
@@ -31,36 +31,6 @@ const LINK_FLAGS = ['-shared', '-fPIC'];
  */
 const LIBRARIES: readonly (readonly string[])[] = [['-nostdlib', '-Wl,-z,now', '-lgcc'], ['-lm']];
 const CANDIDATES = ['cc', 'gcc', 'clang'];
-const TIMEOUT_MILLIS = 120_000;
-
-interface Outcome {
-  readonly ok: boolean;
-  readonly output: string;
-}
-
-function execute(command: readonly string[], args: readonly string[], folder?: string): Promise<Outcome> {
-  const [program = '', ...first] = command;
-  return new Promise((resolve) => {
-    execFile(program, [...first, ...args], { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-      resolve({ ok: error === null, output: `${stdout}${stderr}`.trim() || (error?.message ?? '') }),
-    );
-  });
-}
-
-/** Where the shell would find the program; undefined if nowhere. */
-function locate(program: string): string | undefined {
-  const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
-  for (const folder of folders) {
-    const path = folder === '' ? program : join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      if (statSync(path).isFile()) return realpathSync(path);
-    } catch {
-      continue;
-    }
-  }
-  return undefined;
-}
 
 type Command = Pick<Toolchain, 'command' | 'flags' | 'libraries'>;
 /** Runs the compiler in a folder of its own. Rejects with a 'device' error that quotes it. */
@@ -109,8 +79,6 @@ export const compileUnits = (toolchain: Command, units: readonly string[], objec
     await run([...LINK_FLAGS, '-o', 'out.so', ...made.map(({ object }) => object), ...objects.map((_, i) => `object${i}.o`), ...toolchain.libraries]);
     return 'out.so';
   });
-
-const firstLines = (text: string): string => text.split('\n').slice(0, 4).join(' ').slice(0, 600) || 'it said nothing';
 
 /** Compiles and checks a tiny program. Rejects with an error that says what went wrong. */
 export type TryOut = (toolchain: Toolchain) => Promise<void>;

@@ -7,6 +7,7 @@ import { LaunchedRenderer } from '../../render/c/launched.ts';
 import { cudaLanguage } from '../../render/cuda/language.ts';
 import { CompileCache } from '../../runtime/compileCache.ts';
 import type { Availability, SimtFacts, Target } from '../../runtime/device.ts';
+import { cudaVirtualChips } from './virtual.ts';
 import { CudaCompiler, findCompiler } from './compiler.ts';
 import { CudaDevice } from './device.ts';
 import { findMachine, hasChip, useMachine } from './machine.ts';
@@ -54,7 +55,7 @@ export function createCudaTarget(options: CudaOptions = {}): Target {
       return architecture;
     }
   };
-  return {
+  const target: Target = {
     name: ordinal === 0 ? 'cuda' : `cuda:${ordinal}`,
     evidence: 'E1',
     rank: 200,
@@ -63,8 +64,14 @@ export function createCudaTarget(options: CudaOptions = {}): Target {
       return { family: 'simt', storage: storedDTypes, simt: found?.facts ?? LEAST_FACTS, maxBufferBytes: found?.memoryBytes ?? LEAST_MEMORY_BYTES } as const;
     },
     at: (other) => createCudaTarget({ ...options, ordinal: other }),
+    virtual: cudaVirtualChips(
+      cache,
+      () => target,
+      (other) => createCudaTarget({ cache, table: other }),
+    ),
     createRenderer: () => new LaunchedRenderer(cudaLanguage),
     createCompiler: () => new CudaCompiler(cache, table.compiler, architectureHere),
     openDevice: async () => new CudaDevice(useMachine(await machine())),
   };
+  return target;
 }

@@ -1,0 +1,97 @@
+// CUDA C++ on the host: what NVRTC knows without any header, as far as kernels here use it. Every program reads this: it includes little.
+#pragma once
+
+#include "../core/entry.h"
+#include "../core/simt/simt.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+
+#define ANYCHIP_JOIN(a, b) a##b
+#define ANYCHIP_NAME(a, b) ANYCHIP_JOIN(a, b)
+/** A variable of the block, which runs alone; what lies between two of them is nobody's. */
+#define __shared__                                                                                         \
+  static __attribute__((used, aligned(16))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[64]; \
+  static __attribute__((aligned(16)))
+
+#define threadIdx anychip_thread.thread
+#define blockIdx anychip_thread.block
+#define blockDim anychip_thread.threads
+#define gridDim anychip_thread.blocks
+#define __syncthreads() anychip_sync_block(__LINE__)
+#define __syncwarp(...) anychip_sync_subgroup(__LINE__)
+
+#define memcpy __builtin_memcpy
+
+inline float __int_as_float(int x) { return __builtin_bit_cast(float, x); }
+inline int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
+inline float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }
+inline unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
+inline double __longlong_as_double(long long x) { return __builtin_bit_cast(double, x); }
+inline long long __double_as_longlong(double x) { return __builtin_bit_cast(long long, x); }
+inline float __fmaf_rn(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline double __fma_rn(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#define fabsf __builtin_fabsf
+#define floorf __builtin_floorf
+#define ceilf __builtin_ceilf
+#define rintf __builtin_rintf
+#define truncf __builtin_truncf
+#define sqrtf __builtin_sqrtf
+#define fabs __builtin_fabs
+#define floor __builtin_floor
+#define ceil __builtin_ceil
+#define rint __builtin_rint
+#define trunc __builtin_trunc
+#define sqrt __builtin_sqrt
+
+/** Vectors are read and written whole, at multiples of their size. */
+#define ANYCHIP_VECTOR(name, T, N, ...)                                                 \
+  struct alignas(sizeof(T) * N) name {                                                  \
+    typedef T Whole __attribute__((vector_size(sizeof(T) * N)));                        \
+    union {                                                                             \
+      Whole whole;                                                                      \
+      struct {                                                                          \
+        T __VA_ARGS__;                                                                  \
+      };                                                                                \
+    };                                                                                  \
+    name() {}                                                                           \
+    name(const name &other) : whole(other.whole) {}                                     \
+    name &operator=(const name &other) { return whole = other.whole, *this; }           \
+  };
+ANYCHIP_VECTOR(float2, float, 2, x, y)
+ANYCHIP_VECTOR(float4, float, 4, x, y, z, w)
+ANYCHIP_VECTOR(int2, int, 2, x, y)
+ANYCHIP_VECTOR(int4, int, 4, x, y, z, w)
+ANYCHIP_VECTOR(uint2, unsigned, 2, x, y)
+ANYCHIP_VECTOR(uint4, unsigned, 4, x, y, z, w)
+ANYCHIP_VECTOR(double2, double, 2, x, y)
+inline float4 make_float4(float x, float y, float z, float w) {
+  float4 v;
+  v.whole = float4::Whole{x, y, z, w};
+  return v;
+}
+inline float2 make_float2(float x, float y) {
+  float2 v;
+  v.whole = float2::Whole{x, y};
+  return v;
+}
+
+/** Lanes of a warp exchange values: each leaves its own, all wait, each takes another's, all wait again. */
+template <class T>
+inline T anychip_shuffle(T value, unsigned from, int line) {
+  unsigned long long word = 0;
+  memcpy(&word, &value, sizeof value);
+  unsigned long long *lanes = anychip_lanes();
+  lanes[anychip_thread.flat % 32] = word;
+  anychip_sync_subgroup(line);
+  word = lanes[from % 32];
+  anychip_sync_subgroup(line);
+  memcpy(&value, &word, sizeof value);
+  return value;
+}
+#define __shfl_sync(mask, value, lane) anychip_shuffle(value, lane, __LINE__)
+#define __shfl_down_sync(mask, value, delta) anychip_shuffle(value, anychip_thread.flat % 32 + (delta) < 32 ? anychip_thread.flat % 32 + (delta) : anychip_thread.flat % 32, __LINE__)
+#define __shfl_xor_sync(mask, value, lanes) anychip_shuffle(value, (anychip_thread.flat % 32) ^ (lanes), __LINE__)

@@ -1,0 +1,12 @@
+// How NVIDIA spells the functions of the driver interface and of the compiler.
+#pragma once
+
+#define NAME(name) cu##name
+/** Functions whose second version is the one in use. */
+#define NAME2(name) cu##name##_v2
+#define ERROR_PREFIX "CUDA_ERROR_"
+
+#define COMPILER_NAME(name) nvrtc##name
+#define BINARY_SIZE_NAME nvrtcGetCUBINSize
+#define BINARY_NAME nvrtcGetCUBIN
+#define ARCHITECTURE_OPTION "--gpu-architecture"
