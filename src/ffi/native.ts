@@ -131,12 +131,18 @@ class KoffiNative implements Native {
   }
 }
 
+/** What a thread of the system has: compilers in drivers need much of it. Pages come when first written. */
+const BACKGROUND_STACK_BYTES = 8 << 20;
+
 let native: Promise<Native> | undefined;
 
 /** Native code of this machine. Rejects with a 'device' error where there is no way to call it. */
 export function openNative(): Promise<Native> {
   native ??= import('koffi').then(
-    (koffi) => new KoffiNative(koffi.default),
+    ({ default: koffi }) => {
+      koffi.config({ ...koffi.config(), async_stack_size: BACKGROUND_STACK_BYTES });
+      return new KoffiNative(koffi);
+    },
     (error: unknown) => {
       throw failure('koffi, the bridge to native code, does not load here', error);
     },

@@ -162,6 +162,8 @@ export interface Available {
   readonly driver?: string;
   /** Memory that all buffers together may fill, bytes. */
   readonly memoryBytes?: number;
+  /** For `auto`, where the machine that was found deserves less than the target's rank. */
+  readonly rank?: number;
   /** What answers is a virtual chip: it proves logic, never speed. */
   readonly isVirtual?: boolean;
 }
@@ -189,7 +191,7 @@ export interface Target {
   readonly name: string;
   /** Evidence ladder E0–E4 (docs/architecture.md). */
   readonly evidence: 'E0' | 'E1' | 'E2' | 'E3' | 'E4';
-  /** For `auto`: higher is taken first. */
+  /** For `auto`: higher is taken first. What the best machine of the kind deserves. */
   readonly rank: number;
   /** Whether it can be used here and now, and why not. Never throws. */
   probe(): Promise<Availability>;

@@ -7,6 +7,8 @@ export interface LaunchedKernel {
   readonly symbol: string;
   readonly blocks: number;
   readonly threads: number;
+  /** Where several kernels are behind one entry: how many buffers that has, and the numbers it is given after them. */
+  readonly entry?: { readonly buffers: number; readonly numbers: readonly number[] };
 }
 
 export interface LaunchPlan {
@@ -48,7 +50,9 @@ const isCount = (x: unknown): x is number => typeof x === 'number' && Number.isS
 const isListOf = <T>(x: unknown, is: (item: unknown) => item is T): x is T[] => Array.isArray(x) && x.every(is);
 const isRef = (x: unknown): x is BufferRef => isRecord(x) && isCount(x['base']) && isCount(x['offsetBytes']);
 const isCall = (x: unknown): x is KernelCall => isRecord(x) && isCount(x['kernel']) && isListOf(x['args'], isRef);
-const isKernel = (x: unknown): x is LaunchedKernel => isRecord(x) && typeof x['symbol'] === 'string' && isCount(x['blocks']) && isCount(x['threads']);
+const isInteger = (x: unknown): x is number => Number.isSafeInteger(x);
+const isEntry = (x: unknown): boolean => x === undefined || (isRecord(x) && isCount(x['buffers']) && isListOf(x['numbers'], isInteger));
+const isKernel = (x: unknown): x is LaunchedKernel => isRecord(x) && typeof x['symbol'] === 'string' && isCount(x['blocks']) && isCount(x['threads']) && isEntry(x['entry']);
 
 function isPlan(x: unknown): x is LaunchPlan {
   if (!isRecord(x)) return false;

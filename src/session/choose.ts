@@ -19,7 +19,11 @@ export interface DeviceStatus {
 export async function listAmong(targets: readonly Target[]): Promise<DeviceStatus[]> {
   const all = targets.flatMap((target) => [target, findTarget(targets, `${target.name}:${VIRTUAL}`) ?? []].flat());
   const found = await Promise.all(
-    all.map(async (target) => ({ name: target.name, family: target.capabilities.family, evidence: target.evidence, availability: await target.probe() })),
+    all.map(async (target) => {
+      const availability = await target.probe();
+      // Only now does the target know which machine it has.
+      return { name: target.name, family: target.capabilities.family, evidence: target.evidence, availability };
+    }),
   );
   return [...found, { name: REFERENCE, family: 'interpreter', evidence: 'the definition', availability: { ok: true, detail: REFERENCE_DETAIL } }];
 }
@@ -35,6 +39,13 @@ export interface Choice {
 
 /** Takes a device for the names that a caller gives, most wanted first. */
 export type ChooseDevice = (names: readonly string[]) => Promise<Choice>;
+
+/** The best of the targets that were looked at so far. */
+interface Found {
+  readonly target: Target;
+  readonly rank: number;
+  readonly detail: string;
+}
 
 interface Refusal {
   readonly name: string;
@@ -73,14 +84,24 @@ export async function chooseAmong(targets: readonly Target[], names: readonly st
     if (name === REFERENCE) return { name, target: undefined, why: why('asked for'), detail: REFERENCE_DETAIL };
     const named = findTarget(targets, name);
     if (named === undefined && name !== AUTO) refused.push({ name, reason: 'there is no such device', hint: devices });
+    let best: Found | undefined;
     for (const target of name === AUTO ? targets : named === undefined ? [] : [named]) {
+      if (best !== undefined && best.rank >= target.rank) break;
       const availability = await target.probe();
       if (availability.ok) {
         const { detail } = availability;
         return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${detail}` : 'asked for'), detail };
       }
       refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
+
+      if (!availability.ok) {
+        refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
+        continue;
+      }
+      const rank = availability.rank ?? target.rank;
+      if (best === undefined || rank > best.rank) best = { target, rank, detail: availability.detail };
     }
+    if (best !== undefined) return { name: best.target.name, target: best.target, why: why(name === AUTO ? `the fastest that works: ${best.detail}` : 'asked for') };
   }
   if (!names.some((name) => known.includes(name) || findTarget(targets, name) !== undefined))
     throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: devices, facts: { known } });

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { createBuilder } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { LaunchedRenderer } from '../../src/render/c/launched.ts';
+import { ClCoreRenderer } from '../../src/render/cl/coreRenderer.ts';
 import { clLanguage } from '../../src/render/cl/language.ts';
 import { cudaLanguage } from '../../src/render/cuda/language.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
-import { createSimtCapabilities } from '../kernel/machine.ts';
+import { createCapabilities, createSimtCapabilities } from '../kernel/machine.ts';
 import { randomGraph } from '../schedule/randomGraph.ts';
 
 const [cl, cuda] = [new LaunchedRenderer(clLanguage), new LaunchedRenderer(cudaLanguage)];
@@ -111,6 +112,67 @@ describe('a row that threads share', () => {
         }
       }
       "
+    `);
+  });
+});
+
+describe('kernels for the cores of a processor', () => {
+  it('are functions behind one entry, which tells them apart by number and gives them their sizes', () => {
+    const b = createBuilder(createFolder());
+    const inputs = [40, 56].map((n) => b.input({ dtype: 'f32', shape: [n] }, `x${n}`));
+    const { module } = scheduleGraph(
+      b.finish(
+        'doubles',
+        inputs,
+        inputs.map((x) => b.add(x, x)),
+      ),
+      createCapabilities(),
+    );
+    const { units, launches } = new ClCoreRenderer().render(module);
+    expect(String(units[0]).slice(String(units[0]).indexOf('static __attribute__((noinline))'))).toMatchInlineSnapshot(`
+      "static __attribute__((noinline)) void k0_map_0(__global const float *restrict b0, __global float *restrict b1, char *scratch, const long g, const long size0) {
+        for (long n0 = 0; n0 < size0; n0 += 8) {
+          float8 t0 = vload8(0, b0 + n0);
+          vstore8((t0 + t0), 0, b1 + n0);
+        }
+      }
+
+      __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+      void run(__global char *b0, const long o0, __global char *b1, const long o1, const long kernel_number, const long n0) {
+        char scratch[1] __attribute__((aligned(64)));
+        switch (kernel_number) {
+          case 0: k0_map_0((__global void *)(b0 + o0), (__global void *)(b1 + o1), scratch, get_group_id(0), n0); break;
+        }
+      }
+      "
+    `);
+    expect(launches!.kernels).toMatchInlineSnapshot(`
+      [
+        {
+          "blocks": 1,
+          "entry": {
+            "buffers": 2,
+            "numbers": [
+              0,
+              40,
+            ],
+          },
+          "symbol": "run",
+          "threads": 1,
+        },
+        {
+          "blocks": 1,
+          "entry": {
+            "buffers": 2,
+            "numbers": [
+              0,
+              56,
+            ],
+          },
+          "symbol": "run",
+          "threads": 1,
+        },
+      ]
     `);
   });
 });

@@ -10,13 +10,14 @@ import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { packProgram, unpackProgram } from '../../src/runtime/launchPlan.ts';
 import { ProgramRunner } from '../../src/session/programRunner.ts';
+import { CompileCache } from '../../src/runtime/compileCache.ts';
 import { createOpenClTarget } from '../../src/targets/opencl/target.ts';
 import { createRandom, randomGraph, randomTensor } from '../schedule/randomGraph.ts';
 import { stepOf } from '../schedule/step.ts';
 import { expectClose } from '../kernel/machine.ts';
 
-const target = createOpenClTarget();
-const availability = await target.probe();
+const families = ['simd', 'simt'] as const;
+const availability = await createOpenClTarget().probe();
 const MAX_BYTES = 2 ** 30;
 
 interface Problem {
@@ -47,9 +48,13 @@ const problems: Readonly<Record<string, Problem>> = {
   'positions of extremes': problem([7, 900], (b, x) => [b.argReduce('max', x, 1, false), b.argReduce('min', x, 1, true)]),
 };
 
-describe.skipIf(!availability.ok)('opencl', () => {
+describe.skipIf(!availability.ok).each(families)('opencl with kernels of %s', (family) => {
+  const target = createOpenClTarget(new CompileCache(), family);
   let device: Device;
-  beforeAll(async () => void (device = await target.openDevice()));
+  beforeAll(async () => {
+    await target.probe();
+    device = await target.openDevice();
+  });
   afterAll(() => device.dispose());
 
   const runOn = async ({ graph, inputs }: Problem): Promise<NumericTensor[]> => {

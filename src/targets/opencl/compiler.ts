@@ -6,17 +6,18 @@ import { contentKey } from '../../runtime/compileCache.ts';
 import type { CompileCache } from '../../runtime/compileCache.ts';
 import type { CompileReport, Compiler, Source } from '../../runtime/device.ts';
 import { packProgram } from '../../runtime/launchPlan.ts';
-import type { ClMachine } from './machine.ts';
+import { leaveMachine, useMachine } from './machine.ts';
+import type { ClFound, ClMachine } from './machine.ts';
 
 const PROGRAM_BINARY_SIZES = 0x1165;
 const PROGRAM_BINARIES = 0x1166;
 const PROGRAM_BUILD_LOG = 0x1183;
 
 /** What programs of this machine are called. */
-export const binaryFormat = ({ identity }: ClMachine): string => `opencl-${contentKey(identity).slice(0, 16)}`;
+export const binaryFormat = ({ identity }: ClFound): string => `opencl-${contentKey(identity).slice(0, 16)}`;
 
 /** Builds a program; the error quotes the compiler. */
-export async function buildProgram({ cl, device, buildOptions }: ClMachine, program: bigint): Promise<void> {
+export async function buildProgram({ cl, device, buildOptions }: ClFound, program: bigint): Promise<void> {
   try {
     await cl.callInBackground('clBuildProgram', program, 1, HostMemory.words(cl.native, [device]), HostMemory.string(cl.native, buildOptions), 0n, 0n);
   } catch (error) {
@@ -31,9 +32,9 @@ export async function buildProgram({ cl, device, buildOptions }: ClMachine, prog
 
 export class ClCompiler implements Compiler {
   readonly #cache: CompileCache;
-  readonly #machine: () => Promise<ClMachine>;
+  readonly #machine: () => Promise<ClFound>;
 
-  constructor(cache: CompileCache, machine: () => Promise<ClMachine>) {
+  constructor(cache: CompileCache, machine: () => Promise<ClFound>) {
     this.#cache = cache;
     this.#machine = machine;
   }
@@ -54,8 +55,17 @@ export class ClCompiler implements Compiler {
   }
 }
 
-async function compileText(machine: ClMachine, text: string): Promise<Uint8Array> {
-  const { cl, context } = machine;
+async function compileText(found: ClFound, text: string): Promise<Uint8Array> {
+  const machine = useMachine(found);
+  try {
+    return await compileIn(machine, text);
+  } finally {
+    leaveMachine(machine);
+  }
+}
+
+async function compileIn({ context, ...machine }: ClMachine, text: string): Promise<Uint8Array> {
+  const { cl } = machine;
   const source = HostMemory.string(cl.native, text);
   const program = cl.create('clCreateProgramWithSource', context, 1, HostMemory.words(cl.native, [source.address]), 0n);
   try {

@@ -4,7 +4,8 @@ import { HostMemory } from '../../ffi/hostMemory.ts';
 import type { Binary, Device, DeviceLimits, Program } from '../../runtime/device.ts';
 import { unpackProgram } from '../../runtime/launchPlan.ts';
 import { binaryFormat, buildProgram } from './compiler.ts';
-import type { ClMachine } from './machine.ts';
+import { leaveMachine, useMachine } from './machine.ts';
+import type { ClFound, ClMachine } from './machine.ts';
 import { ClBuffer, ClProgram } from './memory.ts';
 import { ClQueue } from './queue.ts';
 
@@ -16,10 +17,11 @@ export class ClDevice implements Device {
   readonly limits: DeviceLimits;
   readonly #machine: ClMachine;
   #queue: ClQueue | undefined;
+  #isDisposed = false;
 
-  constructor(machine: ClMachine) {
-    this.#machine = machine;
-    this.limits = { threads: 1, maxBufferBytes: machine.maxBufferBytes };
+  constructor(found: ClFound) {
+    this.#machine = useMachine(found);
+    this.limits = { threads: 1, maxBufferBytes: found.maxBufferBytes };
   }
 
   allocate(bytes: number): ClBuffer {
@@ -57,7 +59,9 @@ export class ClDevice implements Device {
   }
 
   dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     this.#queue?.dispose();
-    this.#queue = undefined;
+    leaveMachine(this.#machine);
   }
 }

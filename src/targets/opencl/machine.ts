@@ -3,7 +3,7 @@ import { AnychipError } from '../../core/error.ts';
 import { HostMemory } from '../../ffi/hostMemory.ts';
 import { openNative } from '../../ffi/native.ts';
 import type { Native, NativeLibrary } from '../../ffi/native.ts';
-import type { SimtFacts } from '../../runtime/device.ts';
+import type { Capabilities, SimdCapabilities, SimdFacts, SimtCapabilities } from '../../runtime/device.ts';
 import { OpenCl } from './api.ts';
 import type { ClArg } from './api.ts';
 
@@ -13,12 +13,13 @@ const LIBRARIES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 };
 const OTHER_LIBRARIES = ['libOpenCL.so.1', 'libOpenCL.so'];
 
-/** cl_device_type: what is taken first. */
-const KINDS = [
-  { bit: 4, title: 'GPU' },
-  { bit: 8, title: 'accelerator' },
-  { bit: 2, title: 'CPU' },
+/** cl_device_type: what is taken first, and which family of kernels it is made for. */
+export const KINDS = [
+  { bit: 4, title: 'GPU', family: 'simt', rank: 110 },
+  { bit: 8, title: 'accelerator', family: 'simt', rank: 60 },
+  { bit: 2, title: 'CPU', family: 'simd', rank: 60 },
 ] as const;
+type Kind = (typeof KINDS)[number];
 
 /** cl_platform_info and cl_device_info. */
 const PLATFORM_NAME = 0x0902;
@@ -27,6 +28,8 @@ const info = {
   units: 0x1002,
   maxThreads: 0x1004,
   maxBufferBytes: 0x1010,
+  addressBits: 0x100d,
+  cacheBytes: 0x101e,
   singleConfig: 0x101b,
   sharedBytes: 0x1023,
   littleEndian: 0x1026,
@@ -44,11 +47,18 @@ const CORRECTLY_ROUNDED_DIVIDE_SQRT = 1n << 7n;
 /** Where a driver does not say: what most GPUs run in step. */
 const COMMON_SUBGROUP = 32;
 
-export interface ClMachine {
+/** What OpenCL does not tell of a processor: caches and registers of the least one that has such vectors. */
+const CORE_CACHES = { l1Bytes: 32 << 10, l2Bytes: 512 << 10 } as const;
+const CORE_REGISTERS: Readonly<Record<number, number>> = { 16: 32 };
+const LEAST_CORE_REGISTERS = 16;
+/** Vectors of OpenCL C have no more. */
+const MOST_LANES = 16;
+
+export interface ClFound {
   readonly cl: OpenCl;
   readonly device: bigint;
-  readonly context: bigint;
-  readonly facts: SimtFacts;
+  readonly kind: Kind;
+  readonly machine: Pick<SimdCapabilities, 'family' | 'simd'> | Pick<SimtCapabilities, 'family' | 'simt'>;
   readonly maxBufferBytes: number;
   readonly hasDoubles: boolean;
   /** Options every program is built with. */
@@ -57,6 +67,11 @@ export interface ClMachine {
   readonly title: string;
   /** Differs between machines that cannot run each other's programs. */
   readonly identity: readonly string[];
+}
+
+/** A device in use: in a context. */
+export interface ClMachine extends ClFound {
+  readonly context: bigint;
 }
 
 function openLibrary(native: Native): NativeLibrary {
@@ -120,6 +135,7 @@ function listHandles(cl: OpenCl, list: (count: number, into: ClArg, counted: ClA
 interface Candidate {
   readonly device: bigint;
   readonly platform: string;
+  /** Position in KINDS. */
   readonly kind: number;
   readonly units: number;
 }
@@ -139,8 +155,38 @@ function findDevices(cl: OpenCl): Candidate[] {
   });
 }
 
-/** Opens the library and its best device: a GPU before others, then the one with most units. Rejects with a 'device' error. */
-export async function openMachine(): Promise<ClMachine> {
+function coreFacts(facts: DeviceFacts): SimdFacts {
+  const vectorLanes = Math.min(Math.max(facts.number(info.vectorLanes), 1), MOST_LANES);
+  return {
+    vectorLanes,
+    vectorRegisters: CORE_REGISTERS[vectorLanes] ?? LEAST_CORE_REGISTERS,
+    loadsFirst: false,
+    ...CORE_CACHES,
+    pointerBytes: facts.number(info.addressBits) === 32 ? 4 : 8,
+  };
+}
+
+function machineOf(facts: DeviceFacts, { units }: Candidate, family: Capabilities['family']): ClFound['machine'] {
+  if (family === 'simd') return { family: 'simd', simd: coreFacts(facts) };
+  const simt = {
+    maxThreads: facts.number(info.maxThreads),
+    subgroupThreads: facts.optional(info.preferredMultiple, COMMON_SUBGROUP),
+    sharedBytes: facts.number(info.sharedBytes),
+    vectorLanes: Math.max(facts.number(info.vectorLanes), 1),
+    matrixUnits: [],
+    units,
+  };
+  return { family: 'simt', simt };
+}
+
+/** `ANYCHIP_OPENCL_FAMILY=simt` treats a processor as if it were a GPU: to test kernels for GPUs where there is none. */
+function askedFamily(text = process.env['ANYCHIP_OPENCL_FAMILY']): Capabilities['family'] | undefined {
+  if (text === undefined || text === '' || text === 'simd' || text === 'simt') return text === '' ? undefined : text;
+  throw new AnychipError('bad-argument', `ANYCHIP_OPENCL_FAMILY is '${text}'`, { hint: "It may be 'simd' or 'simt'; without it the device decides." });
+}
+
+/** The best device there is: a GPU before others, then the one with most units. Rejects with a 'device' error. */
+export async function findMachine(family = askedFamily()): Promise<ClFound> {
   const native = await openNative();
   const cl = new OpenCl(native, openLibrary(native));
   const [best] = findDevices(cl).sort((a, b) => a.kind - b.kind || b.units - a.units);
@@ -148,21 +194,13 @@ export async function openMachine(): Promise<ClMachine> {
     throw new AnychipError('device', 'OpenCL is installed, but no driver offers a device', { hint: "Install the GPU vendor's driver, or pocl-opencl-icd to use the processor." });
   }
   const facts = new DeviceFacts(cl, best.device);
-  const context = cl.create('clCreateContext', 0n, 1, HostMemory.words(native, [best.device]), 0n, 0n);
   const exact = (facts.word(info.singleConfig) & CORRECTLY_ROUNDED_DIVIDE_SQRT) !== 0n;
   const [name, version, driver] = [facts.text(info.name), facts.text(info.version), facts.text(info.driver)];
   return {
     cl,
     device: best.device,
-    context,
-    facts: {
-      maxThreads: facts.number(info.maxThreads),
-      subgroupThreads: facts.optional(info.preferredMultiple, COMMON_SUBGROUP),
-      sharedBytes: facts.number(info.sharedBytes),
-      vectorLanes: Math.max(facts.number(info.vectorLanes), 1),
-      matrixUnits: [],
-      units: best.units,
-    },
+    kind: KINDS[best.kind]!,
+    machine: machineOf(facts, best, family ?? KINDS[best.kind]!.family),
     maxBufferBytes: facts.number(info.maxBufferBytes),
     hasDoubles: facts.optional(info.doubleConfig, 0) !== 0,
     buildOptions: `-cl-std=CL1.2${exact ? ' -cl-fp32-correctly-rounded-divide-sqrt' : ''}`,
@@ -170,3 +208,9 @@ export async function openMachine(): Promise<ClMachine> {
     identity: ['opencl 1', best.platform, name, version, driver],
   };
 }
+
+export const useMachine = (found: ClFound): ClMachine => ({
+  ...found,
+  context: found.cl.create('clCreateContext', 0n, 1, HostMemory.words(found.cl.native, [found.device]), 0n, 0n),
+});
+export const leaveMachine = ({ cl, context }: ClMachine): void => cl.call('clReleaseContext', context);

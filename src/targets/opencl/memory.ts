@@ -48,6 +48,9 @@ export class ClCall {
     this.#cell = new HostMemory(native, 8);
     this.#bound = args.map(() => undefined);
     args.forEach(({ offsetBytes }, i) => this.#set(2 * i + 1, BigInt(offsetBytes)));
+    const { buffers = args.length, numbers = [] } = launch.entry ?? {};
+    for (let i = 2 * args.length; i < 2 * buffers; i++) this.#set(i, 0n);
+    numbers.forEach((x, i) => this.#set(2 * buffers + i, BigInt.asUintN(64, BigInt(x))));
   }
 
   #set(index: number, word: bigint): void {
