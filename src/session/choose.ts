@@ -73,6 +73,22 @@ export function resolveAmong(targets: readonly Target[], name: string): Target {
   throw new AnychipError('bad-argument', `there is no target '${name}'`, { hint: `Targets: ${targets.map((t) => t.name).join(', ')}.` });
 }
 
+/** The best of the targets, best first, that works; those that do not are added to `refused`. */
+async function findBest(targets: readonly Target[], refused: Refusal[]): Promise<Found | undefined> {
+  let best: Found | undefined;
+  for (const target of targets) {
+    if (best !== undefined && best.rank >= target.rank) break;
+    const availability = await target.probe();
+    if (!availability.ok) {
+      refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
+      continue;
+    }
+    const rank = availability.rank ?? target.rank;
+    if (best === undefined || rank > best.rank) best = { target, rank, detail: availability.detail };
+  }
+  return best;
+}
+
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseAmong(targets: readonly Target[], names: readonly string[]): Promise<Choice> {
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
@@ -84,24 +100,10 @@ export async function chooseAmong(targets: readonly Target[], names: readonly st
     if (name === REFERENCE) return { name, target: undefined, why: why('asked for'), detail: REFERENCE_DETAIL };
     const named = findTarget(targets, name);
     if (named === undefined && name !== AUTO) refused.push({ name, reason: 'there is no such device', hint: devices });
-    let best: Found | undefined;
-    for (const target of name === AUTO ? targets : named === undefined ? [] : [named]) {
-      if (best !== undefined && best.rank >= target.rank) break;
-      const availability = await target.probe();
-      if (availability.ok) {
-        const { detail } = availability;
-        return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${detail}` : 'asked for'), detail };
-      }
-      refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
-
-      if (!availability.ok) {
-        refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
-        continue;
-      }
-      const rank = availability.rank ?? target.rank;
-      if (best === undefined || rank > best.rank) best = { target, rank, detail: availability.detail };
-    }
-    if (best !== undefined) return { name: best.target.name, target: best.target, why: why(name === AUTO ? `the fastest that works: ${best.detail}` : 'asked for') };
+    const best = await findBest(name === AUTO ? targets : named === undefined ? [] : [named], refused);
+    if (best === undefined) continue;
+    const { target, detail } = best;
+    return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${detail}` : 'asked for'), detail };
   }
   if (!names.some((name) => known.includes(name) || findTarget(targets, name) !== undefined))
     throw new AnychipError('bad-argument', `there is no device ${names.map((name) => `'${name}'`).join(', ')}`, { hint: devices, facts: { known } });
