@@ -22,7 +22,7 @@ export { bindingsFor } from './session/bindings.ts';
 export { exportModel } from './formats/onnx/export.ts';
 export type { ExportOptions } from './formats/onnx/export.ts';
 export { imageFeed } from './session/imageFeed.ts';
-export type { ImageOptions } from './session/imageFeed.ts';
+export type { ImageOptions, ImageSource, RgbaImage } from './session/imageFeed.ts';
 export type { DeviceStatus } from './session/choose.ts';
 export type { Target } from './runtime/device.ts';
 export { interpretGraph } from './reference/interpret.ts';

@@ -9,7 +9,7 @@ import { openModel } from '../session/create.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { HostNode, Placement } from '../session/placement.ts';
 import { compareValues } from './compare.ts';
-import { opsOf } from './runCase.ts';
+import { opsOf } from './runData.ts';
 import { toleranceFor } from './tolerances.ts';
 
 /** A device that was asked for, and whether it works here. */

@@ -16,12 +16,28 @@ export interface ImageOptions {
   readonly std?: readonly number[] | undefined;
 }
 
+/** Decoded pixels, row by row, 4 bytes each (red, green, blue, alpha): a browser's ImageData is one. */
+export interface RgbaImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+/** A PNG, JPEG, BMP or PNM file, or its pixels. */
+export type ImageSource = Uint8Array | RgbaImage;
+
 /** Where the axes of an image lie in a tensor. */
 interface ImageLayout {
   readonly height: number;
   readonly width: number;
   /** Undefined: one channel without an axis. */
   readonly channel: number | undefined;
+}
+
+function pixelsOf(source: ImageSource, reserve: (bytes: number) => void): Pixels {
+  if (source instanceof Uint8Array) return decodePixels(source, reserve);
+  const { width, height, data } = source;
+  if (width > 0 && height > 0 && data.length === width * height * 4) return { width, height, channels: 4, data };
+  throw new AnychipError('bad-argument', `${data.length} bytes are no image of ${width}×${height} pixels`, { hint: 'Give 4 bytes a pixel, as ImageData has them.' });
 }
 
 const isChannels = (dim: Dim | undefined): boolean => dim === 1 || dim === 3;
@@ -92,10 +108,10 @@ function perChannel(name: string, values: readonly number[] | undefined, count: 
 }
 
 /** Floats are brought to [0, 1] unless `mean` or `std` says otherwise; integers stay pixels. */
-export function imageTensor(bytes: Uint8Array, value: Value, type: TensorType, options: ImageOptions, reserve: (bytes: number) => void): NumericTensor {
+export function imageTensor(source: ImageSource, value: Value, type: TensorType, options: ImageOptions, reserve: (bytes: number) => void): NumericTensor {
   if (type.dtype === 'string' || type.shape === undefined) throw new AnychipError('bad-argument', `input '${value.name}' takes no image`);
   const layout = layoutOf(value, type.shape);
-  const pixels = decodePixels(bytes, reserve);
+  const pixels = pixelsOf(source, reserve);
   const sizeOf = (axis: number, own: number): number => (typeof type.shape![axis] === 'number' ? type.shape![axis] : own);
   const size = [sizeOf(layout.height, pixels.height), sizeOf(layout.width, pixels.width)] as const;
   const count = layout.channel === undefined ? 1 : sizeOf(layout.channel, 3);
@@ -117,10 +133,10 @@ export function imageTensor(bytes: Uint8Array, value: Value, type: TensorType, o
   return out;
 }
 
-/** A PNG or JPEG file as a value for the input `name` of a graph, scaled to the size that the input wants. */
-export function imageFeed(graph: Graph, name: string, bytes: Uint8Array, options: ImageOptions & { readonly maxMemoryBytes?: number } = {}): NumericTensor {
+/** An image as a value for the input `name` of a graph, scaled to the size that the input wants. */
+export function imageFeed(graph: Graph, name: string, source: ImageSource, options: ImageOptions & { readonly maxMemoryBytes?: number } = {}): NumericTensor {
   const value = graph.inputs.find((input) => input.name === name);
   if (value === undefined) throw new AnychipError('bad-argument', `the model has no input '${name}'`, { hint: `Inputs: ${graph.inputs.map((v) => v.name).join(', ')}.` });
   if (value.type?.kind !== 'tensor') throw new AnychipError('bad-argument', `input '${name}' takes no image`, { hint: 'An image goes into a tensor.' });
-  return imageTensor(bytes, value, value.type, options, reserveWithin(options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES));
+  return imageTensor(source, value, value.type, options, reserveWithin(options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES));
 }
