@@ -43,12 +43,12 @@ function zip(a: Expr, b: Expr, frame: Frame, f: (x: Scalar, y: Scalar) => Scalar
   return evaluate(a, frame).map((x, i) => f(x, right[i]!));
 }
 
-/** Halves with halves, until one is left: the order that the IR calls pairwise. */
+/** Halves with halves, until one is left: the order that the IR calls pairwise. What is left of an odd number waits for the next round. */
 function foldAcross(items: Value, f: (a: Scalar, b: Scalar) => Scalar): Scalar {
   let left = items;
   while (left.length > 1) {
-    const half = left.length / 2;
-    left = lanesOf(half).map((i) => f(left[i]!, left[i + half]!));
+    const half = Math.ceil(left.length / 2);
+    left = lanesOf(half).map((i) => (i + half < left.length ? f(left[i]!, left[i + half]!) : left[i]!));
   }
   return left[0]!;
 }

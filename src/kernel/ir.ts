@@ -143,8 +143,10 @@ export interface TileRules {
   readonly alignBytes: number;
   /** Scalar stores of different cores never meet in a line of this many bytes, a power of two, of global memory. */
   readonly lineBytes: number;
-  /** Elements of a vector instruction are a multiple of this. */
+  /** Elements of a vector instruction, other than `across`, are a multiple of this. */
   readonly countMultiple: number;
+  /** Small floats that the machine converts itself, in vectors and scalars: they stay as they are. */
+  readonly floats: readonly ('f16' | 'bf16')[];
 }
 
 /** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread or block of threads. */

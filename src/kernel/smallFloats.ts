@@ -74,15 +74,17 @@ function encode(dtype: SmallFloat, value: Expr, out: StatementWriter): Expr {
   return binary('or', code, hasSign === undefined ? signBit : select(hasSign, signBit, u32(0, lanes)));
 }
 
-/** The kernel with every small float in memory, and every `narrow` to one, written as bits. */
+/** The kernel with every small float in memory that its machine does not know, and every `narrow` to one, written as bits. */
 export function lowerSmallFloats(kernel: Kernel): Kernel {
+  const known: ReadonlySet<NumericDType> = new Set(kernel.tiles?.floats);
+  const isLowered = (dtype: NumericDType): dtype is SmallFloat => isSmallFloat(dtype) && !known.has(dtype);
   const small = new Map<string, SmallFloat>();
-  for (const { name, dtype } of [...kernel.params, ...kernel.scratch]) if (isSmallFloat(dtype)) small.set(name, dtype);
-  const stored = <B extends { readonly dtype: NumericDType }>(buffer: B): B => (isSmallFloat(buffer.dtype) ? { ...buffer, dtype: storedAs(buffer.dtype) } : buffer);
+  for (const { name, dtype } of [...kernel.params, ...kernel.scratch]) if (isLowered(dtype)) small.set(name, dtype);
+  const stored = <B extends { readonly dtype: NumericDType }>(buffer: B): B => (isLowered(buffer.dtype) ? { ...buffer, dtype: storedAs(buffer.dtype) } : buffer);
   const lowered = rewriteKernel(kernel, {
     prefix: 'h',
     expr: (e, out) => {
-      if (e.kind === 'narrow' && isSmallFloat(e.to)) return decode(e.to, encode(e.to, e.x, out), out);
+      if (e.kind === 'narrow' && e.to !== 'string' && isLowered(e.to)) return decode(e.to, encode(e.to, e.x, out), out);
       const dtype = e.kind === 'load' ? small.get(e.buffer) : undefined;
       return e.kind === 'load' && dtype !== undefined ? decode(dtype, load(e.buffer, e.index, 'u32', e.type.lanes), out) : e;
     },

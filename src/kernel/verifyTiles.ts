@@ -94,7 +94,7 @@ class TileVerifier {
     const isVector = s.value.type.lanes > 1;
     if (!isVector && s.value.kind !== 'across') return this.#scalars(s.value);
     const lanes = isVector ? s.value.type.lanes : operandsOf(s.value)[0]!.type.lanes;
-    if (lanes % this.#rules.countMultiple !== 0) this.#report(`a vector instruction on ${lanes} elements, which is no multiple of ${this.#rules.countMultiple}`);
+    if (isVector && lanes % this.#rules.countMultiple !== 0) this.#report(`a vector instruction on ${lanes} elements, which is no multiple of ${this.#rules.countMultiple}`);
     this.#operand(s.buffer, s.index);
     if (s.value.kind === 'load') return this.#vectorOperand(s.value);
     if (s.value.kind === 'splat') return this.#scalars(s.value.x);

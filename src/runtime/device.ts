@@ -1,6 +1,6 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
-import type { DType } from '../core/dtype.ts';
-import type { KernelModule, TileRules } from '../kernel/ir.ts';
+import type { DType, NumericDType } from '../core/dtype.ts';
+import type { BinaryFn, CompareFn, ComputeDType, KernelModule, TileRules, UnaryFn } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
 /** Facts of a machine that a schedule of the `simd` family asks for. */
@@ -55,6 +55,17 @@ export interface TileFacts {
   readonly cores: number;
   /** What its scratchpads ask of kernels. */
   readonly rules: TileRules;
+  readonly vectors: VectorUnit;
+}
+
+/** Operations of vector instructions: functions of kernel IR, and filling with a scalar. */
+export type VectorFn = UnaryFn | BinaryFn | CompareFn | 'select' | 'across' | 'splat';
+/** What a vector unit can do. */
+export interface VectorUnit {
+  /** The types of elements that each function takes; for `bool` masks. Scalars may stand for the last operand where there are several. */
+  readonly functions: { readonly [F in VectorFn]?: readonly ComputeDType[] };
+  /** Conversions by value, from one dtype in scratch memory to another; floats to integers truncate, others round to nearest even. */
+  readonly conversions: readonly (readonly [NumericDType, NumericDType])[];
 }
 
 interface CommonCapabilities {

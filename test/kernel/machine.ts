@@ -14,7 +14,7 @@ import { watchedBlock } from '../../src/kernel/memory.ts';
 import type { Block } from '../../src/kernel/memory.ts';
 import { expandMath } from '../../src/kernel/math.ts';
 import { lowerSmallFloats } from '../../src/kernel/smallFloats.ts';
-import type { Capabilities, SimdFacts, SimtFacts } from '../../src/runtime/device.ts';
+import type { Capabilities, SimdFacts, SimtFacts, VectorUnit } from '../../src/runtime/device.ts';
 import type { Schedule } from '../../src/schedule/schedule.ts';
 import { verifySchedule } from '../../src/schedule/verify.ts';
 
@@ -34,10 +34,53 @@ export const createSimtCapabilities = (simt: Partial<SimtFacts> = {}): Capabilit
   maxBufferBytes: 2 ** 31,
 });
 
+const FULL: VectorUnit = {
+  functions: {
+    add: ['f32', 'i32', 'u32'],
+    sub: ['f32', 'i32', 'u32'],
+    mul: ['f32', 'i32', 'u32'],
+    div: ['f32'],
+    min: ['f32', 'i32'],
+    max: ['f32', 'i32'],
+    and: ['i32', 'u32', 'bool'],
+    or: ['i32', 'u32', 'bool'],
+    not: ['bool'],
+    bitNot: ['i32', 'u32'],
+    shl: ['i32', 'u32'],
+    shr: ['i32', 'u32'],
+    abs: ['f32'],
+    sqrt: ['f32'],
+    floor: ['f32'],
+    ceil: ['f32'],
+    rint: ['f32'],
+    trunc: ['f32'],
+    eq: ['f32', 'i32'],
+    ne: ['f32'],
+    lt: ['f32'],
+    le: ['f32'],
+    gt: ['f32'],
+    ge: ['f32'],
+    select: ['f32', 'i32', 'u32'],
+    splat: ['f32', 'i32', 'u32'],
+    across: ['f32'],
+  },
+  conversions: [
+    ['f16', 'f32'],
+    ['f32', 'f16'],
+    ['bf16', 'f32'],
+    ['f32', 'bf16'],
+    ['u8', 'f16'],
+    ['i8', 'f16'],
+    ['f16', 'u8'],
+    ['f32', 'i32'],
+    ['i32', 'f32'],
+  ],
+};
+
 export const createTileCapabilities = (rules: Partial<TileRules> = {}, cores = 4): Capabilities => ({
   family: 'tile',
   storage,
-  tile: { cores, rules: { scratchBytes: 16 << 10, alignBytes: 32, lineBytes: 64, countMultiple: 1, ...rules } },
+  tile: { cores, rules: { scratchBytes: 16 << 10, alignBytes: 32, lineBytes: 64, countMultiple: 1, floats: ['f16', 'bf16'], ...rules }, vectors: FULL },
   maxBufferBytes: 2 ** 31,
 });
 

@@ -7,7 +7,7 @@ import { watchedBlock } from '../../src/kernel/memory.ts';
 import { verifyKernel } from '../../src/kernel/verify.ts';
 
 const ELEMENTS = 64;
-const RULES = { scratchBytes: 256, alignBytes: 32, lineBytes: 64, countMultiple: 8 };
+const RULES = { scratchBytes: 256, alignBytes: 32, lineBytes: 64, countMultiple: 8, floats: [] };
 const CORES = 2;
 const core = variable('g');
 

@@ -1,4 +1,5 @@
-// A nest as one kernel of the tile family by scalar code: right for every nest, and slow. Rows that are kept lie in scratch memory.
+// A nest as one kernel of the tile family: by vector instructions where it has them, else by scalar code, which is right for every nest,
+// and slow. Rows that are kept lie in scratch memory.
 import { delinearize, indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { index } from '../../kernel/build.ts';
@@ -10,22 +11,17 @@ import type { Axis, Nest } from '../nest.ts';
 import { Substitution } from '../point.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
-import { scalarCost } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
-import type { Traffic } from '../traffic.ts';
 import { GRID_VAR, coreBounds, planCores, writesOf } from './cores.ts';
+import { costOf } from './cost.ts';
 import type { CorePlan } from './cores.ts';
+import { lowerVectors } from './lowerVectors.ts';
 
 /** Closes a kernel that `cores` cores run. */
 export function finishTiles(emitter: Emitter, name: string, cores: number, cost: Kernel['cost'], { rules }: TileFacts): LoweredKernel {
   const lowered = emitter.finish(name, { var: GRID_VAR, extent: cores }, cost);
   return { ...lowered, kernel: { ...lowered.kernel, tiles: rules } };
-}
-
-export function costOf(nest: Nest, traffic: Traffic, flops: number | undefined): Kernel['cost'] {
-  const work = nest.stages.reduce((sum, s) => sum + pointsOf(s.axes) * (scalarCost([s.value]) + 1), 0);
-  return { flops: flops ?? Math.round(pointsOf(nest.outer) * work), bytes: traffic.readBytes + traffic.writeBytes };
 }
 
 /** Loops over the points of the core at hand, then over the axes that are not dealt out. */
@@ -51,6 +47,8 @@ export function loopCore(emitter: Emitter, plan: CorePlan, rest: readonly Axis[]
 export function lowerNest(name: string, raw: Nest, facts: TileFacts, flops?: number): LoweredKernel {
   let count = 0;
   const nest = refineAxes(raw, () => `y${count++}`);
+  const vectors = lowerVectors(name, nest, raw, facts, flops);
+  if (vectors !== undefined) return vectors;
   const plan = planCores(nest.outer, writesOf(nest), facts);
   const emitter = new Emitter(nest.dynamic);
   loopCore(emitter, plan, nest.outer.slice(plan.axes.length), (substitution) => {

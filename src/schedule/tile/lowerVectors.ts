@@ -1,0 +1,110 @@
+// A nest as vector instructions, with the elements of a tile along the last outer axis: elementwise work, and reductions over other axes.
+// A tile is as long as scratch memory allows and as short as keeps all cores busy; what does not fill one has instructions of its own.
+import { addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
+import type { IndexExpr } from '../../core/indexExpr.ts';
+import { byteWidth } from '../../core/dtype.ts';
+import { compare, index } from '../../kernel/build.ts';
+import { expandMath } from '../../kernel/math.ts';
+import { tileBytes } from '../../kernel/verifyTiles.ts';
+import type { TileFacts } from '../../runtime/device.ts';
+import { findPairs } from '../inPlace.ts';
+import type { Axis, Nest } from '../nest.ts';
+import { Substitution } from '../point.ts';
+import { Emitter } from '../emit/emitter.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
+import { writeStage } from '../emit/stages.ts';
+import { pointsOf, trafficOf } from '../traffic.ts';
+import { GRID_VAR, coreBounds } from './cores.ts';
+import { allocateTiles } from './allocate.ts';
+import { costOf } from './cost.ts';
+import { selectInstructions } from './select.ts';
+import { synchronize } from './synchronize.ts';
+
+/** Fewer elements than this are not worth handing to the vector unit. */
+const LEAST_LANES = 16;
+/** Elements of a tile below which a core gains nothing from others sharing its work. */
+const LEAST_TILE = 512;
+
+/** How the last outer axis is cut into tiles. */
+interface Tiling {
+  readonly axis: Axis;
+  readonly others: readonly Axis[];
+  readonly lanes: number;
+}
+
+function emit(name: string, nest: Nest, { axis, others, lanes }: Tiling, facts: TileFacts): LoweredKernel {
+  const emitter = new Emitter(nest.dynamic);
+  const strips = Math.ceil(axis.extent / lanes);
+  const whole = Math.floor(axis.extent / lanes);
+  const tiles: Axis = { name: 'strip', extent: strips };
+  const total = pointsOf(others) * strips;
+  const size = Math.ceil(total / facts.cores);
+  const cores = Math.ceil(total / size);
+  const { from, to } = coreBounds(emitter, { axes: [...others, tiles], size, shift: 0, cores });
+  const flat = emitter.fresh('p');
+  emitter.loop(flat, from, to, 1, () => {
+    const position = delinearize(
+      indexSymbol(flat, 0, Math.max(total - 1, 0)),
+      [...others, tiles].map((a) => a.extent),
+    );
+    const outer = others.map((a, i): readonly [string, IndexExpr] => [a.name, position[i]!]);
+    const strip = position.at(-1)!;
+    const write = (start: IndexExpr, width: number): void => {
+      const lane = emitter.fresh('lane');
+      emitter.withLanes(lane, width, () => {
+        const along = addIndex(start, indexSymbol(lane, 0, width - 1));
+        const substitution = new Substitution(new Map([...outer, [axis.name, along]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+        for (const stage of nest.stages) writeStage({ emitter, lanes: 1, outerLanes: width, substitution, overlap: false }, stage);
+      });
+    };
+    const rest = axis.extent - whole * lanes;
+    if (rest === 0) return write(scaleIndex(strip, lanes), lanes);
+    if (whole === 0) return write(scaleIndex(strip, 0), rest);
+    const condition = compare('lt', emitter.index(strip), index(whole));
+    const then = emitter.block(() => write(scaleIndex(strip, lanes), lanes), true);
+    const last = emitter.block(() => write(addIndex(scaleIndex(strip, 0), whole * lanes), rest), true);
+    emitter.push({ kind: 'if', condition, then, else: last });
+  });
+  const lowered = emitter.finish(name, { var: GRID_VAR, extent: cores }, { flops: 0, bytes: 0 });
+  return { ...lowered, kernel: { ...lowered.kernel, tiles: facts.rules } };
+}
+
+/** The kernel with its vectors as instructions; a problem where there are none for it. */
+function instruct(lowered: LoweredKernel, facts: TileFacts): LoweredKernel | { readonly problem: string } {
+  const kernel = expandMath(lowered.kernel, false);
+  const selected = selectInstructions(kernel, facts);
+  if ('problem' in selected) return selected;
+  const { body, scratch } = allocateTiles(selected);
+  const params = new Set(kernel.params.map((p) => p.name));
+  return { ...lowered, kernel: { ...kernel, body: synchronize(body, params), scratch: [...kernel.scratch, ...scratch] } };
+}
+
+const roundDown = (x: number, multiple: number): number => Math.floor(x / multiple) * multiple;
+const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple;
+
+/** Elements of a tile where each takes `bytes`. */
+function lanesFor(axis: Axis, others: readonly Axis[], bytes: number, { cores, rules }: TileFacts): number {
+  const multiple = Math.max(rules.countMultiple, rules.alignBytes);
+  const most = roundDown(rules.scratchBytes / bytes, multiple);
+  const shared = Math.ceil((axis.extent * pointsOf(others)) / cores);
+  return Math.min(most, roundUp(Math.min(Math.max(shared, LEAST_TILE), axis.extent), multiple));
+}
+
+/** The nest as vector instructions; undefined where it has none, or they would not pay. */
+export function lowerVectors(name: string, nest: Nest, raw: Nest, facts: TileFacts, flops?: number): LoweredKernel | undefined {
+  const axis = nest.outer.at(-1);
+  if (axis === undefined || axis.extent < LEAST_LANES || pointsOf(nest.outer) === 0 || nest.stages.some((s) => s.kind !== 'store' && s.kind !== 'reduce')) return undefined;
+  const others = nest.outer.slice(0, -1);
+  const { rules } = facts;
+  const multiple = Math.max(rules.countMultiple, rules.alignBytes);
+  // What an element takes is known once there are instructions; those of few lanes are as many.
+  const trial = instruct(emit(name, nest, { axis, others, lanes: multiple }, facts), facts);
+  if ('problem' in trial) return undefined;
+  const bytes = trial.kernel.scratch.reduce((sum, s) => sum + (s.elements / multiple) * byteWidth(s.dtype), 0);
+  const lanes = lanesFor(axis, others, Math.max(bytes, 1), facts);
+  if (lanes < multiple) return undefined;
+  const lowered = instruct(emit(name, nest, { axis, others, lanes }, facts), facts);
+  if ('problem' in lowered || tileBytes(lowered.kernel.scratch, rules) > rules.scratchBytes) return undefined;
+  const traffic = trafficOf(raw);
+  return { ...lowered, kernel: { ...lowered.kernel, cost: costOf(nest, traffic, flops) }, traffic, inPlace: findPairs(raw) };
+}

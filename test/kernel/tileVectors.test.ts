@@ -1,0 +1,94 @@
+// What the tile family does in vector instructions: it keeps the rules of several machines, computes what the reference computes, and
+// really uses them.
+import { describe, expect, it } from 'vitest';
+import { createBuilder } from '../../src/graph/builder.ts';
+import type { Builder, Operand } from '../../src/graph/builder.ts';
+import type { Kernel, Stmt } from '../../src/kernel/ir.ts';
+import { storePipe } from '../../src/kernel/pipes.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { createRandom, randomTensor } from '../schedule/randomGraph.ts';
+import { createTileCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
+
+const machines = {
+  'four cores': createTileCapabilities(),
+  'instructions on 64 elements': createTileCapabilities({ countMultiple: 64, scratchBytes: 8 << 10 }, 3),
+};
+
+type Build = (b: Builder) => { readonly inputs: readonly Operand[]; readonly output: Operand };
+const of =
+  (dtype: 'f32' | 'f16' | 'i32' | 'u8' | 'bool', shape: readonly number[], f: (b: Builder, x: Operand) => Operand): Build =>
+  (b) => {
+    const x = b.input({ dtype, shape }, 'x');
+    return { inputs: [x], output: f(b, x) };
+  };
+const two =
+  (shapes: readonly [readonly number[], readonly number[]], f: (b: Builder, x: Operand, y: Operand) => Operand, dtype: 'f32' | 'bool' = 'f32'): Build =>
+  (b) => {
+    const [x, y] = [b.input({ dtype, shape: shapes[0] }, 'x'), b.input({ dtype: 'f32', shape: shapes[1] }, 'y')];
+    return { inputs: [x, y], output: f(b, x, y) };
+  };
+
+const vectors: Readonly<Record<string, Build>> = {
+  exp: of('f32', [700], (b, x) => b.exp(x)),
+  log: of('f32', [700], (b, x) => b.log(x)),
+  tanh: of('f32', [300], (b, x) => b.tanh(x)),
+  erf: of('f32', [300], (b, x) => b.erf(x)),
+  asin: of('f32', [300], (b, x) => b.asin(x)),
+  'a root of a magnitude': of('f32', [2500], (b, x) => b.sqrt(b.abs(x))),
+  roundings: of('f32', [700], (b, x) => b.add(b.floor(x), b.round(x))),
+  'a maximum that keeps NaN': two(
+    [
+      [9, 70],
+      [9, 70],
+    ],
+    (b, x, y) => b.max(x, y),
+  ),
+  'a bias of columns': two([[30, 70], [70]], (b, x, y) => b.max(b.add(x, y), b.scalar('f32', 0))),
+  'a factor of rows': two(
+    [
+      [30, 70],
+      [30, 1],
+    ],
+    (b, x, y) => b.mul(x, y),
+  ),
+  halves: of('f16', [1500], (b, x) => b.add(b.mul(x, x), b.scalar('f16', 1.5))),
+  'a comparison': of('f32', [1200], (b, x) => b.lt(x, b.scalar('f32', 0))),
+  'a choice by bools': two([[900], [900]], (b, x, y) => b.where(x, y, b.scalar('f32', 3)), 'bool'),
+  'bytes as floats': of('u8', [900], (b, x) => b.cast(x, 'f32')),
+  integers: of('i32', [900], (b, x) => b.add(b.mul(x, x), b.scalar('i32', 3))),
+  'sums of columns': of('f32', [20, 300], (b, x) => b.reduce('sum', x, [0])),
+  'maxima of columns': of('f32', [20, 90], (b, x) => b.reduce('max', x, [0])),
+  'a slice': of('f32', [100, 130], (b, x) => b.slice(x, [3, 5], [80, 100], [1, 1])),
+  'a product': two(
+    [
+      [7, 20],
+      [20, 96],
+    ],
+    (b, x, y) => b.matmul(x, y),
+  ),
+};
+
+const hasInstructions = (body: readonly Stmt[]): boolean =>
+  body.some(
+    (s) => (s.kind === 'store' && storePipe(s) === 'vector') || (s.kind === 'for' && hasInstructions(s.body)) || (s.kind === 'if' && [s.then, s.else].some(hasInstructions)),
+  );
+
+describe.each(Object.entries(machines))('on %s', (_, capabilities) => {
+  it.each(Object.entries(vectors))('%s', (name, build) => {
+    const b = createBuilder(createFolder());
+    const { inputs, output } = build(b);
+    const graph = b.finish(name, inputs, [output]);
+    const random = createRandom(name.length);
+    const values = inputs.map((x) => randomTensor(random, x.dtype, x.shape));
+    const schedule = scheduleGraph(graph, capabilities);
+    expect(problemsOf(graph, schedule)).toEqual([]);
+    const copies = ({ body }: Kernel): boolean => JSON.stringify(body, (_key, v: unknown) => (typeof v === 'bigint' ? `${v}` : v)).includes('"kind":"copy"');
+    const isMoved = name === 'a slice' ? copies : ({ body }: Kernel) => hasInstructions(body);
+    expect(schedule.module.kernels.filter((kernel) => !isMoved(kernel)).map((k) => k.name)).toEqual([]);
+    const [expected] = interpretPrims(graph, values);
+    expectClose(interpretSchedule(graph, schedule, values, 'forward')[0]!, expected!, 'forward');
+    expectClose(interpretSchedule(graph, schedule, values, 'backward', lowered(schedule.module))[0]!, expected!, 'backward');
+  });
+});
