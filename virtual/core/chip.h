@@ -23,6 +23,7 @@ struct ChipFacts {
 
 extern const ChipFacts chip;
 
+bool hasFact(const char *name);
 /** Aborts where the chip has no such fact: the table that made it is wrong. */
 long long fact(const char *name);
 

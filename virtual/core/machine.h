@@ -20,6 +20,8 @@ struct Machine {
   unsigned char *shadow;
   /** Threads that run in step, for families that have them. */
   unsigned subgroupThreads;
+  /** A number of the chip. */
+  long long (*fact)(const char *name);
   /** Says what lies at a device address, for messages: never null, overwritten by the next call. */
   const char *(*describe)(const void *address, std::uint64_t bytes);
 };

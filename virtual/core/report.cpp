@@ -18,9 +18,15 @@ const char *ruleName(Rule rule) { return ruleNames[static_cast<int>(rule)]; }
 static std::mutex mutex;
 static char message[768] = "";
 
-long long fact(const char *name) {
+static const Fact *findFact(const char *name) {
   for (int i = 0; i < chip.count; i++)
-    if (!std::strcmp(chip.facts[i].name, name)) return chip.facts[i].value;
+    if (!std::strcmp(chip.facts[i].name, name)) return &chip.facts[i];
+  return nullptr;
+}
+bool hasFact(const char *name) { return findFact(name) != nullptr; }
+
+long long fact(const char *name) {
+  if (const Fact *found = findFact(name)) return found->value;
   std::fprintf(stderr, "%s has no fact '%s'\n", chip.title, name);
   std::abort();
 }

@@ -56,8 +56,10 @@ export interface TileInstruction {
 export interface TileSyntax {
   /** One element, as it lies in memory. */
   element(buffer: BufferText, at: string): string;
-  /** The statement that stores one element. */
+  /** The statement that stores one element, from the compute type of its storage. */
   assign(buffer: BufferText, at: string, value: string): string;
+  /** `value` as a small float, and back as f32. */
+  rounded(storage: Storage, value: string): string;
   copy(p: Prelude, to: RowsText, from: RowsText, rows: string, elements: string): string;
   vector(p: Prelude, instruction: TileInstruction): string;
   /** Nothing where the wait says it all. */

@@ -65,6 +65,8 @@ function narrowText(e: ExprOf['narrow'], scope: Scope): string {
   const x = exprText(e.x, scope);
   const { bits, class: kind } = dtypes[e.to];
   if (kind === 'float') {
+    const { tiles } = scope.prelude.dialect;
+    if (bits < 32 && tiles !== undefined && e.to !== 'string') return tiles.rounded(storageOf(e.to), x);
     invariant(bits >= 32, `narrowing to ${e.to} has not been lowered`);
     return x;
   }

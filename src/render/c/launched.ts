@@ -1,7 +1,7 @@
 // Languages of C's family whose kernels a driver launches, one by one, over a grid of blocks of threads: OpenCL C, CUDA C and its kin.
 // A language is a record of how it spells a kernel's head; this file puts the record and the family's printer together.
 import { byteWidth } from '../../core/dtype.ts';
-import type { BufferParam, Kernel, KernelModule } from '../../kernel/ir.ts';
+import type { BufferParam, Kernel, KernelModule, ScratchBuffer } from '../../kernel/ir.ts';
 import { expandMath } from '../../kernel/math.ts';
 import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
 import type { Renderer, Source } from '../../runtime/device.ts';
@@ -15,14 +15,21 @@ import { storageOf } from './types.ts';
 
 export interface LaunchedLanguage {
   readonly name: string;
+  /** Its machines do not compute in f64. */
+  readonly lacksDoubles?: boolean;
   /** `wide`: whether positions need 64 bits. */
   dialect(wide: boolean): Dialect;
   /** The kernel's head up to its opening parenthesis. */
   head(symbol: string, threads: number): string;
   /** A parameter, and the statement that makes a pointer called as the buffer from it, where there has to be one. */
   param(buffer: BufferParam, element: string, disjoint: boolean): { readonly declaration: string; readonly statement?: string };
-  /** What declares an array common to the block. */
-  readonly shared: string;
+  /** Lines that declare scratch memory. */
+  scratch(scratch: ScratchBuffer, element: string): readonly string[];
+  /** Lines before all others of a body, and after them. */
+  enter?(kernel: Kernel): readonly string[];
+  leave?(kernel: Kernel): readonly string[];
+  /** How a kernel is launched; a grid of blocks of threads where absent. */
+  launch?(kernel: Kernel): { readonly blocks: number; readonly threads: number };
   /** The number of the block, and of the thread in it. */
   readonly block: string;
   readonly thread: string;
@@ -45,7 +52,8 @@ export class LaunchedRenderer implements Renderer {
     const prelude = new Prelude(this.#language.dialect(module.kernels.some(isWide)));
     const disjoint = disjointParams(module);
     const texts = module.kernels.map((kernel, i) => this.#kernelText(kernel, kernelSymbol(kernel, i), disjoint[i]!, prelude));
-    const kernels = module.kernels.map((kernel, i) => ({ symbol: kernelSymbol(kernel, i), blocks: kernel.grid.extent, threads: kernel.block?.threads ?? 1 }));
+    const launch = this.#language.launch ?? ((kernel: Kernel) => ({ blocks: kernel.grid.extent, threads: kernel.block?.threads ?? 1 }));
+    const kernels = module.kernels.map((kernel, i) => ({ symbol: kernelSymbol(kernel, i), ...launch(kernel) }));
     return { language: this.#language.name, units: [`${prelude.text}\n${texts.join('\n')}`], launches: { kernels, init: module.init, run: module.run } };
   }
 
@@ -58,16 +66,20 @@ export class LaunchedRenderer implements Renderer {
 
   #kernelText(source: Kernel, symbol: string, disjoint: readonly boolean[], prelude: Prelude): string {
     const language = this.#language;
-    const kernel = expandMath(lowerSmallFloats(source));
-    const out: Lines = { prelude, buffers: new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const)), lines: [] };
+    const kernel = expandMath(lowerSmallFloats(source), language.lacksDoubles !== true);
+    const buffers = new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const));
+    const out: Lines = { prelude, buffers, globals: new Set(kernel.params.map((p) => p.name)), lines: [] };
     const params = kernel.params.map((b, i) => language.param(b, storageOf(b.dtype).c, disjoint[i] === true));
     out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1)}(${params.map((p) => p.declaration).join(', ')}) {`);
     for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);
-    for (const s of kernel.scratch) out.lines.push(`  ${s.shared === true ? `${language.shared} ` : ''}${storageOf(s.dtype).c} ${s.name}[${s.elements}];`);
+    const add = (lines: readonly string[] = []): void => lines.forEach((line) => out.lines.push(`  ${line}`));
+    add(language.enter?.(kernel));
+    for (const s of kernel.scratch) add(language.scratch(s, storageOf(s.dtype).c));
     const { index } = prelude.dialect;
     out.lines.push(`  const ${index} ${kernel.grid.var} = ${language.block};`);
     if (kernel.block !== undefined) out.lines.push(`  const ${index} ${kernel.block.var} = ${language.thread};`);
     block(kernel.body, out, '  ');
+    add(language.leave?.(kernel));
     return `${out.lines.join('\n')}\n}\n`;
   }
 }

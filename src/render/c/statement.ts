@@ -22,8 +22,7 @@ function storeText(s: StmtOf['store'], scope: Scope): string {
   let value = exprText(s.value, scope);
   if (storage.bits !== undefined) value = exprText({ kind: 'narrow', type: s.value.type, to: bufferDType(scope, s.buffer), x: s.value }, scope);
   if (lanes === 1) {
-    const stored = storage.bytes < 4 ? `(${storage.c})${value}` : value;
-    return p.dialect.tiles?.assign(bufferText(scope, s.buffer), at, stored) ?? `${s.buffer}[${at}] = ${stored};`;
+    return p.dialect.tiles?.assign(bufferText(scope, s.buffer), at, value) ?? `${s.buffer}[${at}] = ${storage.bytes < 4 ? `(${storage.c})${value}` : value};`;
   }
   return p.dialect.vectors.store(p, storage, s.value.type, `${s.buffer} + ${at}`, dtype === 'bool' ? `(-${value})` : value);
 }

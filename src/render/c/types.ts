@@ -36,6 +36,9 @@ export interface Storage {
 
 const storages: Partial<Record<NumericDType, Storage>> = {
   f64: { c: 'double', bytes: 8, dtype: 'f64' },
+  // Where the machine converts them itself: in all others they are integers by now.
+  f16: { c: 'half', bytes: 2, dtype: 'f32' },
+  bf16: { c: 'bfloat16_t', bytes: 2, dtype: 'f32' },
   f32: { c: 'float', bytes: 4, dtype: 'f32' },
   i64: { c: 'i64', bytes: 8, dtype: 'i64' },
   i32: { c: 'int', bytes: 4, dtype: 'i32' },
@@ -52,7 +55,7 @@ const storages: Partial<Record<NumericDType, Storage>> = {
   bool: { c: 'u8', bytes: 1, dtype: 'bool' },
 };
 
-/** The small floats are integers by now (kernel/smallFloats.ts). */
+/** Small floats that a machine does not know are integers by now (kernel/smallFloats.ts). */
 export function storageOf(dtype: NumericDType): Storage {
   const storage = storages[dtype];
   if (storage === undefined) throw new AnychipError('unsupported', `buffers of ${dtype} cannot be rendered in C`, { hint: 'Let the node that makes it run on the host.' });

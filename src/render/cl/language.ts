@@ -80,7 +80,7 @@ export const clLanguage: LaunchedLanguage = {
       statement: `${type}${disjoint ? 'restrict ' : ''}${buffer.name} = (${type})(${buffer.name}_at + ${buffer.name}_offset);`,
     };
   },
-  shared: '__local',
+  scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__local ' : ''}${element} ${name}[${elements}];`],
   block: 'get_group_id(0)',
   thread: 'get_local_id(0)',
 };

@@ -1,9 +1,7 @@
 // CUDA C++ as NVRTC compiles it, without headers.
-import { AnychipError } from '../../core/error.ts';
-import type { ComputeDType } from '../../kernel/ir.ts';
-import type { Dialect, VectorSyntax } from '../c/dialect.ts';
-import type { Prelude } from '../c/prelude.ts';
+import type { Dialect } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
+import { bitcastByUnion, noVectors } from '../c/scalars.ts';
 
 const HEAD = `typedef signed char i8;
 typedef unsigned char u8;
@@ -11,29 +9,6 @@ typedef unsigned short u16;
 typedef long long i64;
 typedef unsigned long long u64;
 `;
-
-const noVectors = (): never => {
-  throw new AnychipError('internal', 'threads of CUDA are scalar: the schedule must not ask for vectors');
-};
-const vectors: VectorSyntax = {
-  type: noVectors,
-  pack: noVectors,
-  splat: noVectors,
-  lane: noVectors,
-  convert: noVectors,
-  bitcast: noVectors,
-  select: noVectors,
-  load: noVectors,
-  store: noVectors,
-  lanewise: noVectors,
-};
-
-/** No function of the C library is needed, so a compiler without its headers takes it. */
-function bitcastByUnion(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string {
-  const name = `bits_${from}_${to}`;
-  const [source, target] = [p.scalar(from), p.scalar(to)];
-  return `${p.inline(name, `${target} ${name}(${source} a)`, `union { ${source} from; ${target} to; } bits; bits.from = a; return bits.to;`)}(${x})`;
-}
 
 const createDialect = (wide: boolean): Dialect => ({
   head: HEAD,
@@ -47,7 +22,7 @@ const createDialect = (wide: boolean): Dialect => ({
   real: (fn, dtype) => (dtype === 'f32' ? `${fn}f` : fn),
   fma: (_, dtype) => (dtype === 'f32' ? '__fmaf_rn' : '__fma_rn'),
   bitcast: bitcastByUnion,
-  vectors,
+  vectors: noVectors,
 });
 
 export const cudaLanguage: LaunchedLanguage = {
@@ -55,7 +30,7 @@ export const cudaLanguage: LaunchedLanguage = {
   dialect: createDialect,
   head: (symbol, threads) => `extern "C" __global__ void __launch_bounds__(${threads})\n${symbol}`,
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
-  shared: '__shared__',
+  scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__shared__ ' : ''}${element} ${name}[${elements}];`],
   block: 'blockIdx.x',
   thread: 'threadIdx.x',
 };

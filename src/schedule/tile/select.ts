@@ -293,7 +293,7 @@ class Selector {
   #fold(fn: ExprOf['across']['fn'], x: Value, dtype: ComputeDType, lanes: number): Expr {
     if (fn !== 'add' && fn !== 'min' && fn !== 'max') this.#fail(`${fn} across a vector`);
     if (this.#facts.vectors.functions.across?.includes(dtype) !== true) this.#fail(`the vector unit folds no ${dtype}`);
-    const result = this.#tile(storedAs(dtype), 1);
+    const result = this.#tile(storedAs(dtype), lanes + FOLD_ROOM);
     if ('scalar' in x) return x.scalar;
     // Only what is there: nothing beyond is folded in.
     this.#out.push(store(result, index(0), { kind: 'across', type: { dtype, lanes: 1 }, fn, x: load(x.tile, x.at, dtype, lanes) }));
@@ -372,6 +372,9 @@ class Selector {
     return computeType(dtype) === 'f32' ? this.#convert(value, dtype, lanes) : this.#fail(`${dtype} wraps`);
   }
 }
+
+/** Elements of the result of a fold before the place, as large as what is folded, that languages may work in. */
+const FOLD_ROOM = 64;
 
 const COMMUTATIVE: ReadonlySet<VectorFn> = new Set(['add', 'mul', 'and', 'or', 'xor']);
 /** Functions of which no operand may be a scalar. */

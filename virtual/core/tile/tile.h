@@ -1,0 +1,53 @@
+// What kernels of a family of cores with scratchpads can ask of the runtime: who they are, memory of the scratchpad, work for the pipes
+// that run side by side, and to wait for them. Headers of kernel languages spell it.
+#pragma once
+
+#include <stdint.h>
+
+#include "../machine.h"
+
+namespace anychip {
+
+/** Units of a core, each of which works in order. */
+enum Pipe { SCALAR, VECTOR, IN, OUT, PIPES };
+constexpr int FLAGS = 8;
+
+/** What a language asks of its kernels beyond what the chip's facts say. */
+struct Rules {
+  /** Names of the pipes, for messages. */
+  const char *pipes[PIPES];
+  /** An instruction of the vector pipe that needs what another made has to wait for it. */
+  bool vectorsWait;
+  /** Scalar stores into global memory stay in a cache until it is written back. */
+  bool storesAreCached;
+};
+
+}  // namespace anychip
+
+#define ANYCHIP_TILE extern "C" __attribute__((visibility("hidden")))
+
+/** Defined by the header of the language. */
+ANYCHIP_TILE const anychip::Rules anychip_rules;
+
+/** Number of the core that runs, from 0, and of all; for languages with clusters of cores. */
+ANYCHIP_TILE unsigned anychip_core, anychip_cores, anychip_cluster_cores;
+/** A number of the chip: its facts. */
+ANYCHIP_TILE long long anychip_fact(const char *name);
+/** Fresh memory of the core's scratchpad. Stops the kernel where it has not so much. */
+ANYCHIP_TILE char *anychip_scratch(uint64_t bytes, uint64_t align);
+/** An instruction is given to a pipe. */
+ANYCHIP_TILE void anychip_give(int pipe);
+/** The last instruction of the pipe uses these bytes, of the scratchpad or of global memory. */
+ANYCHIP_TILE void anychip_use(const void *address, uint64_t bytes, int pipe, bool writes);
+/** Whether the bytes lie in the scratchpad. */
+ANYCHIP_TILE bool anychip_is_scratch(const void *address);
+ANYCHIP_TILE void anychip_signal(int from, int to, int flag);
+ANYCHIP_TILE void anychip_wait(int from, int to, int flag);
+/** What `pipe` begins from now on comes after all that `of` was given. */
+ANYCHIP_TILE void anychip_order(int of, int pipe);
+/** Scalar stores are written back. */
+ANYCHIP_TILE void anychip_flush();
+ANYCHIP_TILE void anychip_stop(anychip::Rule rule, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+
+/** Functions of headers, whose own accesses are checked by what they call. */
+#define ANYCHIP_PLAIN __attribute__((no_sanitize_thread))
