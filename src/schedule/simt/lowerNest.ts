@@ -60,11 +60,11 @@ function planRows(nest: Nest, facts: SimtFacts): RowPlan | undefined {
   if (!keeps && (isShort ? isBusy || length < ELEMENTS_PER_THREAD : isBusy && !readsAlongRow(nest))) return undefined;
   // Half the shared memory is for kept rows, half for the trees that combine partial results, of 8 bytes at most.
   const trees = nest.stages.reduce((n, s) => n + (s.kind === 'argReduce' ? 2 : s.kind === 'reduce' ? 1 : 0), 0);
-  const most = Math.min(facts.maxThreads, powerAtMost(facts.sharedBytes / 2 / (8 * Math.max(trees, 1))), 2 * BLOCK_THREADS);
+  const most = Math.min(powerAtMost(facts.maxThreads), powerAtMost(facts.sharedBytes / 2 / (8 * Math.max(trees, 1))), 2 * BLOCK_THREADS);
   const threads = Math.min(powerAtLeast(Math.ceil(length / ELEMENTS_PER_THREAD)), most);
   const keptBytes = nest.stages.reduce((sum, s) => (s.kind === 'keep' ? sum + 8 * s.slot.elements : sum), 0);
   let together = 1;
-  while (threads * together * 2 <= BLOCK_THREADS && rows % (together * 2) === 0 && keptBytes * together * 2 <= facts.sharedBytes / 2) together *= 2;
+  while (threads * together * 2 <= Math.min(BLOCK_THREADS, facts.maxThreads) && rows % (together * 2) === 0 && keptBytes * together * 2 <= facts.sharedBytes / 2) together *= 2;
   return { threads, rows: together };
 }
 
