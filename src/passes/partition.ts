@@ -5,13 +5,21 @@ import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
 import { capturesOf, subgraphsOf, titleOf } from '../graph/graph.ts';
 import type { Constant, Graph, HostValue, Node, Value } from '../graph/graph.ts';
 import { hostReason, isOnnx } from './lowerings.ts';
-import type { HostStep, Known, Walk } from './walk.ts';
+import type { HostStep, Known, LoweredNode, Walk } from './walk.ts';
 
 /** A place in the table of values that a run fills step by step. */
 export type Slot = number;
 
 export type PartitionStep =
-  | { readonly kind: 'device'; readonly graph: PrimGraph; readonly inputs: readonly Slot[]; readonly outputs: readonly Slot[]; readonly origins: ReadonlyMap<PrimNode, Node> }
+  | {
+      readonly kind: 'device';
+      readonly graph: PrimGraph;
+      readonly inputs: readonly Slot[];
+      readonly outputs: readonly Slot[];
+      readonly origins: ReadonlyMap<PrimNode, Node>;
+      /** The nodes of the model that are wholly there, in order. */
+      readonly wholes: readonly WholeNode[];
+    }
   | {
       readonly kind: 'host';
       readonly node: Node;
@@ -29,6 +37,12 @@ export type PartitionStep =
       /** Those of its nodes that are sure to run on the host. */
       readonly hosted: readonly HostedNode[];
     };
+
+/** A node of the model whose operands a device program has, so that it could stay as it is. */
+export interface WholeNode extends LoweredNode {
+  /** Those of its inputs that are constants. */
+  readonly constants: ReadonlyMap<Operand, Constant>;
+}
 
 /** A node by its title. */
 export interface HostedNode {
@@ -183,7 +197,21 @@ function deviceStep(name: string, nodes: readonly PrimNode[], wanted: Set<Operan
   const outputs = [...made].filter((x) => wanted.has(x));
   const graph: PrimGraph = { name, inputs: [...inputs], outputs, nodes, constants };
   const origins = new Map(nodes.flatMap((node) => (walk.origin.has(node) ? [[node, walk.origin.get(node)!] as const] : [])));
-  return { kind: 'device', graph, inputs: graph.inputs.map((x) => slots.ofOperand(x)), outputs: outputs.map((x) => slots.ofOperand(x)), origins };
+  const wholes = wholeNodes(walk, made, inputs);
+  return { kind: 'device', graph, inputs: graph.inputs.map((x) => slots.ofOperand(x)), outputs: outputs.map((x) => slots.ofOperand(x)), origins, wholes };
+}
+
+/** Nodes that give something which the program makes, and take nothing else than what it makes, is given or is constant. */
+function wholeNodes(walk: Walk, made: ReadonlySet<Operand>, given: ReadonlySet<Operand>): WholeNode[] {
+  const isThere = (x: Operand | null): boolean => x === null || made.has(x) || given.has(x) || walk.b.constantOf(x) !== undefined;
+  return walk.lowered
+    .filter(({ inputs, outputs }) => inputs.every(isThere) && outputs.some((x) => x !== null && made.has(x)))
+    .map((lowered) => {
+      const constants = lowered.inputs
+        .flatMap((x) => (x === null ? [] : [[x, walk.b.constantOf(x)] as const]))
+        .filter((pair): pair is [Operand, Constant] => pair[1] !== undefined);
+      return { ...lowered, constants: new Map(constants) };
+    });
 }
 
 function hostStep(step: HostStep, slots: SlotTable): PartitionStep {

@@ -21,7 +21,7 @@ import type { Partition } from './partition.ts';
 
 /** Specialises `graph` for the given inputs (in the graph's order). */
 export function specialize(graph: Graph, bindings: readonly InputBinding[], options: SpecializeOptions): Partition {
-  const walk: Walk = { b: createBuilder(options.fold), known: new Map(), options, hostSteps: [], deferred: [], origin: new Map(), stored: new Map(), walkNodes };
+  const walk: Walk = { b: createBuilder(options.fold), known: new Map(), options, hostSteps: [], deferred: [], origin: new Map(), lowered: [], stored: new Map(), walkNodes };
   const inputs = graph.inputs.map((value, i) => bindInput(walk, value, bindings[i]));
   addConstants(walk, graph);
   walkNodes(walk, graph.nodes);
@@ -97,7 +97,10 @@ function lower(walk: Walk, node: Node, inputs: readonly (Known | null)[]): Lower
   if ('onHost' in result) return { kind: 'host', reason: result.onHost };
   const unfit = findUnfit(walk, result, mark);
   if (unfit !== undefined) return { kind: 'host', reason: `the device has no ${unfit}`, types: result };
-  for (const prim of walk.b.since(mark)) walk.origin.set(prim, node);
+  const made = walk.b.since(mark);
+  for (const prim of made) walk.origin.set(prim, node);
+  const fresh = new Set(made.flatMap((prim) => prim.outputs));
+  walk.lowered.push({ node, inputs: operands, outputs: result.map((x) => (x !== null && fresh.has(x) ? x : null)) });
   return { kind: 'device', outputs: result };
 }
 

@@ -39,6 +39,14 @@ export interface HostStep {
   readonly captures: readonly { readonly value: Value; readonly known: Known }[];
 }
 
+/** A node that was written in primitives: what it was given, and what it gave that was new. */
+export interface LoweredNode {
+  readonly node: Node;
+  readonly inputs: readonly (Operand | null)[];
+  /** Null too where an output is an operand that was there before. */
+  readonly outputs: readonly (Operand | null)[];
+}
+
 export interface Walk {
   readonly b: Builder;
   readonly known: Map<Value, Known>;
@@ -48,6 +56,7 @@ export interface Walk {
   readonly deferred: Node[];
   /** Which ONNX node each primitive came from: for `explain` and for errors. */
   readonly origin: Map<PrimNode, Node>;
+  readonly lowered: LoweredNode[];
   readonly stored: Map<Value, Known>;
   /** Continues the walk through the nodes of a body. */
   readonly walkNodes: (walk: Walk, nodes: readonly Node[]) => void;

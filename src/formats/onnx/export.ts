@@ -10,28 +10,36 @@ import type { AttrKind, AttrSpec } from '../../graph/schema.ts';
 import { AttributeProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from './generated/onnx_pb.ts';
 import type { AttributeProto, GraphProto, NodeProto, ValueInfoProto } from './generated/onnx_pb.ts';
 import { tensorToProto } from './tensorProto.ts';
+import { LATEST_OPSET, OLDEST_OPSET, checkForms, irVersions } from './forms.ts';
 import { typeToProto } from './types.ts';
 
-/** Opsets whose forms the graph holds, by domain, and the IR version that came with them. */
-const opsets: Readonly<Record<string, bigint>> = { '': 25n, 'ai.onnx.ml': 5n, 'ai.onnx.preview.training': 1n };
-const IR_VERSION = 13n;
+/** Opsets whose forms the graph holds, by domain; that of ai.onnx may be chosen. */
+const opsets: Readonly<Record<string, number>> = { 'ai.onnx.ml': 5, 'ai.onnx.preview.training': 1 };
 /** protobuf's own bound on a message. */
 const MAX_BYTES = 2 ** 31 - 1;
 
 export interface ExportOptions {
+  /** Of ai.onnx, for readers that know no later one: from 18 on. */
+  readonly opset?: number;
   readonly producer?: string;
   readonly metadata?: ReadonlyMap<string, string>;
 }
 
-/** The model as bytes of an `.onnx` file, weights inside. Throws `limit` when they are more than such a file can hold. */
+/** The model as bytes of an `.onnx` file, weights inside. Throws `limit` when they are more than such a file can hold, `unsupported` with the nodes that the opset lacks. */
 export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Array {
+  const { opset = LATEST_OPSET } = options;
+  const irVersion = irVersions[opset];
+  if (irVersion === undefined) {
+    throw new AnychipError('bad-argument', `opset ${opset} is not written`, { hint: `Choose one from ${OLDEST_OPSET} to ${LATEST_OPSET}.` });
+  }
+  if (opset < LATEST_OPSET) checkForms(graph, opset);
   const bytes = constantBytes(graph);
   if (bytes > MAX_BYTES) throw new AnychipError('limit', `${bytes} bytes of weights, over the 2 GiB of a protobuf message`, { hint: 'Keep the model in its own file.' });
   const used = new Set(['', ...domainsOf(graph)]);
   const model = create(ModelProtoSchema, {
-    irVersion: IR_VERSION,
+    irVersion,
     producerName: options.producer ?? 'anychip',
-    opsetImport: [...used].map((domain) => ({ domain, version: opsets[domain]! })),
+    opsetImport: [...used].map((domain) => ({ domain, version: BigInt(opsets[domain] ?? opset) })),
     metadataProps: [...(options.metadata ?? [])].map(([key, value]) => ({ key, value })),
     graph: graphToProto(graph, new Names(graph)),
   });

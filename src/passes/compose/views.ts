@@ -1,0 +1,51 @@
+// Views and sources as operators of ONNX: shapes, places and counts become constants.
+import { tensorFrom, intTensor } from '../../core/tensor.ts';
+import type { Value } from '../../graph/graph.ts';
+import { call, reshape } from './composer.ts';
+import type { Compose, Compositions } from './composer.ts';
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+/** Before the first element, for steps backwards. */
+const BEFORE = -Number.MAX_SAFE_INTEGER;
+
+const slice: Compose<'slice'> = ({ attrs: { starts, sizes, steps } }, [x], c) => {
+  const ends = starts.map((start, i) => {
+    const end = start + sizes[i]! * steps[i]!;
+    return end < 0 ? BEFORE : end;
+  });
+  return call('Slice', [x!, c.ints(starts), c.ints(ends), c.ints(range(starts.length)), c.ints(steps)]);
+};
+
+/** Each window is a gather of a table of places, whose second axis goes behind all others. */
+const window: Compose<'window'> = ({ attrs: { windows }, inputs: [data], outputs: [result] }, [x], c) => {
+  let value: Value = x!;
+  windows.forEach(({ axis, size, stride, dilation }, w) => {
+    const count = result!.shape[axis]!;
+    const places = intTensor(
+      range(count * size).map((i) => Math.floor(i / size) * stride + (i % size) * dilation),
+      [count, size],
+    );
+    const gathered = c.value(call('Gather', [value, c.constant(places)], { axis }));
+    const rank = data!.shape.length + w + 1;
+    value = c.value(call('Transpose', [gathered], { perm: [...range(rank).filter((a) => a !== axis + 1), axis + 1] }));
+  });
+  return call('Identity', [value]);
+};
+
+const iota: Compose<'iota'> = ({ attrs: { shape, axis }, outputs: [y] }, _, c) => {
+  const line = shape.map((n, i) => (i === axis ? n : 1));
+  return call('Expand', [c.constant(tensorFrom(y!.dtype, line, range(shape[axis]!))), c.ints(shape)]);
+};
+
+type View = 'iota' | 'reshape' | 'transpose' | 'expand' | 'slice' | 'pad' | 'window' | 'concat';
+
+export const views: Pick<Compositions, View> = {
+  iota,
+  reshape: ({ attrs: { shape } }, [x], c) => reshape(c, x!, shape),
+  transpose: ({ attrs: { perm } }, [x]) => call('Transpose', [x!], { perm }),
+  expand: ({ attrs: { shape } }, [x], c) => call('Expand', [x!, c.ints(shape)]),
+  slice,
+  pad: ({ attrs: { low, high } }, [x, value], c) => call('Pad', [x!, c.ints([...low, ...high]), value!]),
+  window,
+  concat: ({ attrs: { axis } }, inputs) => call('Concat', inputs, { axis }),
+};
