@@ -32,8 +32,10 @@ const rooms: Readonly<Record<string, Room>> = {
   schedule: { may: ['core', 'graph', 'kernel'], types: ['runtime'] },
   render: { may: ['core', 'kernel'], types: ['runtime'] },
   ffi: { may: ['core'] },
+  // Chips whose driver launches kernels one by one are rows of its table.
+  driver: { may: ['core', 'kernel', 'render', 'runtime', 'ffi'] },
   // The kernel room says which dtypes it can store.
-  targets: { may: ['core', 'kernel', 'render', 'runtime', 'ffi'] },
+  targets: { may: ['core', 'kernel', 'render', 'runtime', 'ffi', 'driver'] },
   'plan.ts': { may: ['core'], types: ['graph', 'passes', 'runtime', 'schedule'] },
   'planFile.ts': { may: ['core', 'graph', 'plan.ts'] },
   'compile.ts': { may: ['core', 'graph', 'passes', 'reference', 'schedule', 'plan.ts'], types: ['runtime'] },

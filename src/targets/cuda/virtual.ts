@@ -1,11 +1,11 @@
 // CUDA on virtual chips: the same binding on another library.
-import { cudaTable } from '../../ffi/driver/cuda.ts';
-import type { DriverTable } from '../../ffi/driver/table.ts';
+import type { DriverTable } from '../../driver/table.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import type { CompileCache } from '../../runtime/compileCache.ts';
 import type { SimtCapabilities, Target, VirtualChips } from '../../runtime/device.ts';
 import { createVirtualTarget } from '../../runtime/virtualTarget.ts';
 import { cudaChips, cudaCommon } from './chips.ts';
+import { cudaTable } from './driver.ts';
 
 export const cudaVirtualChips = (cache: CompileCache, real: () => Target, onTable: (table: DriverTable) => Target): VirtualChips => ({
   names: Object.keys(cudaChips),
@@ -28,7 +28,8 @@ export const cudaVirtualChips = (cache: CompileCache, real: () => Target, onTabl
       cache,
       on: (library, identity) => {
         const libraries = { other: [library] };
-        return onTable({ ...cudaTable, title: 'virtual CUDA', libraries, compiler: { ...cudaTable.compiler, title: `virtual NVRTC ${identity}`, libraries } });
+        const compiler = { ...cudaTable.compiler, title: `virtual NVRTC ${identity}`, library: { ...cudaTable.compiler.library!, names: libraries } };
+        return onTable({ ...cudaTable, title: 'virtual CUDA', libraries, compiler });
       },
     });
   },

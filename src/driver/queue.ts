@@ -1,11 +1,12 @@
 // Work in order on a stream. Everything is handed in without waiting; `finish` waits, and lets the event loop go on where it takes long.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { launchNumbered } from '../../core/blame.ts';
-import { AnychipError, invariant } from '../../core/error.ts';
-import { HostMemory } from '../../ffi/hostMemory.ts';
-import type { Buffer, Program, Queue } from '../../runtime/device.ts';
-import type { CudaMachine } from './machine.ts';
-import { CudaBuffer, CudaProgram } from './memory.ts';
+import { launchNumbered } from '../core/blame.ts';
+import { AnychipError, invariant } from '../core/error.ts';
+import { HostMemory } from '../ffi/hostMemory.ts';
+import type { Buffer, Program, Queue } from '../runtime/device.ts';
+import { enter } from './machine.ts';
+import type { DriverMachine } from './machine.ts';
+import { DriverBuffer, DriverProgram } from './memory.ts';
 
 /** Work expected to take less than this is waited for at once. */
 const SHORT_MILLIS = 0.5;
@@ -13,58 +14,64 @@ const SHORT_MILLIS = 0.5;
 const LONG_MILLIS = 5;
 const NANOS_PER_MILLI = 1e6;
 
-export class CudaQueue implements Queue {
-  readonly #machine: CudaMachine;
+export class DriverQueue implements Queue {
+  readonly #machine: DriverMachine;
   #stream: bigint | undefined;
   /** Host memory that work under way reads or writes. */
   #inUse: Uint8Array[] = [];
   #lastMillis = Infinity;
 
-  constructor(machine: CudaMachine) {
+  /** Where the driver can tell how long a call took. */
+  readonly profile?: (program: Program, bases: readonly Buffer[], calls: number) => Promise<readonly number[]>;
+
+  constructor(machine: DriverMachine) {
     this.#machine = machine;
-    machine.driver.call('useContext', machine.context);
-    this.#stream = machine.driver.create('createStream', machine.driver.table.streamFlags);
+    enter(machine);
+    this.#stream = machine.driver.create('createStream', {});
+    if (machine.driver.has('eventMillis')) this.profile = (program, bases, calls) => this.#profile(program, bases, calls);
   }
 
-  /** The stream, with the device's context current: other devices of this process have their own. */
+  /** The stream, once the device is entered. */
   #enter(): bigint {
     invariant(this.#stream !== undefined, 'a queue that was disposed');
-    this.#machine.driver.call('useContext', this.#machine.context);
+    enter(this.#machine);
     return this.#stream;
   }
 
   write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
     const { address } = checked(target, offsetBytes, data.byteLength);
-    if (data.byteLength > 0) this.#machine.driver.call('copyIn', address + BigInt(offsetBytes), this.#hold(data), data.byteLength, this.#enter());
+    const bytes = data.byteLength;
+    if (bytes > 0) this.#machine.driver.call('copyIn', { to: address + BigInt(offsetBytes), from: this.#hold(data), bytes, stream: this.#enter() });
   }
 
   read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
     const { address } = checked(source, offsetBytes, into.byteLength);
-    if (into.byteLength > 0) this.#machine.driver.call('copyOut', this.#hold(into), address + BigInt(offsetBytes), into.byteLength, this.#enter());
+    const bytes = into.byteLength;
+    if (bytes > 0) this.#machine.driver.call('copyOut', { to: this.#hold(into), from: address + BigInt(offsetBytes), bytes, stream: this.#enter() });
   }
 
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
     const [from, to] = [checked(source, sourceOffset, bytes), checked(target, targetOffset, bytes)];
-    if (bytes > 0) this.#machine.driver.call('copy', to.address + BigInt(targetOffset), from.address + BigInt(sourceOffset), bytes, this.#enter());
+    if (bytes > 0) this.#machine.driver.call('copy', { to: to.address + BigInt(targetOffset), from: from.address + BigInt(sourceOffset), bytes, stream: this.#enter() });
   }
 
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
-    invariant(program instanceof CudaProgram, 'a program of another device');
+    invariant(program instanceof DriverProgram, 'a program of another device');
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
     const stream = this.#enter();
     if (entry !== 'run') return program.init[entry.init]!.launch(stream, buffers);
     program.runAll(stream, buffers, (call, i) => launchNumbered(i, () => call.launch(stream, buffers)));
   }
 
-  async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
-    invariant(program instanceof CudaProgram && program.run.length === calls, 'a program of another device');
-    const { driver, context } = this.#machine;
+  async #profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
+    invariant(program instanceof DriverProgram && program.run.length === calls, 'a program of another device');
+    const { driver } = this.#machine;
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
     const stream = this.#enter();
     const events: bigint[] = [];
     const mark = (): void => {
-      events.push(driver.create('createEvent', 0));
-      driver.call('recordEvent', events.at(-1)!, stream);
+      events.push(driver.create('createEvent', {}));
+      driver.call('recordEvent', { event: events.at(-1)!, stream });
     };
     try {
       mark();
@@ -73,15 +80,15 @@ export class CudaQueue implements Queue {
         mark();
       });
       await this.finish();
-      driver.call('useContext', context);
-      const millis = new HostMemory(driver.native, 8);
+      enter(this.#machine);
+      const out = new HostMemory(driver.native, 8);
       return program.run.map((_, i) => {
-        driver.call('eventMillis', millis, events[i]!, events[i + 1]!);
-        return new Float32Array(millis.bytes.buffer)[0]! * NANOS_PER_MILLI;
+        driver.call('eventMillis', { out, start: events[i]!, end: events[i + 1]! });
+        return new Float32Array(out.bytes.buffer)[0]! * NANOS_PER_MILLI;
       });
     } finally {
-      driver.call('useContext', context);
-      for (const event of events) driver.call('destroyEvent', event);
+      enter(this.#machine);
+      for (const event of events) driver.call('destroyEvent', { event });
     }
   }
 
@@ -92,9 +99,9 @@ export class CudaQueue implements Queue {
     const stream = this.#enter();
     const start = performance.now();
     const millis = (): number => performance.now() - start;
-    if (this.#lastMillis < SHORT_MILLIS) driver.call('waitForStream', stream);
+    if (this.#lastMillis < SHORT_MILLIS || !driver.has('pollStream')) driver.call('waitForStream', { stream });
     // A thread of its own would have no context, so the stream is asked.
-    while (!driver.isDone(stream)) {
+    while (driver.has('pollStream') && !driver.isDone(stream)) {
       await (millis() < LONG_MILLIS ? nextTurn() : sleep(1));
       this.#enter();
     }
@@ -104,7 +111,7 @@ export class CudaQueue implements Queue {
 
   dispose(): void {
     if (this.#stream === undefined) return;
-    this.#machine.driver.call('destroyStream', this.#enter());
+    this.#machine.driver.call('destroyStream', { stream: this.#enter() });
     this.#stream = undefined;
   }
 
@@ -118,8 +125,8 @@ export class CudaQueue implements Queue {
 }
 
 /** A buffer of this device with `bytes` bytes at an offset. */
-function checked(buffer: Buffer, offset: number, bytes: number): CudaBuffer {
-  invariant(buffer instanceof CudaBuffer, 'a buffer of another device');
+function checked(buffer: Buffer, offset: number, bytes: number): DriverBuffer {
+  invariant(buffer instanceof DriverBuffer, 'a buffer of another device');
   invariant(buffer.alive, 'a buffer that was disposed');
   invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
   return buffer;

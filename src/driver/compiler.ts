@@ -1,16 +1,16 @@
-// CUDA C++ to machine code, by the library of the run-time compiler or, where there is none, by the program; kept in the compile cache.
+// Kernels' source to machine code, by the library of the run-time compiler or, where there is none, by the program; kept in the compile cache.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { AnychipError } from '../../core/error.ts';
-import { trace } from '../../core/trace.ts';
-import { RuntimeCompiler, quoted } from '../../ffi/driver/runtimeCompiler.ts';
-import type { CompilerTable } from '../../ffi/driver/table.ts';
-import { contentKey } from '../../runtime/compileCache.ts';
-import type { CompileCache } from '../../runtime/compileCache.ts';
-import type { CompileReport, Compiler, Source } from '../../runtime/device.ts';
-import { packProgram } from '../../runtime/launchPlan.ts';
+import { AnychipError } from '../core/error.ts';
+import { trace } from '../core/trace.ts';
+import { contentKey } from '../runtime/compileCache.ts';
+import type { CompileCache } from '../runtime/compileCache.ts';
+import type { CompileReport, Compiler, Source } from '../runtime/device.ts';
+import { packProgram } from '../runtime/launchPlan.ts';
+import { RuntimeCompiler, quoted } from './runtimeCompiler.ts';
+import type { CompilerTable } from './table.ts';
 
 /** Something that makes machine code. */
 export interface MachineCompiler {
@@ -20,7 +20,9 @@ export interface MachineCompiler {
 }
 
 /** What programs for an architecture are called. */
-export const binaryFormat = (architecture: string): string => `cubin-${architecture}`;
+export const binaryFormat = (architecture: string): string => `kernels-${architecture}`;
+
+type CompilerCommand = NonNullable<CompilerTable['program']>;
 
 const TIMEOUT_MILLIS = 300_000;
 
@@ -28,24 +30,23 @@ const TIMEOUT_MILLIS = 300_000;
 class CompilerProgram implements MachineCompiler {
   readonly identity: string;
   readonly #path: string;
-  readonly #table: CompilerTable;
+  readonly #command: CompilerCommand;
 
-  constructor(path: string, table: CompilerTable) {
+  constructor(path: string, command: CompilerCommand) {
     const { size, mtimeMs } = statSync(path);
     this.identity = `${path} ${size} ${mtimeMs}`;
     this.#path = path;
-    this.#table = table;
+    this.#command = command;
   }
 
   async compile(text: string, architecture: string): Promise<Uint8Array> {
-    const { program } = this.#table;
+    const { name, input, args } = this.#command;
     const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
     try {
-      writeFileSync(join(folder, program.input), text);
-      const args = [...program.args(architecture), '-o', 'out', program.input];
+      writeFileSync(join(folder, input), text);
       await new Promise<void>((resolve, reject) => {
-        execFile(this.#path, args, { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-          error === null ? resolve() : reject(quoted(program.name, `${stdout}${stderr}`.trim() || error.message)),
+        execFile(this.#path, [...args(architecture), '-o', 'out', input], { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+          error === null ? resolve() : reject(quoted(name, `${stdout}${stderr}`.trim() || error.message)),
         );
       });
       return readFileSync(join(folder, 'out'));
@@ -55,10 +56,10 @@ class CompilerProgram implements MachineCompiler {
   }
 }
 
-function findProgram({ program }: CompilerTable): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...program.folders];
+function findProgram({ name, folders: usual }: CompilerCommand): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...usual];
   return folders
-    .map((folder) => join(folder, program.name))
+    .map((folder) => join(folder, name))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK);
@@ -74,13 +75,13 @@ export async function findCompiler(table: CompilerTable): Promise<MachineCompile
   try {
     return await RuntimeCompiler.open(table);
   } catch (error) {
-    const path = findProgram(table);
-    if (path !== undefined) return new CompilerProgram(path, table);
-    throw error;
+    const path = table.program === undefined ? undefined : findProgram(table.program);
+    if (path === undefined || table.program === undefined) throw error;
+    return new CompilerProgram(path, table.program);
   }
 }
 
-export class CudaCompiler implements Compiler {
+export class LaunchedCompiler implements Compiler {
   readonly #cache: CompileCache;
   readonly #table: CompilerTable;
   readonly #architecture: () => Promise<string>;
@@ -94,10 +95,11 @@ export class CudaCompiler implements Compiler {
 
   async compile({ units, launches }: Source): Promise<CompileReport> {
     const [text] = units;
-    if (typeof text !== 'string' || launches === undefined) throw new AnychipError('internal', 'the CUDA compiler was given something else than CUDA C++');
+    if (typeof text !== 'string' || launches === undefined) throw new AnychipError('internal', 'a compiler of launched kernels was given something else than their source');
     const [architecture, compiler] = await Promise.all([this.#architecture(), (this.#found ??= findCompiler(this.#table))]);
     const format = binaryFormat(architecture);
-    const key = contentKey(['cuda 1', compiler.identity, ...this.#table.options(architecture), text]);
+    const options = [...(this.#table.library?.options(architecture) ?? []), ...(this.#table.program?.args(architecture) ?? [])];
+    const key = contentKey(['launched 1', architecture, compiler.identity, ...options, text]);
     const kept = this.#cache.get(key);
     if (kept !== undefined) return { binary: { format, bytes: packProgram(launches, kept) }, cached: true };
     const start = performance.now();

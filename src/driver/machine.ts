@@ -1,0 +1,106 @@
+// Which device of a driver is used, and what it can do.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { AnychipError } from '../core/error.ts';
+import { Driver } from './driver.ts';
+import { HostMemory } from '../ffi/hostMemory.ts';
+import type { DeviceAttribute, DriverTable } from './table.ts';
+import type { MatrixUnit, SimtFacts } from '../runtime/device.ts';
+
+/** What every device of a kind has, for what its driver is not asked. */
+export interface LeastMachine {
+  readonly attributes: Readonly<Record<DeviceAttribute, number>>;
+  readonly memoryBytes: number;
+  matrixUnitsOf(architecture: string): readonly MatrixUnit[];
+}
+
+export interface FoundMachine {
+  readonly driver: Driver;
+  /** The driver's number of the device. */
+  readonly device: number;
+  readonly facts: SimtFacts;
+  readonly memoryBytes: number;
+  /** What its machine code is made for. */
+  readonly architecture: string;
+  /** For people. */
+  readonly title: string;
+  readonly driverVersion: string;
+}
+
+/** A device in use: in a context, which takes time and device memory to make. */
+export interface DriverMachine extends FoundMachine {
+  readonly context: bigint;
+}
+
+function architectureOf(driver: Driver, device: number, ask: (name: DeviceAttribute) => number): string {
+  const { architecture } = driver.table;
+  if ('always' in architecture) return architecture.always;
+  return 'textAt' in architecture ? driver.propertyText(device, architecture.textAt) : `${architecture.prefix}${ask('major')}${ask('minor')}`;
+}
+
+/** Versions are counted in thousands and tens: 12040 is 12.4. */
+function versionOf(driver: Driver): string {
+  if (!driver.has('version')) return '';
+  const version = driver.number('version', {});
+  return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
+}
+
+/** The device of this number; `least`: what every device of the kind has. Rejects with a 'device' error. */
+export async function findMachine(table: DriverTable, ordinal: number, least: LeastMachine): Promise<FoundMachine> {
+  const driver = await Driver.open(table);
+  const count = driver.number('countDevices', {});
+  if (ordinal >= count) {
+    throw new AnychipError('device', `there is no device ${ordinal}: the driver finds ${count}`, { hint: 'Choose a smaller number.', facts: { ordinal, devices: count } });
+  }
+  const device = driver.has('device') ? driver.number('device', { ordinal }) : ordinal;
+  const ask = (name: DeviceAttribute): number => {
+    const attribute = table.attributes[name];
+    return attribute === undefined ? least.attributes[name] : driver.number('deviceAttribute', { attribute, device });
+  };
+  const architecture = architectureOf(driver, device, ask);
+  const units = ask('units');
+  return {
+    driver,
+    device,
+    facts: {
+      maxThreads: ask('maxThreads'),
+      subgroupThreads: ask('subgroupThreads'),
+      sharedBytes: ask('sharedBytes'),
+      vectorLanes: 1,
+      units,
+      matrixUnits: least.matrixUnitsOf(architecture),
+    },
+    memoryBytes: driver.has('deviceBytes') ? Number(driver.create('deviceBytes', { device })) : least.memoryBytes,
+    architecture,
+    title: `${driver.deviceName(device)} (${architecture}, ${units} multiprocessors)`,
+    driverVersion: versionOf(driver),
+  };
+}
+
+export function useMachine(found: FoundMachine): DriverMachine {
+  const { driver, device } = found;
+  return { ...found, context: driver.has('retainContext') ? driver.create('retainContext', { device }) : 0n };
+}
+
+/** Makes the device the one that calls from here on are for: other devices of this process have their own. */
+export const enter = ({ driver, device, context }: DriverMachine): void => driver.call('useDevice', { device, context });
+
+/** Bytes that are free and that there are. */
+export function memoryInfo(machine: DriverMachine): { readonly free: number; readonly total: number } {
+  const { driver } = machine;
+  const [free, total] = [new HostMemory(driver.native, 8), new HostMemory(driver.native, 8)];
+  enter(machine);
+  driver.call('memoryInfo', { free, total });
+  return { free: Number(free.u64[0]!), total: Number(total.u64[0]!) };
+}
+
+const PCI_DEVICES = '/sys/bus/pci/devices';
+
+/** Whether a chip of one of the vendors is on the PCI bus; undefined where the system does not show its bus. */
+export function hasChip(vendors: readonly number[]): boolean | undefined {
+  try {
+    return readdirSync(PCI_DEVICES).some((name) => vendors.includes(Number(readFileSync(join(PCI_DEVICES, name, 'vendor'), 'utf8'))));
+  } catch {
+    return undefined;
+  }
+}

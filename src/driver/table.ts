@@ -1,0 +1,173 @@
+// The drivers that launch kernels one by one, as data: what a row says of one vendor's spelling of what they all do. A row has names and
+// numbers only; the files beside this one bind every row the same way.
+
+/** How wide an operand is: 32 bits, size_t, or an address or handle. */
+export type OperandType = 'u32' | 'size' | 'pointer';
+
+/** What a driver does, and with what. `out`: where it puts what it makes or tells. */
+export const driverCalls = {
+  init: {},
+  version: { out: 'pointer' },
+  countDevices: { out: 'pointer' },
+  device: { out: 'pointer', ordinal: 'u32' },
+  deviceName: { out: 'pointer', bytes: 'u32', device: 'u32' },
+  deviceAttribute: { out: 'pointer', attribute: 'u32', device: 'u32' },
+  deviceBytes: { out: 'pointer', device: 'u32' },
+  deviceProperties: { out: 'pointer', device: 'u32' },
+  retainContext: { out: 'pointer', device: 'u32' },
+  releaseContext: { device: 'u32' },
+  /** Makes the device the one that this thread's calls are for. */
+  useDevice: { device: 'u32', context: 'pointer' },
+  memoryInfo: { free: 'pointer', total: 'pointer' },
+  allocate: { out: 'pointer', bytes: 'size' },
+  free: { address: 'pointer' },
+  copyIn: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
+  copyOut: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
+  copy: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
+  loadModule: { out: 'pointer', image: 'pointer', bytes: 'size' },
+  unloadModule: { module: 'pointer' },
+  findKernel: { out: 'pointer', module: 'pointer', name: 'pointer' },
+  /** Hands in one argument of the next launch, `offset` bytes from the first. */
+  setArgument: { value: 'pointer', bytes: 'size', offset: 'size' },
+  /** Hands in the shape of the next launch. */
+  configure: { blocks: 'u32', threads: 'u32', stream: 'pointer' },
+  launch: { kernel: 'pointer', blocks: 'u32', threads: 'u32', stream: 'pointer', args: 'pointer', argBytes: 'size' },
+  createStream: { out: 'pointer' },
+  destroyStream: { stream: 'pointer' },
+  waitForStream: { stream: 'pointer' },
+  pollStream: { stream: 'pointer' },
+  createEvent: { out: 'pointer' },
+  recordEvent: { event: 'pointer', stream: 'pointer' },
+  eventMillis: { out: 'pointer', start: 'pointer', end: 'pointer' },
+  destroyEvent: { event: 'pointer' },
+  beginCapture: { stream: 'pointer' },
+  endCapture: { stream: 'pointer', out: 'pointer' },
+  instantiate: { out: 'pointer', graph: 'pointer' },
+  launchGraph: { graph: 'pointer', stream: 'pointer' },
+  destroyGraph: { graph: 'pointer' },
+  destroyGraphExec: { graph: 'pointer' },
+  errorName: { status: 'u32', out: 'pointer' },
+  errorText: { status: 'u32', out: 'pointer' },
+} as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
+export type DriverCall = keyof typeof driverCalls;
+
+/** What some drivers have no call for: they have no such thing, or it is known without asking. */
+type Dispensable =
+  | 'version'
+  | 'device'
+  | 'deviceName'
+  | 'deviceAttribute'
+  | 'deviceBytes'
+  | 'deviceProperties'
+  | 'retainContext'
+  | 'releaseContext'
+  | 'setArgument'
+  | 'configure'
+  | 'pollStream'
+  | 'createEvent'
+  | 'recordEvent'
+  | 'eventMillis'
+  | 'destroyEvent'
+  | 'beginCapture'
+  | 'endCapture'
+  | 'instantiate'
+  | 'launchGraph'
+  | 'destroyGraph'
+  | 'destroyGraphExec'
+  | 'errorName'
+  | 'errorText';
+
+/** The functions of a compiler at run time. */
+export const compilerCalls = {
+  version: { major: 'pointer', minor: 'pointer' },
+  create: { out: 'pointer', source: 'pointer', name: 'pointer' },
+  compile: { program: 'pointer', count: 'u32', options: 'pointer' },
+  logBytes: { program: 'pointer', out: 'pointer' },
+  log: { program: 'pointer', out: 'pointer' },
+  binaryBytes: { program: 'pointer', out: 'pointer' },
+  binary: { program: 'pointer', out: 'pointer' },
+  destroy: { program: 'pointer', programCell: 'pointer' },
+} as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
+export type CompilerCall = keyof typeof compilerCalls;
+
+/** An argument that is the same in every call. */
+export interface Fixed {
+  readonly type: OperandType;
+  readonly value: number;
+}
+export const u32 = (value: number): Fixed => ({ type: 'u32', value });
+export const size = (value: number): Fixed => ({ type: 'size', value });
+export const none: Fixed = { type: 'pointer', value: 0 };
+
+/** One function: its name, what it is given in its order, and whether it answers a status, 0 for success, or a text. */
+export interface Spelling<Operand extends string = string> {
+  readonly symbol: string;
+  readonly args: readonly (Operand | Fixed)[];
+  readonly answers: 'status' | 'text';
+}
+export const fn = <Operand extends string = never>(symbol: string, ...args: readonly (Operand | Fixed)[]): Spelling<Operand> => ({ symbol, args, answers: 'status' });
+export const text = <Operand extends string = never>(symbol: string, ...args: readonly (Operand | Fixed)[]): Spelling<Operand> => ({ symbol, args, answers: 'text' });
+
+type Spellings<Calls> = { readonly [C in keyof Calls]: Spelling<Extract<keyof Calls[C], string>> };
+export type DriverSpellings = Spellings<Omit<typeof driverCalls, Dispensable>> & Partial<Spellings<Pick<typeof driverCalls, Dispensable>>>;
+export type CompilerSpellings = Spellings<Omit<typeof compilerCalls, 'version'>> & Partial<Spellings<Pick<typeof compilerCalls, 'version'>>>;
+
+/** Names of a library, tried in order; `other` where the platform has none of its own. */
+export type LibraryNames = Readonly<Partial<Record<NodeJS.Platform, readonly string[]>> & { other: readonly string[] }>;
+
+/** What went wrong: memory ran out, a launch was refused or failed, the device is of no use until the process ends. */
+export type DriverFault = 'memory' | 'launch' | 'lost';
+
+/** A number that a driver answers, in words. */
+export interface VendorError {
+  readonly name: string;
+  readonly meaning: string;
+  readonly cause: string;
+  /** What to do next. */
+  readonly remedy: string;
+  readonly fault?: DriverFault;
+}
+export type VendorErrors = Readonly<Record<number, VendorError>>;
+
+/** What may be asked of a device; what a row does not number is what every machine of the kind has. */
+export type DeviceAttribute = 'maxThreads' | 'sharedBytes' | 'subgroupThreads' | 'units' | 'major' | 'minor';
+
+export interface DriverTable {
+  /** For people: the driver's name, and whose it is. */
+  readonly title: string;
+  readonly vendor: string;
+  readonly libraries: LibraryNames;
+  /** How to get the library. */
+  readonly install: string;
+  /** Vendor numbers of its chips on the PCI bus: tell a missing driver from a missing chip. */
+  readonly pciVendors: readonly number[];
+  readonly calls: DriverSpellings;
+  /**
+   * What `args` of a launch is. addresses: a list with the address of each argument. packed: the arguments themselves, 8 bytes each.
+   * separate: nothing; each is handed in by `setArgument` before.
+   */
+  readonly launchArguments: 'addresses' | 'packed' | 'separate';
+  readonly attributes: Readonly<Partial<Record<DeviceAttribute, number>>>;
+  /**
+   * What machine code is made for: the numbers `major` and `minor` behind a prefix, a text in the properties of the device, or what this
+   * row says.
+   */
+  readonly architecture: { readonly prefix: string } | { readonly textAt: number } | { readonly always: string };
+  readonly noDevice: number;
+  readonly notReady?: number;
+  readonly errors: VendorErrors;
+  readonly compiler: CompilerTable;
+}
+
+/** A compiler as a library, as a program, or either; where there is neither, programs are compiled elsewhere. */
+export interface CompilerTable {
+  readonly title: string;
+  readonly install: string;
+  readonly library?: {
+    readonly names: LibraryNames;
+    readonly calls: CompilerSpellings;
+    readonly options: (architecture: string) => readonly string[];
+  };
+  /** Its name, its arguments before the names of output and input, and how its input is called. */
+  readonly program?: { readonly name: string; readonly folders: readonly string[]; readonly args: (architecture: string) => readonly string[]; readonly input: string };
+}

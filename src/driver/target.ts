@@ -1,0 +1,79 @@
+// A target from what is known of its chips: a row of the driver table, the language of its kernels, and what every device of the kind has.
+import { AnychipError } from '../core/error.ts';
+import { storedDTypes } from '../kernel/storedDTypes.ts';
+import { LaunchedRenderer } from '../render/c/launched.ts';
+import type { LaunchedLanguage } from '../render/c/launched.ts';
+import { CompileCache } from '../runtime/compileCache.ts';
+import type { Availability, SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
+import { LaunchedCompiler, findCompiler } from './compiler.ts';
+import { DriverDevice } from './device.ts';
+import { findMachine, hasChip, useMachine } from './machine.ts';
+import type { FoundMachine, LeastMachine } from './machine.ts';
+import type { DriverTable } from './table.ts';
+
+export interface DriverTarget {
+  /** What users call it. */
+  readonly name: string;
+  readonly evidence: Target['evidence'];
+  readonly rank: number;
+  readonly table: DriverTable;
+  readonly language: LaunchedLanguage;
+  readonly least: LeastMachine;
+  /** What to compile for where there is no device. */
+  readonly architecture: string;
+  readonly cache?: CompileCache;
+  readonly virtual?: VirtualChips;
+  /** Which of several devices. */
+  readonly ordinal?: number;
+}
+
+function leastCapabilities({ architecture, least: { attributes, memoryBytes, matrixUnitsOf } }: DriverTarget): SimtCapabilities {
+  const { maxThreads, subgroupThreads, sharedBytes, units } = attributes;
+  const simt = { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: matrixUnitsOf(architecture) };
+  return { family: 'simt', storage: storedDTypes, simt, maxBufferBytes: memoryBytes };
+}
+
+export function createDriverTarget(options: DriverTarget): Target {
+  const { name, evidence, rank, table, language, least, architecture, cache = new CompileCache(), ordinal = 0 } = options;
+  let opened: Promise<FoundMachine> | undefined;
+  let found: FoundMachine | undefined;
+  const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, least)));
+  const probe = async (): Promise<Availability> => {
+    try {
+      const { title, driverVersion, memoryBytes } = await machine();
+      await findCompiler(table.compiler);
+      return { ok: true, detail: title, memoryBytes, ...(driverVersion === '' ? {} : { driver: driverVersion }) };
+    } catch (error) {
+      if (!(error instanceof AnychipError)) return { ok: false, needs: 'software', reason: String(error), hint: table.install };
+      const hint = 'Use another device, or a machine with one.';
+      if (Number(error.facts['devices'] ?? 0) > 0) return { ok: false, needs: 'hardware', reason: error.reason, hint };
+      // Where the system does not show its bus, a driver that is missing is taken for missing software.
+      if (found === undefined && hasChip(table.pciVendors) === false) {
+        return { ok: false, needs: 'hardware', reason: `this machine has no chip of ${table.vendor} (${error.reason})`, hint };
+      }
+      return { ok: false, needs: 'software', reason: error.reason, hint: error.hint ?? table.install };
+    }
+  };
+  const architectureHere = async (): Promise<string> => {
+    try {
+      return (await machine()).architecture;
+    } catch {
+      return architecture;
+    }
+  };
+  return {
+    name: ordinal === 0 ? name : `${name}:${ordinal}`,
+    evidence,
+    rank,
+    probe,
+    get capabilities() {
+      const capabilities = leastCapabilities(options);
+      return found === undefined ? capabilities : { ...capabilities, simt: found.facts, maxBufferBytes: found.memoryBytes };
+    },
+    at: (other) => createDriverTarget({ ...options, ordinal: other }),
+    ...(options.virtual === undefined ? {} : { virtual: options.virtual }),
+    createRenderer: () => new LaunchedRenderer(language),
+    createCompiler: () => new LaunchedCompiler(cache, table.compiler, architectureHere),
+    openDevice: async () => new DriverDevice(useMachine(await machine())),
+  };
+}
