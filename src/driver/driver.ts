@@ -32,7 +32,7 @@ export class Driver {
     const driver = new Driver(table, await openNative());
     const out = new HostMemory(driver.native, 8);
     const status = driver.#status('init', {}) || driver.#status('countDevices', { out });
-    if (status === table.noDevice || (status === 0 && out.i32[0] === 0)) throw driver.#without();
+    if (table.noDevice.includes(status) || (status === 0 && out.i32[0] === 0)) throw driver.#without();
     if (status !== 0) throw driver.#failure('init', status);
     return driver;
   }

@@ -153,7 +153,8 @@ export interface DriverTable {
    * row says.
    */
   readonly architecture: { readonly prefix: string } | { readonly textAt: number } | { readonly always: string };
-  readonly noDevice: number;
+  /** Statuses that tell that there is none. */
+  readonly noDevice: readonly number[];
   readonly notReady?: number;
   readonly errors: VendorErrors;
   readonly compiler: CompilerTable;

@@ -19,7 +19,7 @@ export interface DriverTarget {
   readonly table: DriverTable;
   readonly language: LaunchedLanguage;
   readonly least: LeastMachine;
-  /** What to compile for where there is no device. */
+  /** What to compile for where there is no device and ANYCHIP_<NAME>_ARCH does not say. */
   readonly architecture: string;
   readonly cache?: CompileCache;
   readonly virtual?: VirtualChips;
@@ -27,14 +27,15 @@ export interface DriverTarget {
   readonly ordinal?: number;
 }
 
-function leastCapabilities({ architecture, least: { attributes, memoryBytes, matrixUnitsOf } }: DriverTarget): SimtCapabilities {
+function leastCapabilities({ attributes, memoryBytes, matrixUnitsOf }: LeastMachine, architecture: string): SimtCapabilities {
   const { maxThreads, subgroupThreads, sharedBytes, units } = attributes;
   const simt = { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: matrixUnitsOf(architecture) };
   return { family: 'simt', storage: storedDTypes, simt, maxBufferBytes: memoryBytes };
 }
 
 export function createDriverTarget(options: DriverTarget): Target {
-  const { name, evidence, rank, table, language, least, architecture, cache = new CompileCache(), ordinal = 0 } = options;
+  const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0 } = options;
+  const architecture = process.env[`ANYCHIP_${name.toUpperCase()}_ARCH`] ?? options.architecture;
   let opened: Promise<FoundMachine> | undefined;
   let found: FoundMachine | undefined;
   const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, least)));
@@ -67,7 +68,7 @@ export function createDriverTarget(options: DriverTarget): Target {
     rank,
     probe,
     get capabilities() {
-      const capabilities = leastCapabilities(options);
+      const capabilities = leastCapabilities(least, architecture);
       return found === undefined ? capabilities : { ...capabilities, simt: found.facts, maxBufferBytes: found.memoryBytes };
     },
     at: (other) => createDriverTarget({ ...options, ordinal: other }),

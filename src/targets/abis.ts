@@ -3,7 +3,16 @@ import type { AbiPart } from '../driver/abi.ts';
 import type { DriverTable } from '../driver/table.ts';
 import { cudaAbi } from './cuda/abi.ts';
 import { cudaTable } from './cuda/driver.ts';
+import { hipAbi } from './hip/abi.ts';
+import { hipTable } from './hip/driver.ts';
+import { metaxAbi } from './metax/abi.ts';
+import { metaxTable } from './metax/driver.ts';
+import { musaAbi } from './musa/abi.ts';
+import { musaTable } from './musa/driver.ts';
 
 export const abis: Readonly<Record<string, { readonly table: DriverTable; readonly parts: readonly AbiPart[] }>> = {
   cuda: { table: cudaTable, parts: cudaAbi },
+  hip: { table: hipTable, parts: hipAbi },
+  metax: { table: metaxTable, parts: metaxAbi },
+  musa: { table: musaTable, parts: musaAbi },
 };

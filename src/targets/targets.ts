@@ -2,9 +2,15 @@
 import type { Target } from '../runtime/device.ts';
 import { createCpuTarget } from './cpu/target.ts';
 import { createCudaTarget } from './cuda/target.ts';
+import { createHipTarget } from './hip/target.ts';
+import { createMetaxTarget } from './metax/target.ts';
+import { createMusaTarget } from './musa/target.ts';
 import { createOpenClTarget } from './opencl/target.ts';
 import { nodeHost } from './wasm/nodeHost.ts';
 import { createWasmTarget } from './wasm/target.ts';
 
 /** All targets, fastest first. */
-export const createTargets = (): readonly Target[] => [createCpuTarget(), createCudaTarget(), createOpenClTarget(), createWasmTarget(nodeHost)].sort((a, b) => b.rank - a.rank);
+export const createTargets = (): readonly Target[] =>
+  [createCpuTarget(), createCudaTarget(), createHipTarget(), createMetaxTarget(), createMusaTarget(), createOpenClTarget(), createWasmTarget(nodeHost)].sort(
+    (a, b) => b.rank - a.rank,
+  );

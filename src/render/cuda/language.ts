@@ -1,4 +1,4 @@
-// CUDA C++ as NVRTC compiles it, without headers.
+// CUDA C++ as a run-time compiler takes it, without headers; and the languages that are its dialects, as settings of the same printer.
 import type { Dialect } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { bitcastByUnion, noVectors } from '../c/scalars.ts';
@@ -10,8 +10,15 @@ typedef long long i64;
 typedef unsigned long long u64;
 `;
 
-const createDialect = (wide: boolean): Dialect => ({
-  head: HEAD,
+/** What a dialect says differently. */
+export interface CudaSettings {
+  readonly name: string;
+  /** Stands before everything: what its compiler needs to know the language. */
+  readonly head?: string;
+}
+
+const createDialect = (head: string, wide: boolean): Dialect => ({
+  head,
   index: wide ? 'i64' : 'int',
   wideSuffix: 'll',
   helper: 'static __device__ __forceinline__',
@@ -25,12 +32,14 @@ const createDialect = (wide: boolean): Dialect => ({
   vectors: noVectors,
 });
 
-export const cudaLanguage: LaunchedLanguage = {
-  name: 'cuda-c',
-  dialect: createDialect,
+export const createCudaLanguage = ({ name, head = '' }: CudaSettings): LaunchedLanguage => ({
+  name,
+  dialect: (wide) => createDialect(`${head}${HEAD}`, wide),
   head: (symbol, threads) => `extern "C" __global__ void __launch_bounds__(${threads})\n${symbol}`,
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
-  scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__shared__ ' : ''}${element} ${name}[${elements}];`],
+  scratch: ({ name: called, elements, shared }, element) => [`${shared === true ? '__shared__ ' : ''}${element} ${called}[${elements}];`],
   block: 'blockIdx.x',
   thread: 'threadIdx.x',
-};
+});
+
+export const cudaLanguage = createCudaLanguage({ name: 'cuda-c' });

@@ -67,7 +67,7 @@ export const cudaTable: DriverTable = {
     minor: n.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
   },
   architecture: { prefix: 'sm_' },
-  noDevice: n.CUDA_ERROR_NO_DEVICE,
+  noDevice: [n.CUDA_ERROR_NO_DEVICE],
   notReady: n.CUDA_ERROR_NOT_READY,
   errors: cudaErrors,
   compiler: {

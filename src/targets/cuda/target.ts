@@ -17,7 +17,7 @@ export function createCudaTarget(options: Partial<DriverTarget> = {}): Target {
     table: cudaTable,
     language: cudaLanguage,
     least: cudaLeast,
-    architecture: process.env['ANYCHIP_CUDA_ARCH'] ?? LEAST_ARCHITECTURE,
+    architecture: LEAST_ARCHITECTURE,
     virtual: cudaVirtualChips(
       cache,
       () => target,
