@@ -2,16 +2,9 @@
 // It must not know how times are taken.
 import type * as Common from 'onnxruntime-common';
 import { InferenceSession } from '../src/index.ts';
+import { sessionRunner } from './runner.ts';
+import type { Runner } from './runner.ts';
 import { openTfjs } from './tfjs/peer.ts';
-
-export interface Runner {
-  readonly name: string;
-  /** One inference with the same inputs each time; resolves when the outputs are there. */
-  run(): Promise<unknown>;
-  /** What an inference gives: the numbers of each output, in the model's own order. */
-  outputs(): Promise<ReadonlyMap<string, ArrayLike<number>>>;
-  close(): Promise<void>;
-}
 
 export interface Request {
   readonly model: string;
@@ -21,18 +14,6 @@ export interface Request {
 
 export type Open = (request: Request) => Promise<Runner>;
 
-/** The numbers of what a session gave. */
-const numbersOf = (results: Common.InferenceSession.OnnxValueMapType): Map<string, ArrayLike<number>> =>
-  new Map(Object.entries(results).map(([name, { data }]) => [name, Array.from(data as ArrayLike<number | bigint>, Number)]));
-
-/** A session with onnxruntime-common's interface as a runner. */
-const asRunner = (name: string, session: Pick<Common.InferenceSession, 'run' | 'release'>, feeds: Common.InferenceSession.FeedsType): Runner => ({
-  name,
-  run: () => session.run(feeds),
-  outputs: async () => numbersOf(await session.run(feeds)),
-  close: () => session.release(),
-});
-
 /** A package with onnxruntime-common's interface, and how it is told the number of threads. */
 const onnxruntime =
   (name: string, file: string, options: (threads: number) => Common.InferenceSession.SessionOptions, prepare?: (ort: typeof Common, threads: number) => void): Open =>
@@ -40,7 +21,7 @@ const onnxruntime =
     const ort: typeof Common = await importPeer(file);
     prepare?.(ort, threads);
     const session = await ort.InferenceSession.create(model, options(threads));
-    return asRunner(name, session, feeds);
+    return sessionRunner(name, session, feeds);
   };
 
 async function importPeer(name: string): Promise<typeof Common> {
@@ -64,5 +45,5 @@ export const peers: Readonly<Record<string, Open>> = {
 
 export async function openDevice(device: string, { model, feeds, threads }: Request): Promise<Runner> {
   const session = await InferenceSession.create(model, { executionProviders: [device], intraOpNumThreads: threads });
-  return asRunner(`anychip ${device}`, session, feeds);
+  return sessionRunner(`anychip ${device}`, session, feeds);
 }

@@ -1,7 +1,6 @@
 // Times runners side by side: short slices in turn, so that what slows the machine slows all of them alike.
-import { setTimeout } from 'node:timers/promises';
 import { median } from '../src/inspect/median.ts';
-import type { Runner } from './runners.ts';
+import type { Runner } from './runner.ts';
 
 export interface Timing {
   readonly name: string;
@@ -30,7 +29,7 @@ export async function timeSideBySide(runners: readonly Runner[], rounds: number)
 }
 
 async function slice(runner: Runner, times: number[]): Promise<void> {
-  await setTimeout(PAUSE_MILLIS);
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLIS));
   await runner.run();
   const end = performance.now() + SLICE_MILLIS;
   do {
