@@ -59,7 +59,7 @@ export interface Row extends Measured {
 }
 
 const cells = ({ model, threads, timings }: Row): string[][] =>
-  timings.map(({ name, medianMillis, minMillis, runs }, i) => [
+  timings.map(({ name, medianMillis, minMillis, runs, firstMillis }, i) => [
     i === 0 ? model : '',
     i === 0 ? String(threads) : '',
     name,
@@ -67,6 +67,7 @@ const cells = ({ model, threads, timings }: Row): string[][] =>
     minMillis.toFixed(3),
     String(runs),
     (medianMillis / timings[0]!.medianMillis).toFixed(2),
+    firstMillis.toFixed(0),
   ]);
 
 /** How a case is measured: here, or in a browser's page. */
@@ -83,7 +84,7 @@ export async function compareAll(cases: readonly Case[], given: Given, measureCa
       if (!given.json) process.stderr.write(`${test.name}: ${row.timings.map((t) => `${t.name} ${t.medianMillis.toFixed(3)} ms`).join(', ')}\n`);
     }
   }
-  const titles = ['model', 'threads', 'runner', 'median ms', 'min ms', 'runs', 'ratio'];
+  const titles = ['model', 'threads', 'runner', 'median ms', 'min ms', 'runs', 'ratio', 'first ms'];
   const text = given.json
     ? JSON.stringify(rows)
     : table(

@@ -23,13 +23,18 @@ export interface Start {
   readonly open: () => Promise<Runner>;
 }
 
+/** From a model's bytes to its first answer: opening, compiling, loading and one run. Who opens first may pay for what others find ready. */
+interface First {
+  readonly firstMillis: number;
+}
+
 export interface Measured {
-  readonly timings: readonly Timing[];
+  readonly timings: readonly (Timing & First)[];
   /** Runners that did not open, or whose outputs are not those of the first. */
   readonly failures: readonly string[];
 }
 
-interface Opened {
+interface Opened extends First {
   readonly runner: Runner;
   readonly outputs: Awaited<ReturnType<Runner['outputs']>>;
 }
@@ -39,8 +44,10 @@ export async function measure(starts: readonly Start[], rounds: number): Promise
   const opened: Opened[] = [];
   for (const { name, open } of starts) {
     try {
+      const start = performance.now();
       const runner = await open();
-      opened.push({ runner, outputs: await runner.outputs() });
+      const outputs = await runner.outputs();
+      opened.push({ runner, outputs, firstMillis: performance.now() - start });
     } catch (error) {
       failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -49,7 +56,7 @@ export async function measure(starts: readonly Start[], rounds: number): Promise
   const runners = opened.map(({ runner }) => runner);
   const timings = await timeSideBySide(runners, rounds);
   for (const runner of runners) await runner.close();
-  return { timings, failures };
+  return { timings: timings.map((timing, i) => ({ ...timing, firstMillis: opened[i]!.firstMillis })), failures };
 }
 
 /** Of the largest number of an output: what no two runners may differ by. Loose, for it looks for other models rather than for rounding. */

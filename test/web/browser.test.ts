@@ -1,7 +1,7 @@
 // anychip/web in Chromium: WebAssembly with and without threads, WebGPU in software, the page of the example, and part of ONNX's suite, each
 // held to the reference in Node or to the suite's expected outputs. Without Chromium nothing here can run, which CI does not let pass.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,8 +15,8 @@ import { imageFeed, InferenceSession, loadModel, Tensor } from '../../src/index.
 import { valueOf } from '../session/models.ts';
 import { call, executable, openChromium, openHarness, serveSite } from './chromium.ts';
 import type { Site } from './chromium.ts';
+import { SUITE_PATH, runCaseIn, suite } from './suite.ts';
 
-const SUITE = '/usr/share/libonnx-testdata/data';
 /** Of ONNX's suite, every so many cases are run: a compiler in software takes its time. */
 const EVERY = 40;
 const known: Readonly<Record<string, Readonly<Record<string, string>>>> = JSON.parse(readFileSync(new URL('../conformance/known.json', import.meta.url), 'utf8'));
@@ -80,7 +80,7 @@ describe.skipIf(executable === undefined)(`in Chromium${executable === undefined
   let expected: readonly (readonly number[])[];
 
   beforeAll(async () => {
-    [browser, site, expected] = await Promise.all([openChromium(), serveSite({ ...folders, ...(existsSync(SUITE) ? { '/suite/': SUITE } : {}) }), expectedAnswers()]);
+    [browser, site, expected] = await Promise.all([openChromium(), serveSite({ ...folders, ...(suite === undefined ? {} : { [SUITE_PATH]: suite }) }), expectedAnswers()]);
     page = await openHarness(site, browser);
   }, 120_000);
   afterAll(async () => {
@@ -148,16 +148,14 @@ describe.skipIf(executable === undefined)(`in Chromium${executable === undefined
     bare.close();
   });
 
-  describe.skipIf(!existsSync(SUITE))("passes cases of ONNX's suite", () => {
-    const cases = existsSync(SUITE) ? listCases(SUITE).filter((_, i) => i % EVERY === 7) : [];
-    const url = (path: string): string => `/suite/${relative(SUITE, path)}`;
+  describe.skipIf(suite === undefined)("passes cases of ONNX's suite", () => {
+    const cases = suite === undefined ? [] : listCases(suite).filter((_, i) => i % EVERY === 7);
     it.each(['wasm', 'webgpu'])('on %s', async (device) => {
       const failures: string[] = [];
       let onDevice = 0;
-      for (const { name, model, dataSets } of cases) {
+      for (const test of cases) {
+        const { name, outcome } = await runCaseIn(page, test, device);
         if (name in { ...known['*'], ...known[device] }) continue;
-        const sets = dataSets.map(({ inputs, outputs }) => ({ inputs: inputs.map(url), outputs: outputs.map(url) }));
-        const outcome = await call(page, 'runCase', { model: url(model), sets }, device);
         if (outcome.kind === 'failed') failures.push(`${name} [${outcome.code}] ${outcome.message}`);
         if (outcome.kind === 'passed' && outcome.onDevice) onDevice++;
       }
