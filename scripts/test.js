@@ -63,7 +63,7 @@ function findSuite() {
 const known = JSON.parse(readFileSync(new URL('../test/conformance/known.json', import.meta.url), 'utf8'));
 
 /** Devices whose compiler takes so long that only every n-th case is run; the whole suite: anychip conformance. */
-const everyNth = { opencl: 3, 'cuda:virtual': 3 };
+const everyNth = { opencl: 3, 'cuda:virtual': 3, webgpu: 3 };
 
 /** Graphs and kernels are verified on the way. */
 function conformance(suite, device) {

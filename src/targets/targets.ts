@@ -8,9 +8,19 @@ import { createMusaTarget } from './musa/target.ts';
 import { createOpenClTarget } from './opencl/target.ts';
 import { nodeHost } from './wasm/nodeHost.ts';
 import { createWasmTarget } from './wasm/target.ts';
+import { withNaps } from './webgpu/nap.ts';
+import { openNodeGpu } from './webgpu/node.ts';
+import { createWebGpuTarget } from './webgpu/target.ts';
 
 /** All targets, fastest first. */
 export const createTargets = (): readonly Target[] =>
-  [createCpuTarget(), createCudaTarget(), createHipTarget(), createMetaxTarget(), createMusaTarget(), createOpenClTarget(), createWasmTarget(nodeHost)].sort(
-    (a, b) => b.rank - a.rank,
-  );
+  [
+    createCpuTarget(),
+    createCudaTarget(),
+    createHipTarget(),
+    createMetaxTarget(),
+    createMusaTarget(),
+    createOpenClTarget(),
+    createWasmTarget(nodeHost),
+    createWebGpuTarget(openNodeGpu, withNaps),
+  ].sort((a, b) => b.rank - a.rank);

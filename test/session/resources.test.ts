@@ -19,15 +19,20 @@ import { devices, doubling, throughText } from './models.ts';
 const chips = devices.filter((name) => name !== 'reference');
 const RUNS = 10_000;
 const WARM_RUNS = 2000;
+/** Runs between two collections: garbage that waits for one is no growth. */
+const COLLECT_EVERY = 500;
 /** One object of 1 KiB a run would be 10 MiB. */
 const MOST_GROWTH_BYTES = 8 << 20;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
-const residentBytes = (): number => {
-  collectGarbage();
-  return process.memoryUsage.rss();
-};
+/** What native objects hold is let go in a turn after their wrappers were collected. */
+async function collect(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) {
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 const feedsOf = (graph: Graph, ...values: readonly HostValue[]): Map<Value, HostValue> => new Map(graph.inputs.map((input, i) => [input, values[i]!]));
 const numbersOf = (value: HostValue | undefined): number[] => {
@@ -56,8 +61,10 @@ describe.each(chips)('on %s', async (chip) => {
         await runner.run(feeds);
         // Every use is kept by its name; here they are only many.
         device.uses.length = 0;
+        if (i % COLLECT_EVERY === 0) await collect();
       }
-      return { bytes: residentBytes(), buffers: device.alive.size };
+      await collect();
+      return { bytes: process.memoryUsage.rss(), buffers: device.alive.size };
     };
     const before = await run(WARM_RUNS);
     const after = await run(RUNS);

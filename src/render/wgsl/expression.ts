@@ -129,8 +129,8 @@ function binaryOf(e: ExprOf['binary'], scope: Scope): string {
   invariant(!isMathBinary(e.fn) && !(e.fn === 'rem' && dtype === 'f32'), `${e.fn} has not been expanded`);
   const [a, b] = [exprText(e.a, scope), exprText(e.b, scope)];
   const isFolded = isFixed(e.a) && isFixed(e.b);
-  const byZero = (e.fn === 'div' || e.fn === 'rem') && isFixed(e.b);
-  return binaryTexts[e.fn](library, dtype, isFolded ? kept(e.a, a, library) : a, byZero ? kept(e.b, b, library) : b);
+  const mayBeZero = (e.fn === 'div' || e.fn === 'rem') && isFixed(e.b) && !(e.b.kind === 'const' && Number(e.b.value) > 0);
+  return binaryTexts[e.fn](library, dtype, isFolded ? kept(e.a, a, library) : a, mayBeZero ? kept(e.b, b, library) : b);
 }
 
 /** By value, from the words' types among each other; index is i32. */

@@ -90,6 +90,9 @@ export interface Gpu {
 /** Where WebGPU comes from: what there is, or why there is nothing (a 'device' error). */
 export type OpenGpu = () => Promise<Gpu>;
 
+/** Waits for what the GPU does, in the way that suits the place: the work itself, or with something going on meanwhile. */
+export type WaitForGpu = <T>(work: Promise<T>) => Promise<T>;
+
 export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 0x40, storage: 0x80, queryResolve: 0x200 } as const;
 export const MAP_READ = 1;
 export const TIMESTAMPS = 'timestamp-query';

@@ -67,7 +67,7 @@ export class WebGpuDevice implements Device {
     if (binary.format !== BINARY_FORMAT)
       throw new AnychipError('device', `the program is ${binary.format}, this device runs ${BINARY_FORMAT}`, { hint: 'Compile the model for this device.' });
     const { plan, texts } = readProgram(binary.bytes);
-    const pipelines = await Promise.all(texts.map((text, i) => this.#pipeline(plan.kernels[i]!.symbol, text)));
+    const pipelines = await this.machine.wait(Promise.all(texts.map((text, i) => this.#pipeline(plan.kernels[i]!.symbol, text))));
     return new GpuProgram(this, plan, pipelines);
   }
 

@@ -2,9 +2,12 @@
 import { AnychipError } from '../../core/error.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import { TIMESTAMPS } from './api.ts';
-import type { GpuAdapter, GpuDevice, OpenGpu } from './api.ts';
+import type { GpuAdapter, GpuDevice, OpenGpu, WaitForGpu } from './api.ts';
 
-/** Where an adapter does not say: what most GPUs run in step, and a small GPU's number of units. */
+/**
+ * Where an adapter does not say: what most GPUs run in step, and a small GPU's number of units. Software's subgroups are a processor's
+ * vectors; to schedule for so few is to share rows among threads whose waiting for each other costs more than it gains.
+ */
 const COMMON_SUBGROUP = 32;
 const COMMON_UNITS = 16;
 
@@ -33,11 +36,11 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
   return {
     simt: {
       maxThreads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
-      subgroupThreads: info.subgroupMaxSize ?? COMMON_SUBGROUP,
+      subgroupThreads: isSoftware ? COMMON_SUBGROUP : (info.subgroupMaxSize ?? COMMON_SUBGROUP),
       sharedBytes: limits.maxComputeWorkgroupStorageSize,
       vectorLanes: 1,
-      matrixUnits: [],
       units: isSoftware ? 1 : COMMON_UNITS,
+      matrixUnits: [],
     },
     maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     maxBindings: limits.maxStorageBuffersPerShaderStage,
@@ -61,10 +64,11 @@ export interface GpuMachine {
   readonly maxBindings: number;
   readonly uniformAlignment: number;
   readonly hasTimestamps: boolean;
+  readonly wait: WaitForGpu;
 }
 
 /** A device of the adapter that `findFacts` tells of. */
-export async function openMachine(open: OpenGpu): Promise<GpuMachine> {
+export async function openMachine(open: OpenGpu, wait: WaitForGpu): Promise<GpuMachine> {
   const adapter = await requestAdapter(open);
   const { limits, features } = adapter;
   const hasTimestamps = features.has(TIMESTAMPS);
@@ -79,6 +83,7 @@ export async function openMachine(open: OpenGpu): Promise<GpuMachine> {
       maxBindings: limits.maxStorageBuffersPerShaderStage,
       uniformAlignment: limits.minUniformBufferOffsetAlignment,
       hasTimestamps,
+      wait,
     };
   } catch (cause) {
     throw new AnychipError('device', `the GPU cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}`, {

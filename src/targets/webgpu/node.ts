@@ -24,6 +24,12 @@ const DRIVER_FOLDERS = [
 const CHOSEN = 'VK_ICD_FILENAMES';
 const hasDriver = (): boolean => CHOSEN in process.env || DRIVER_FOLDERS.some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')));
 
+/**
+ * Kernels write shared memory before they read it; zeros there cost SwiftShader's compiler seconds a kernel. Exact times are no secret from
+ * who runs Node.
+ */
+const DAWN_OPTIONS = ['enable-dawn-features=disable_workgroup_init', 'disable-dawn-features=timestamp_quantization'];
+
 interface DawnPackage {
   create(options: readonly string[]): Gpu;
 }
@@ -60,14 +66,14 @@ const noDriver = (): AnychipError =>
 
 async function openGpu(): Promise<Gpu> {
   const dawn = await importDawn();
-  if (process.platform !== 'linux') return dawn.create([]);
+  if (process.platform !== 'linux') return dawn.create(DAWN_OPTIONS);
   const folder = SOFTWARE_FOLDERS.find((candidate) => existsSync(join(candidate, DRIVER)));
   if (!(await loadLoader(folder))) throw noDriver();
-  const gpu = hasDriver() ? dawn.create([]) : undefined;
+  const gpu = hasDriver() ? dawn.create(DAWN_OPTIONS) : undefined;
   if (gpu !== undefined && (folder === undefined || CHOSEN in process.env || (await gpu.requestAdapter()) !== null)) return gpu;
   if (folder === undefined) throw noDriver();
   process.env[CHOSEN] = join(folder, DRIVER);
-  return dawn.create([]);
+  return dawn.create(DAWN_OPTIONS);
 }
 
 let opened: Promise<Gpu> | undefined;

@@ -67,7 +67,11 @@ export class GpuQueue implements Queue {
     for (const call of entry === 'run' ? program.run : [program.init[entry.init]!]) call.encode(pass, buffers);
   }
 
-  async finish(): Promise<void> {
+  finish(): Promise<void> {
+    return this.owner.machine.wait(this.#finish());
+  }
+
+  async #finish(): Promise<void> {
     this.#submit();
     const { staging: pool } = this.owner;
     const readings = this.#readings;

@@ -3,7 +3,7 @@ import { AnychipError } from '../../core/error.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import { WgslRenderer } from '../../render/wgsl/renderer.ts';
 import type { Availability, SimtCapabilities, SimtFacts, Target } from '../../runtime/device.ts';
-import type { OpenGpu } from './api.ts';
+import type { OpenGpu, WaitForGpu } from './api.ts';
 import { WgslCompiler } from './compiler.ts';
 import { WebGpuDevice } from './device.ts';
 import { findFacts, openMachine } from './machine.ts';
@@ -15,7 +15,7 @@ const LEAST_BUFFER_BYTES = 128 << 20;
 /** Integers of 64 bits are pairs of words; doubles would be slower than the host. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
-export function createWebGpuTarget(open: OpenGpu): Target {
+export function createWebGpuTarget(open: OpenGpu, wait: WaitForGpu = (work) => work): Target {
   let found: GpuFacts | undefined;
   let probed: Promise<Availability> | undefined;
   const probe = async (): Promise<Availability> => {
@@ -37,6 +37,6 @@ export function createWebGpuTarget(open: OpenGpu): Target {
     },
     createRenderer: () => new WgslRenderer(),
     createCompiler: () => new WgslCompiler(),
-    openDevice: async () => new WebGpuDevice(await openMachine(open)),
+    openDevice: async () => new WebGpuDevice(await openMachine(open, wait)),
   };
 }

@@ -1,0 +1,110 @@
+// A WebGPU device where there is one (a software one will do): what WGSL lacks, and what goes wrong.
+import { afterAll, describe, expect, it } from 'vitest';
+import { bytesOf } from '../../src/core/tensor.ts';
+import { binary, cast, compare, load, select, store, variable } from '../../src/kernel/build.ts';
+import type { BinaryFn, ComputeDType, Expr, Kernel } from '../../src/kernel/ir.ts';
+import { binaryScalar, castScalar, compareScalar } from '../../src/kernel/scalar.ts';
+import { packProgram } from '../../src/runtime/launchPlan.ts';
+import type { Device } from '../../src/runtime/device.ts';
+import { openNodeGpu } from '../../src/targets/webgpu/node.ts';
+import { createWebGpuTarget } from '../../src/targets/webgpu/target.ts';
+
+const target = createWebGpuTarget(openNodeGpu);
+const availability = await target.probe();
+if (!availability.ok) console.log(`skipped: ${availability.reason}. ${availability.hint}`);
+const device: Device | undefined = availability.ok ? await target.openDevice() : undefined;
+afterAll(() => device?.dispose());
+
+type Wide = 'i64' | 'u64';
+const arrayOf = { i64: BigInt64Array, u64: BigUint64Array } as const;
+
+/** fn(a, b) of each pair, on the device. */
+async function compute(dtype: Wide, a: readonly bigint[], b: readonly bigint[], result: 'i64' | 'u64' | 'f32', fn: (x: Expr, y: Expr) => Expr): Promise<Uint8Array<ArrayBuffer>> {
+  const n = a.length;
+  const at = variable('g');
+  const buffer = (name: string, of: Wide | 'f32', access: 'read' | 'write') => ({ name, dtype: of, access, elements: n });
+  const kernel: Kernel = {
+    name: 'wide',
+    params: [buffer('b0', dtype, 'read'), buffer('b1', dtype, 'read'), buffer('b2', result, 'write')],
+    scratch: [],
+    grid: { var: 'g', extent: n },
+    body: [store('b2', at, fn(load('b0', at, dtype), load('b1', at, dtype)))],
+    cost: { flops: 0, bytes: 0 },
+  };
+  const module = { kernels: [kernel], init: [], run: [{ kernel: 0, args: [2, 3, 4].map((base) => ({ base, offsetBytes: 0 })) }] };
+  const { binary: code } = await target.createCompiler().compile(target.createRenderer().render(module));
+  const program = await device!.load(code, { scratchBytes: 0 });
+  const queue = device!.createQueue();
+  const buffers = [0, 0, 8 * n, 8 * n, (result === 'f32' ? 4 : 8) * n].map((bytes) => device!.allocate(bytes));
+  [a, b].forEach((values, i) => queue.write(buffers[2 + i]!, 0, bytesOf({ dtype, shape: [n], data: arrayOf[dtype].from(values) })));
+  queue.dispatch(program, 'run', buffers);
+  const out = new Uint8Array(buffers[4]!.bytes);
+  queue.read(buffers[4]!, 0, out);
+  await queue.finish();
+  for (const buffer of buffers) buffer.dispose();
+  program.dispose();
+  return out;
+}
+
+let seed = 11n;
+const random = (): bigint => (seed = (seed * 6364136223846793005n + 1442695040888963407n) & (2n ** 64n - 1n));
+const edges = [0n, 1n, 2n, 3n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 64n - 7n];
+const pairs = [
+  ...edges.flatMap((x) => edges.map((y) => [x, y] as const)),
+  ...Array.from({ length: 400 }, () => [random() >> (random() % 64n), random() >> (random() % 64n)] as const),
+];
+
+describe.skipIf(device === undefined)('WebGPU', () => {
+  for (const dtype of ['i64', 'u64'] as const) {
+    const wrap = (x: bigint): bigint => (dtype === 'i64' ? BigInt.asIntN(64, x) : x);
+    const [a, b] = [pairs.map(([x]) => wrap(x)), pairs.map(([, y]) => wrap(y))];
+    const expectAll = async (
+      result: ComputeDType & ('i64' | 'u64' | 'f32'),
+      y: readonly bigint[],
+      fn: (x: Expr, y: Expr) => Expr,
+      exact: (x: bigint, y: bigint) => number | bigint,
+    ) => {
+      const bytes = await compute(dtype, a, y, result, fn);
+      const got = result === 'f32' ? new Float32Array(bytes.buffer) : new arrayOf[result](bytes.buffer);
+      expect([...got].map(String)).toEqual(a.map((x, i) => String(exact(x, y[i]!))));
+    };
+    const counts = b.map((y) => BigInt.asUintN(64, y) % 64n);
+    const divisors = b.map((y) => (y === 0n ? 5n : y));
+    const operands: Partial<Record<BinaryFn, readonly bigint[]>> = { div: divisors, rem: divisors, shl: counts, shr: counts };
+    for (const fn of ['add', 'sub', 'mul', 'div', 'rem', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr'] as const) {
+      it(`computes ${fn} of ${dtype}`, () =>
+        expectAll(
+          dtype,
+          operands[fn] ?? b,
+          (x, y) => binary(fn, x, y),
+          (x, y) => binaryScalar(fn, dtype, x, y),
+        ));
+    }
+    it(`compares ${dtype} and turns it into f32, correctly rounded`, async () => {
+      for (const fn of ['eq', 'lt', 'le', 'ge'] as const)
+        await expectAll(
+          dtype,
+          b,
+          (x, y) => select(compare(fn, x, y), x, y),
+          (x, y) => (compareScalar(fn, x, y) === 1 ? x : y),
+        );
+      await expectAll(
+        'f32',
+        b,
+        (x) => cast('f32', x),
+        (x) => castScalar(dtype, 'f32', x),
+      );
+    });
+  }
+
+  it('names the kernel that its compiler refuses, and works on', async () => {
+    const plan = { kernels: [{ symbol: 'k0_broken', blocks: 1, threads: 1 }], init: [], run: [] };
+    const bytes = packProgram(plan, new TextEncoder().encode(JSON.stringify(['fn main() { let x: i32 = 1.5f; }'])));
+    await expect(device!.load({ format: 'wgsl', bytes }, { scratchBytes: 0 })).rejects.toMatchObject({ code: 'device', facts: { symbol: 'k0_broken' } });
+    await expect(compute('u64', [1n], [2n], 'u64', (x, y) => binary('add', x, y))).resolves.toEqual(Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0));
+  });
+
+  it('refuses a buffer that it cannot make', () => {
+    expect(() => device!.allocate(device!.limits.maxBufferBytes + 1)).toThrow(/out of memory/);
+  });
+});
