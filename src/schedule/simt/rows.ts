@@ -54,9 +54,9 @@ function walk({ emitter, threads, inRow }: RowContext, axes: readonly Axis[], wr
   loops(slow);
 }
 
-/** Shared memory with an element for every thread of the block. */
-function treeOf({ emitter, threads, rows }: RowContext, dtype: NumericDType): string {
-  return emitter.buffer(createSlot('scratch', { dtype, shape: [threads * rows] }), 'write');
+/** Shared memory with an element for every thread of the block: the emitter makes it so large for each of its rows. */
+function treeOf({ emitter, threads }: RowContext, dtype: NumericDType): string {
+  return emitter.buffer(createSlot('scratch', { dtype, shape: [threads] }), 'write');
 }
 
 /** The elements of the row's threads become one, in the first; then all know it. `combine` writes what joins element i and i + step. */
