@@ -31,7 +31,8 @@ export class Driver {
   static async open(table: DriverTable): Promise<Driver> {
     const driver = new Driver(table, await openNative());
     const out = new HostMemory(driver.native, 8);
-    const status = driver.#status('init', {}) || driver.#status('countDevices', { out });
+    const begun = driver.#status('init', {});
+    const status = (begun === table.started ? 0 : begun) || driver.#status('countDevices', { out });
     if (table.noDevice.includes(status) || (status === 0 && out.i32[0] === 0)) throw driver.#without();
     if (status !== 0) throw driver.#failure('init', status);
     return driver;

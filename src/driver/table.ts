@@ -155,6 +155,8 @@ export interface DriverTable {
   readonly architecture: { readonly prefix: string } | { readonly textAt: number } | { readonly always: string };
   /** Statuses that tell that there is none. */
   readonly noDevice: readonly number[];
+  /** What `init` answers where this process has called it before. */
+  readonly started?: number;
   readonly notReady?: number;
   readonly errors: VendorErrors;
   readonly compiler: CompilerTable;

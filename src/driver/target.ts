@@ -4,7 +4,7 @@ import { storedDTypes } from '../kernel/storedDTypes.ts';
 import { LaunchedRenderer } from '../render/c/launched.ts';
 import type { LaunchedLanguage } from '../render/c/launched.ts';
 import { CompileCache } from '../runtime/compileCache.ts';
-import type { Availability, SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
+import type { Availability, Capabilities, SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
 import { LaunchedCompiler, findCompiler } from './compiler.ts';
 import { DriverDevice } from './device.ts';
 import { findMachine, hasChip, useMachine } from './machine.ts';
@@ -21,6 +21,8 @@ export interface DriverTarget {
   readonly least: LeastMachine;
   /** What to compile for where there is no device and ANYCHIP_<NAME>_ARCH does not say. */
   readonly architecture: string;
+  /** What such a chip can do, where it is no grid of threads. */
+  readonly capabilities?: Capabilities;
   readonly cache?: CompileCache;
   readonly virtual?: VirtualChips;
   /** Which of several devices. */
@@ -68,6 +70,7 @@ export function createDriverTarget(options: DriverTarget): Target {
     rank,
     probe,
     get capabilities() {
+      if (options.capabilities !== undefined) return { ...options.capabilities, ...(found === undefined ? {} : { maxBufferBytes: found.memoryBytes }) };
       const capabilities = leastCapabilities(least, architecture);
       return found === undefined ? capabilities : { ...capabilities, simt: found.facts, maxBufferBytes: found.memoryBytes };
     },

@@ -1,6 +1,8 @@
 // Which vendors' headers each target's row can be held to. Nothing that runs a model needs it.
 import type { AbiPart } from '../driver/abi.ts';
 import type { DriverTable } from '../driver/table.ts';
+import { ascendAbi } from './ascend/abi.ts';
+import { ascendTable } from './ascend/driver.ts';
 import { cudaAbi } from './cuda/abi.ts';
 import { cudaTable } from './cuda/driver.ts';
 import { hipAbi } from './hip/abi.ts';
@@ -11,6 +13,7 @@ import { musaAbi } from './musa/abi.ts';
 import { musaTable } from './musa/driver.ts';
 
 export const abis: Readonly<Record<string, { readonly table: DriverTable; readonly parts: readonly AbiPart[] }>> = {
+  ascend: { table: ascendTable, parts: ascendAbi },
   cuda: { table: cudaTable, parts: cudaAbi },
   hip: { table: hipTable, parts: hipAbi },
   metax: { table: metaxTable, parts: metaxAbi },

@@ -1,5 +1,6 @@
 // The chips this build knows. Adding one is a folder and a line here.
 import type { Target } from '../runtime/device.ts';
+import { createAscendTarget } from './ascend/target.ts';
 import { createCpuTarget } from './cpu/target.ts';
 import { createCudaTarget } from './cuda/target.ts';
 import { createHipTarget } from './hip/target.ts';
@@ -17,6 +18,7 @@ export const createTargets = (): readonly Target[] =>
   [
     createCpuTarget(),
     createCudaTarget(),
+    createAscendTarget(),
     createHipTarget(),
     createMetaxTarget(),
     createMusaTarget(),

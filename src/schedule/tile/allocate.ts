@@ -116,7 +116,7 @@ export function allocateTiles({ body, tiles }: Selected): { readonly body: reado
     const free = scratch.filter((s) => s.dtype === dtype && s.last < first);
     // Tiles that are not whole take the place of whole ones; single elements stay among themselves.
     let place = free.find((s) => s.elements >= elements && s.elements > 1 === elements > 1) ?? free.find((s) => s.elements > 1 && elements > 1);
-    if (place === undefined) scratch.push((place = { name: `u${scratch.length}`, dtype, elements, last }));
+    if (place === undefined) scratch.push((place = { name: `tile${scratch.length}`, dtype, elements, last }));
     place.last = last;
     place.elements = Math.max(place.elements, elements);
     places.set(name, place.name);

@@ -1,0 +1,94 @@
+// Ascend processors: numbers of cores and memories from the platform configurations in CANN's open runtime (Ascend*.ini), rules of the
+// vector cores from the Ascend C API reference and the architecture description of NPU 2201.
+import type { TileCapabilities, TileFacts, VectorUnit } from '../../runtime/device.ts';
+import { storedDTypes } from '../../kernel/storedDTypes.ts';
+
+interface AscendChip {
+  readonly title: string;
+  /** Number of the NPU architecture: dav-2201. */
+  readonly architecture: number;
+  /** Vector cores. */
+  readonly cores: number;
+  readonly memoryBytes: number;
+  /** The unified buffer of a core that kernels may fill: 8 KiB are the compiler's, 256 bytes the system's. */
+  readonly scratchBytes: number;
+}
+
+const GIB = 2 ** 30;
+const KIB = 2 ** 10;
+const usable = (bytes: number): number => bytes - 8 * KIB - 256;
+const a2 = { architecture: 2201, scratchBytes: usable(192 * KIB) };
+
+/** The first is taken where none is named. Names without a suffix are of older chips: 910B is not 910B1. */
+export const ascendChips = {
+  '910b1': { title: 'Ascend 910B1', cores: 48, memoryBytes: 64 * GIB, ...a2 },
+  '910b2': { title: 'Ascend 910B2', cores: 48, memoryBytes: 64 * GIB, ...a2 },
+  '910b3': { title: 'Ascend 910B3', cores: 40, memoryBytes: 64 * GIB, ...a2 },
+  '910b4': { title: 'Ascend 910B4', cores: 40, memoryBytes: 32 * GIB, ...a2 },
+  '910_9391': { title: 'Ascend 910_9391', cores: 48, memoryBytes: 64 * GIB, ...a2 },
+  '910_9372': { title: 'Ascend 910_9372', cores: 40, memoryBytes: 64 * GIB, ...a2 },
+  '310p3': { title: 'Ascend 310P3', architecture: 2002, cores: 8, memoryBytes: 24 * GIB, scratchBytes: usable(256 * KIB) },
+} as const satisfies Record<string, AscendChip>;
+export type AscendChipName = keyof typeof ascendChips;
+
+/** A block of the unified buffer, a line of a core's data cache, elements of a repeat of 256 bytes of f32. */
+export const ascendRules = { alignBytes: 32, lineBytes: 64, countMultiple: 64 } as const;
+
+const FLOAT = ['f32'] as const;
+const NUMBER = ['f32', 'i32', 'u32'] as const;
+
+const vectors: VectorUnit = {
+  functions: {
+    add: NUMBER,
+    sub: NUMBER,
+    mul: NUMBER,
+    div: FLOAT,
+    min: ['f32', 'i32'],
+    max: ['f32', 'i32'],
+    and: ['i32', 'u32', 'bool'],
+    or: ['i32', 'u32', 'bool'],
+    not: ['bool'],
+    bitNot: ['i32', 'u32'],
+    shl: ['i32', 'u32'],
+    shr: ['i32', 'u32'],
+    abs: FLOAT,
+    sqrt: FLOAT,
+    floor: FLOAT,
+    ceil: FLOAT,
+    rint: FLOAT,
+    trunc: FLOAT,
+    eq: ['f32', 'i32'],
+    ne: FLOAT,
+    lt: FLOAT,
+    le: FLOAT,
+    gt: FLOAT,
+    ge: FLOAT,
+    select: NUMBER,
+    splat: NUMBER,
+    across: FLOAT,
+  },
+  conversions: [
+    ['f16', 'f32'],
+    ['f32', 'f16'],
+    ['bf16', 'f32'],
+    ['f32', 'bf16'],
+    ['u8', 'f16'],
+    ['i8', 'f16'],
+    ['f16', 'u8'],
+    ['i16', 'f32'],
+    ['f32', 'i32'],
+    ['i32', 'f32'],
+  ],
+};
+
+/** Chips of architecture 2002 have no bf16. */
+const factsOf = ({ cores, scratchBytes, architecture }: AscendChip): TileFacts => ({
+  cores,
+  rules: { ...ascendRules, scratchBytes, floats: architecture === 2002 ? ['f16'] : ['f16', 'bf16'] },
+  vectors: architecture === 2002 ? { ...vectors, conversions: vectors.conversions.filter((pair) => !pair.includes('bf16')) } : vectors,
+});
+
+/** AI cores do not compute in f64. */
+const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
+
+export const ascendCapabilities = (chip: AscendChip): TileCapabilities => ({ family: 'tile', storage, tile: factsOf(chip), maxBufferBytes: chip.memoryBytes });

@@ -1,0 +1,124 @@
+// Ascend on a virtual chip: rendered Ascend C, compiled by the chip's compiler and launched through the ACL runtime, computes what the
+// reference computes; the chip names the rule that a kernel breaks.
+import { describe, expect, it } from 'vitest';
+import { toNumbers } from '../../src/core/tensor.ts';
+import type { NumericTensor } from '../../src/core/tensor.ts';
+import { createBuilder } from '../../src/graph/builder.ts';
+import type { PrimGraph } from '../../src/graph/builder.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import type { Source, Target } from '../../src/runtime/device.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { ProgramRunner } from '../../src/session/programRunner.ts';
+import { createAscendTarget } from '../../src/targets/ascend/target.ts';
+import { ascendChips } from '../../src/targets/ascend/facts.ts';
+import { createRandom, randomGraph, randomTensor } from '../schedule/randomGraph.ts';
+import { stepOf } from '../schedule/step.ts';
+
+const open = (chip: string): Target => createAscendTarget().virtual!.open(chip, `ascend:virtual/${chip}`)!;
+const target = open('910b4');
+const works = (await target.probe()).ok;
+
+async function run(graph: PrimGraph, inputs: readonly NumericTensor[], on: Target = target): Promise<NumericTensor[]> {
+  const device = await on.openDevice();
+  try {
+    const runner = await ProgramRunner.load(device, await stepOf(graph, on), 2 ** 30);
+    const outputs = await runner.run(inputs);
+    runner.dispose();
+    return outputs;
+  } finally {
+    device.dispose();
+  }
+}
+
+function expectClose(actual: NumericTensor, expected: NumericTensor, what: string): void {
+  const [a, b] = [toNumbers(actual), toNumbers(expected)];
+  const wrong = a.findIndex((x, i) => !(Object.is(x, b[i]) || x === b[i] || Math.abs(x - b[i]!) <= 1e-4 * (1 + Math.abs(b[i]!))));
+  if (wrong >= 0) expect.fail(`${what}: element ${wrong} is ${a[wrong]} instead of ${b[wrong]}`);
+}
+
+/** f(x) of 1000 numbers, as vector instructions. */
+function vectorGraph(): { readonly graph: PrimGraph; readonly inputs: readonly NumericTensor[] } {
+  const b = createBuilder(createFolder());
+  const x = b.input({ dtype: 'f32', shape: [1000] }, 'x');
+  const y = b.input({ dtype: 'f16', shape: [1000] }, 'y');
+  const graph = b.finish('vectors', [x, y], [b.where(b.lt(x, b.cast(y, 'f32')), b.exp(b.mul(x, b.scalar('f32', 0.5))), b.floor(x)), b.mul(y, y)]);
+  const random = createRandom(3);
+  return { graph, inputs: [randomTensor(random, 'f32', [1000]), randomTensor(random, 'f16', [1000])] };
+}
+
+describe.skipIf(!works)('ascend:virtual', () => {
+  it('computes random graphs as the reference does', async () => {
+    for (let seed = 0; seed < 3; seed++) {
+      const { graph, inputs } = randomGraph(seed, 14);
+      const capabilities = { ...target.capabilities };
+      if ([...graph.inputs, ...graph.outputs].some((x) => !capabilities.storage.includes(x.dtype))) continue;
+      const expected = interpretPrims(graph, inputs);
+      const actual = await run(graph, inputs);
+      expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}, output ${i}`));
+    }
+  }, 120_000);
+
+  it('computes in vector instructions, halves too', async () => {
+    const { graph, inputs } = vectorGraph();
+    const [text] = target.createRenderer().render(scheduleGraph(graph, target.capabilities).module).units;
+    for (const word of ['DataCopyPad(', 'Compare(', 'Select(', 'Cast(', 'Muls(', 'SetFlag<HardEvent::MTE2_V>', 'WaitFlag<HardEvent::V_MTE3>', 'PipeBarrier<PIPE_V>()'])
+      expect(text).toContain(word);
+    const expected = interpretPrims(graph, inputs);
+    const actual = await run(graph, inputs);
+    expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `output ${i}`));
+  }, 60_000);
+
+  it.each(Object.keys(ascendChips))('has a virtual %s', (name) => {
+    expect(open(name).capabilities).toMatchObject({ family: 'tile', tile: { cores: ascendChips[name as keyof typeof ascendChips].cores } });
+  });
+
+  it('lets no f64 on the device', () => expect(target.capabilities.storage).not.toContain('f64'));
+});
+
+/** One rule broken at a time, in the text of a kernel, and what the chip says. */
+const mutants: readonly (readonly [string, (text: string) => string, RegExp])[] = [
+  [
+    'a wait that is left out',
+    (t) => t.replace(/SetFlag<HardEvent::MTE2_V>\(EVENT_ID0\);\s*WaitFlag<HardEvent::MTE2_V>\(EVENT_ID0\);/, ''),
+    /missing order: .*has not waited for the MTE2 pipe/,
+  ],
+  ['a barrier that is left out', (t) => t.replaceAll(' PipeBarrier<PIPE_V>();', ''), /missing order: .*no barrier between/],
+  ['a flag that nothing waits for', (t) => t.replace(/WaitFlag<HardEvent::V_MTE3>\(EVENT_ID0\);/, ''), /missing order/],
+  ['a buffer larger than the core has', (t) => t.replace(/InitBuffer\((\w+), \d+/, 'InitBuffer($1, 100000'), /limit of the chip: .*of scratchpad/],
+  ['a vector at an odd place', (t) => t.replace(/Muls\((\w+),/, 'Muls($1[3],'), /misaligned|out of bounds/],
+  ['a copy past the end', (t) => t.replace(/\(uint32_t\)\((\d+) \* 4\)/, '(uint32_t)(100000 * 4)'), /out of bounds/],
+  ['a count that is no whole repeat', (t) => t.replace(/(Compare\w*\([^;]*), \d+\);/, '$1, 100);'), /granularity/],
+  ['a tail that is not filled', (t) => t.replaceAll(/Duplicate\([^;]*;/g, ''), /never-written/],
+  [
+    'scalar stores that stay in the cache',
+    (t) => t.replaceAll(/DataCacheCleanAndInvalid<[^;]*;/g, '').replace('const i64 g = GetBlockIdx();', 'const i64 g = GetBlockIdx(); if (g == 0) B_LINES'),
+    /missing order: .*cache/,
+  ],
+];
+
+describe.skipIf(!works)('ascend:virtual names', () => {
+  it.each(mutants)(
+    '%s',
+    async (_, mutate, message) => {
+      const { graph, inputs } = vectorGraph();
+      const changed: Target = {
+        ...target,
+        capabilities: target.capabilities,
+        createRenderer: () => ({
+          ...target.createRenderer(),
+          render: (module): Source => {
+            const source = target.createRenderer().render(module);
+            const [text] = source.units;
+            const written = /GlobalTensor<u8> (\w+)_lines/.exec(String(text))![1]!;
+            const next = mutate(String(text)).replace('B_LINES', `${written}_lines.SetValue(0, 1);`);
+            expect(next).not.toBe(text);
+            return { ...source, units: [next] };
+          },
+        }),
+      };
+      await expect(run(graph, inputs, changed)).rejects.toThrow(message);
+    },
+    60_000,
+  );
+});
