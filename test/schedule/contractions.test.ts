@@ -105,22 +105,46 @@ function randomConv(m: Maker): Operand {
   return epilogue(m, b.conv(x, w, { strides, dilations, low, high, groups: count, acc }), 1);
 }
 
-const kinds = { 'matrix products': randomMatmul, convolutions: randomConv } as const;
-const SEEDS = 16;
+/** Enough channels and filters for minimal filtering to pay, on images of any size and padding. */
+function randomWinograd(m: Maker): Operand {
+  const { b, random } = m;
+  const groups = random(4) === 0 ? 2 : 1;
+  const [channels, filters] = [between(random, 40, 52), between(random, 40, 52)];
+  const sides = Array.from({ length: 4 }, () => random(3));
+  const x = operand(m, 'f32', [between(random, 1, 3 - groups), channels * groups, between(random, 7, 12), between(random, 7, 12)]);
+  const w = b.constant(randomTensor(random, 'f32', [filters * groups, channels, 3, 3]));
+  return epilogue(m, b.conv(x, w, { strides: [1, 1], dilations: [1, 1], low: sides.slice(0, 2), high: sides.slice(2), groups, acc: 'f32' }), 1);
+}
 
-describe.each(Object.entries(machines))('contractions with %s', (_, capabilities) => {
+interface Kind {
+  readonly make: (m: Maker) => Operand;
+  readonly seeds: number;
+  /** A kernel that some of them must have, where the machine has room for it. */
+  readonly kernel?: string;
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  'matrix products': { make: randomMatmul, seeds: 16 },
+  convolutions: { make: randomConv, seeds: 16 },
+  'convolutions of 3×3': { make: randomWinograd, seeds: 8, kernel: 'winogradProduct' },
+};
+
+describe.each(Object.entries(machines))('contractions with %s', (machine, capabilities) => {
   it.each(Object.entries(kinds))(
     '%s are what the reference says',
-    (kind, make) => {
-      for (let seed = 0; seed < SEEDS; seed++) {
+    (kind, { make, seeds, kernel }) => {
+      const names = new Set<string>();
+      for (let seed = 0; seed < seeds; seed++) {
         const m: Maker = { b: createBuilder(createFolder()), random: createRandom(seed * 31 + kind.length), operands: [], values: [] };
         const graph = m.b.finish('contractions', m.operands, [make(m)]);
         const schedule = scheduleGraph(graph, capabilities);
+        for (const { name } of schedule.module.kernels) names.add(name.replace(/_\d+$/, ''));
         expect(problemsOf(graph, schedule), `seed ${seed}`).toEqual([]);
         const expected = interpretPrims(graph, m.values);
         const actual = interpretSchedule(graph, schedule, m.values, seed % 2 === 0 ? 'forward' : 'backward', seed % 3 === 0 ? lowered(schedule.module) : schedule.module);
         expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}`));
       }
+      if (kernel !== undefined && !machine.endsWith('small caches')) expect(names).toContain(kernel);
     },
     120_000,
   );

@@ -2,7 +2,7 @@
 // direct convolution) for the sites it fits; what is fused behind the contraction is given to it as a function that stores.
 import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { linearIndex } from '../../core/indexExpr.ts';
+import { coefficientOf, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { Shape } from '../../core/shape.ts';
 import { splat } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
@@ -37,10 +37,10 @@ export interface ContractionSite {
   /** Whether the operand is known at load, so that it can be packed. */
   isConstant(operand: 0 | 1): boolean;
   /**
-   * The operand in a layout of the template's choosing, made once at load. `layout` names it: equal names for the same operand share
+   * What is known at load in a layout of the template's choosing, made once at load. `layout` names it: equal names for the same operand share
    * the packed copy, and the operand itself is not kept if nothing else reads it.
    */
-  pack(operand: 0 | 1, layout: string, dtype: NumericDType, elements: number, write: WritePacking): Storage;
+  pack(source: Storage, layout: string, dtype: NumericDType, elements: number, write: WritePacking): Storage;
   /** An emitter for a kernel of this site. */
   createEmitter(): Emitter;
   /**
@@ -48,8 +48,10 @@ export interface ContractionSite {
    * contraction's result, in its dtype's compute type. Must be called exactly once for every element.
    */
   store(emitter: Emitter, at: Position, value: Expr): void;
-  /** Closes a kernel. */
-  finish(emitter: Emitter, name: string, grid: Kernel['grid']): LoweredKernel;
+  /** Elements between results whose positions are one step of `symbol` apart, where they are stored; undefined where that is not the same everywhere. */
+  storeStep(at: Position, symbol: string): number | undefined;
+  /** Closes a kernel; `own` is what it computes where that is not the whole contraction. */
+  finish(emitter: Emitter, name: string, grid: Kernel['grid'], own?: Kernel['cost']): LoweredKernel;
 }
 
 export interface ContractionTemplate {
@@ -85,8 +87,7 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
     shape: result.shape,
     epilogueCost,
     isConstant: (operand) => context.isLoadTime(operands[operand].slot),
-    pack: (operand, layout, dtype, elements, write) => {
-      const source = operands[operand];
+    pack: (source, layout, dtype, elements, write) => {
       const key = `${layout}|${dtype}|${elements}|${source.offset}|${source.strides.join()}`;
       const slot = context.addPacking(key, source.slot, () => {
         const packed = createSlot('value', { dtype, shape: [elements] });
@@ -118,6 +119,11 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
         );
       }
     },
-    finish: (emitter, name, grid) => ({ ...emitter.finish(name, grid, { flops, bytes: 0 }), inPlace }),
+    storeStep: (at, symbol) => {
+      const bindings = new Map(root.axes.map((axis, i) => [axis.name, at[i]!]));
+      const substitution = new Substitution(bindings, evaluator.dynamicSymbols, (_definition, old) => indexSymbol(old, 0, Number.MAX_SAFE_INTEGER));
+      return coefficientOf(substitution.index(offset), symbol);
+    },
+    finish: (emitter, name, grid, own = { flops, bytes: 0 }) => ({ ...emitter.finish(name, grid, own), inPlace }),
   };
 }

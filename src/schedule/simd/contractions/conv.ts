@@ -16,6 +16,8 @@ import type { ConvGeometry, ImageCut } from './window.ts';
 interface Plan {
   readonly tile: RegisterTile;
   readonly cut: ImageCut;
+  /** Multiply-adds of one group. */
+  readonly cost: number;
 }
 
 /** Blocks that are enough for threads: more would only add ends that do not fill a tile. */
@@ -46,19 +48,23 @@ function shapeOf(g: ConvGeometry, cut: ImageCut): ProductShape {
 
 function planFor(site: ContractionSite, g: ConvGeometry): Plan {
   const { simd } = site.capabilities;
-  let best: { readonly plan: Plan; readonly cost: number } | undefined;
+  let best: Plan | undefined;
   for (const tiles of registerTiles(simd)) {
     for (const cut of cutsFor(site, g, tiles[0]!)) {
       const shape = shapeOf(g, cut);
       for (const tile of tiles) {
         const cost = productCost(shape, tile, simd.vectorLanes);
-        if (best === undefined || cost < best.cost) best = { plan: { tile, cut }, cost };
+        if (best === undefined || cost < best.cost) best = { tile, cut, cost };
       }
     }
   }
   invariant(best !== undefined, 'no tile fits the registers');
-  return best.plan;
+  return best;
 }
+
+/** Multiply-adds that one group costs here, with what it takes to copy its input once for each tap. */
+export const directCost = (site: ContractionSite, g: ConvGeometry): number =>
+  planFor(site, g).cost + (g.channels * tapsOf(g) * positionsOf(g)) / site.capabilities.simd.vectorLanes;
 
 function lowerConv(site: ContractionSite, g: ConvGeometry, weights: Side): LoweredKernel {
   const { simd } = site.capabilities;

@@ -1,6 +1,6 @@
 // Matrix products, and convolutions that are matrix products (one tap, no padding, no stride), as blocked products. Vectors run along the
 // axis of the result that is stored without gaps, or along the other where that one is too short.
-import { ZERO, addIndex, delinearize, floorDiv, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
 import type { Position } from '../../positions.ts';
@@ -107,11 +107,31 @@ function foldBatch(p: MatrixProduct): MatrixProduct {
 /** The same product with m and n exchanged. */
 const transposed = (p: MatrixProduct): MatrixProduct => ({ ...p, m: p.n, n: p.m, position: (at, m, n) => p.position(at, n, m) });
 
+/** Multiply-adds that it costs to store one result whose neighbours are not those in memory, or to copy one element of such columns. */
+const STRIDED_COST = 3;
+/** The same for a vector that is copied whole. */
+const COPY_COST = 2;
+/** What the product with its sides exchanged may cost of the plain one's, to be worth it: the counts are not exact. */
+const EXCHANGED = 0.93;
+
+const tileCost = (site: ContractionSite, p: MatrixProduct, tile: RegisterTile): number =>
+  productCost({ rows: p.m.extent, blocks: [{ columns: p.n.extent, count: 1 }], depth: p.depth }, tile, site.capabilities.simd.vectorLanes);
+
+const bestTile = (site: ContractionSite, p: MatrixProduct): RegisterTile => cheapest(registerTiles(site.capabilities.simd).flat(), (tile) => tileCost(site, p, tile));
+
+/** Multiply-adds that the product costs with vectors along n. */
+function costOf(site: ContractionSite, p: MatrixProduct): number {
+  const copies = site.isConstant(p.n.operand) ? 0 : p.n.extent * p.depth * (p.n.stride === 1 ? COPY_COST / site.capabilities.simd.vectorLanes : STRIDED_COST);
+  const origin = p.batch.map(() => ZERO);
+  const step = site.storeStep(p.position(origin, ZERO, indexSymbol('n', 0, p.n.extent - 1)), 'n');
+  return tileCost(site, p, bestTile(site, p)) + copies + (step === 1 ? 0 : p.m.extent * p.n.extent * STRIDED_COST);
+}
+
 function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
   const { simd } = site.capabilities;
   const lanes = simd.vectorLanes;
   const shape: PanelShape = { batch: p.batch, depth: p.depth, dtype: site.node.outputs[0]!.dtype };
-  const tile = cheapest(registerTiles(simd).flat(), (t) => productCost({ rows: p.m.extent, blocks: [{ columns: p.n.extent, count: 1 }], depth: p.depth }, t, lanes));
+  const tile = bestTile(site, p);
   const width = tile.vectors * lanes;
   const unit = depthChunk(simd, p.depth, 1, width, p.m.extent);
   const isPacked = site.isConstant(p.n.operand);
@@ -153,7 +173,8 @@ export const matmulTemplate: ContractionTemplate = {
     const found = node.op === 'matmul' ? productOf(node.op, site, node) : productOf(node.op, site, node);
     if (found === undefined) return undefined;
     const plain = foldBatch(found);
-    const p = plain.n.extent * 2 < vectorLanes && plain.m.extent > plain.n.extent ? transposed(plain) : plain;
+    const exchanged = transposed(plain);
+    const p = costOf(site, exchanged) < EXCHANGED * costOf(site, plain) ? exchanged : plain;
     if (elementCount(p.batch) * p.m.extent * p.n.extent * p.depth < SMALL) return undefined;
     if (p.n.extent * 2 < vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
     return () => [lowerMatrices(site, p)];

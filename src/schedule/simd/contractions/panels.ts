@@ -95,7 +95,7 @@ function packPanels(site: ContractionSite, side: Side, shape: PanelShape, width:
     return { var: GRID_VAR, extent: grid };
   };
   const layout = `panels of ${width}|${side.extent}|${shape.depth}|${side.stride}|${side.depth.map((a) => `${a.extent}:${a.stride}`).join()}|${side.batchStrides.join()}|${own.join()}`;
-  const { slot } = site.pack(side.operand, layout, shape.dtype, elements, write);
+  const { slot } = site.pack(side.storage, layout, shape.dtype, elements, write);
   const strides = stridesOf(own);
   return { slot, batchStrides: own.map((extent, i) => (extent === 1 ? 0 : strides[i]! * size)) };
 }
@@ -104,8 +104,14 @@ const inType = (x: Expr, dtype: NumericDType): Expr => cast(computeType(dtype), 
 
 export function packedRows(site: ContractionSite, side: Side, shape: PanelShape, tile: RegisterTile): Rows {
   const { slot, batchStrides } = packPanels(site, side, shape, tile.rows);
+  return rowsInPanels(slot, batchStrides, side.extent, shape, tile);
+}
+
+/** Rows that lie in panels already: [depth][rows of a tile] each. */
+export function rowsInPanels(slot: MemorySlot, batchStrides: readonly number[], extent: number, shape: PanelShape, tile: RegisterTile): Rows {
   return {
-    extent: side.extent,
+    extent,
+    reachesBack: false,
     open(emitter, batch, number) {
       const begin = addIndex(linearIndex(batch, batchStrides), scaleIndex(number, shape.depth * tile.rows));
       const buffer = emitter.buffer(slot, 'read');
@@ -117,25 +123,19 @@ export function packedRows(site: ContractionSite, side: Side, shape: PanelShape,
   };
 }
 
-/** Rows read where they lie; past the last row the last one is read again. */
+/** Rows read where they lie. Where there are fewer than a tile has, the last one is read again. */
 export function stridedRows(side: Side, shape: PanelShape, tile: RegisterTile): Rows {
   const { slot, offset } = side.storage;
   const type = computeType(slot.dtype);
   return {
     extent: side.extent,
+    reachesBack: side.extent >= tile.rows,
     open(emitter, batch, _number, first) {
-      const begin = linearIndex(batch, side.batchStrides, offset);
+      const begin = addIndex(linearIndex(batch, side.batchStrides, offset), scaleIndex(first, side.stride));
       const buffer = emitter.buffer(slot, 'read');
-      const isWhole = side.extent % tile.rows === 0;
-      const clamped = isWhole
-        ? []
-        : Array.from({ length: tile.rows }, (_, i) =>
-            emitter.bind(add(emitter.index(begin), mul(least(emitter.index(addIndex(first, i)), index(side.extent - 1)), index(side.stride)))),
-          );
       return (depth) => {
-        const along = depthOffset(side, depth);
-        const base = emitter.bind(emitter.index(isWhole ? addIndex(addIndex(begin, scaleIndex(first, side.stride)), along) : along));
-        return Array.from({ length: tile.rows }, (_, i) => inType(load(buffer, isWhole ? at(base, i * side.stride) : add(clamped[i]!, base), type), shape.dtype));
+        const base = emitter.bind(emitter.index(addIndex(begin, depthOffset(side, depth))));
+        return Array.from({ length: tile.rows }, (_, i) => inType(load(buffer, at(base, Math.min(i, side.extent - 1) * side.stride), type), shape.dtype));
       };
     },
   };

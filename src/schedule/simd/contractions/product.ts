@@ -35,6 +35,8 @@ export interface Depth {
 
 export interface Rows {
   readonly extent: number;
+  /** Whether the last tile reaches back over rows of the one before, so that none of its rows is past the last. */
+  readonly reachesBack: boolean;
   /** For the rows from `first`, tile number `tile`: scalars of the tile's rows at a depth counted from the beginning. */
   open(emitter: Emitter, batch: Position, tile: IndexExpr, first: IndexExpr): (depth: IndexExpr) => readonly Expr[];
 }
@@ -158,7 +160,7 @@ function writeOne(frame: Frame, one: OneTile): void {
   const { emitter, product, lanes, dtype, columnTiles, chunkTiles, depthChunks, sums } = frame;
   const { tile, depth } = product;
   const size = tile.rows * tile.vectors * lanes;
-  const firstRow = scaleIndex(one.rowTile, tile.rows);
+  const { firstRow, skipped } = rowsOfTile(frame, one.rowTile);
   const local = addIndex(one.rowTile, scaleIndex(one.rowChunk, -chunkTiles));
   const base = depthChunks === 1 ? index(0) : emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(local, columnTiles), one.columnTile), size)));
   const rows = product.rows.open(emitter, one.batch, one.rowTile, firstRow);
@@ -166,14 +168,32 @@ function writeOne(frame: Frame, one: OneTile): void {
   const operands = { rows: (k: IndexExpr) => rows(addIndex(begin, k)), columns: one.columns(one.columnTile) };
   const resumes = depthChunks === 1 ? undefined : compare('gt', emitter.index(one.chunk), index(0));
   writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, place: { buffer: sums, base }, resumes });
-  if (depthChunks === 1) return writeResults(frame, one, firstRow, base);
+  const store = (): void => writeResults(frame, one, { firstRow, skipped, base });
+  if (depthChunks === 1) return store();
   const isLast = compare('eq', emitter.index(one.chunk), index(depthChunks - 1));
-  const then = emitter.block(() => writeResults(frame, one, firstRow, base), true);
+  const then = emitter.block(store, true);
   emitter.push({ kind: 'if', condition: isLast, then, else: [] });
 }
 
+/** Where a tile of rows begins, and how many of its rows belong to the one before. */
+function rowsOfTile({ emitter, product: { rows, tile } }: Frame, number: IndexExpr): { readonly firstRow: IndexExpr; readonly skipped: Expr } {
+  const plain = scaleIndex(number, tile.rows);
+  if (!rows.reachesBack || rows.extent % tile.rows === 0) return { firstRow: plain, skipped: index(0) };
+  const last = rows.extent - tile.rows;
+  const name = emitter.fresh('first');
+  emitter.define(name, emitter.bind(least(emitter.index(plain), index(last))));
+  const firstRow = indexSymbol(name, 0, last);
+  return { firstRow, skipped: emitter.bind(minus(emitter.index(plain), emitter.index(firstRow))) };
+}
+
+interface TileResults {
+  readonly firstRow: IndexExpr;
+  readonly skipped: Expr;
+  readonly base: Expr;
+}
+
 /** Stores the tile's sums, row by row: whole vectors, then what is left one by one. */
-function writeResults(frame: Frame, one: OneTile, firstRow: IndexExpr, base: Expr): void {
+function writeResults(frame: Frame, one: OneTile, { firstRow, skipped, base }: TileResults): void {
   const { emitter, product, lanes, dtype, sums, site } = frame;
   const { tile } = product;
   const width = tile.vectors * lanes;
@@ -181,9 +201,10 @@ function writeResults(frame: Frame, one: OneTile, firstRow: IndexExpr, base: Exp
   const firstColumn = scaleIndex(one.columnTile, width);
   const left =
     product.columns.blockColumns % width === 0 && one.count.kind === 'const' ? index(width) : emitter.bind(least(minus(one.count, emitter.index(firstColumn)), index(width)));
-  const rowsLeft = product.rows.extent % tile.rows === 0 ? index(tile.rows) : emitter.bind(least(minus(index(product.rows.extent), emitter.index(firstRow)), index(tile.rows)));
+  const isWhole = product.rows.extent % tile.rows === 0 || product.rows.reachesBack;
+  const rowsLeft = isWhole ? index(tile.rows) : emitter.bind(least(minus(index(product.rows.extent), emitter.index(firstRow)), index(tile.rows)));
   const row = emitter.fresh('row');
-  emitter.loop(row, index(0), rowsLeft, 1, () => {
+  emitter.loop(row, skipped, rowsLeft, 1, () => {
     const r = indexSymbol(row, 0, tile.rows - 1);
     const place = emitter.bind(add(base, emitter.index(scaleIndex(r, width))));
     storeColumns(emitter, left, width, lanes, (v, count, lane) => {
