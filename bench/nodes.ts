@@ -6,6 +6,7 @@ import { compile, scheduleStep, specializeFor } from '../src/compile.ts';
 import { ModelProtoSchema } from '../src/formats/onnx/generated/onnx_pb.ts';
 import { importModel } from '../src/formats/onnx/import.ts';
 import { bindingsFor } from '../src/session/bindings.ts';
+import { requireKernels } from '../src/runtime/device.ts';
 import { resolveTarget } from '../src/session/devices.ts';
 import { seededFeeds } from '../src/session/feeds.ts';
 
@@ -139,7 +140,7 @@ function modelOf({ nodes, constants, shape, output }: Made): Uint8Array {
   return toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion: 10n, opsetImport: [{ domain: '', version: 21n }], graph }));
 }
 
-const target = resolveTarget(values.device);
+const target = requireKernels(resolveTarget(values.device));
 const time = async <T>(body: () => T | Promise<T>): Promise<readonly [millis: number, result: T]> => {
   const start = performance.now();
   const result = await body();

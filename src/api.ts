@@ -24,5 +24,5 @@ export type { ExportOptions } from './formats/onnx/export.ts';
 export { imageFeed } from './session/imageFeed.ts';
 export type { ImageOptions, ImageSource, RgbaImage } from './session/imageFeed.ts';
 export type { DeviceStatus } from './session/choose.ts';
-export type { Target } from './runtime/device.ts';
+export type { Engine, Target } from './runtime/device.ts';
 export { interpretGraph } from './reference/interpret.ts';

@@ -38,9 +38,10 @@ const rooms: Readonly<Record<string, Room>> = {
   targets: { may: ['core', 'kernel', 'render', 'runtime', 'ffi', 'driver'] },
   'plan.ts': { may: ['core'], types: ['graph', 'passes', 'runtime', 'schedule'] },
   'planFile.ts': { may: ['core', 'graph', 'plan.ts'] },
-  'compile.ts': { may: ['core', 'graph', 'passes', 'reference', 'schedule', 'plan.ts'], types: ['runtime'] },
+  // Engines that compile whole models are given files.
+  'compile.ts': { may: ['core', 'graph', 'formats', 'passes', 'reference', 'runtime', 'schedule', 'plan.ts'] },
   session: { may: ['core', 'graph', 'formats', 'passes', 'reference', 'runtime', 'targets', 'plan.ts', 'compile.ts', 'planFile.ts'], types: ['schedule'] },
-  inspect: { may: ['core', 'graph', 'formats', 'session', 'compile.ts'], types: ['passes', 'runtime', 'schedule', 'plan.ts'] },
+  inspect: { may: ['core', 'graph', 'formats', 'runtime', 'session', 'compile.ts'], types: ['passes', 'schedule', 'plan.ts'] },
   conformance: { may: ['core', 'graph', 'formats', 'session'] },
   cli: { may: ['core', 'graph', 'formats', 'reference', 'session', 'inspect', 'conformance'] },
   'api.ts': { may: ['core', 'formats', 'reference', 'session', 'compile.ts', 'planFile.ts'], types: ['graph', 'plan.ts', 'runtime'] },

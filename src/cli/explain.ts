@@ -63,7 +63,8 @@ function printExplanation(explanation: Explanation): void {
 }
 
 function printProgram(program: ExplainedProgram, title: string): void {
-  const { memory } = program;
+  const { memory, opset } = program;
+  const unit = opset === undefined ? 'kernel' : 'operator';
   const rows = program.calls.map((call, i) => [
     String(i),
     call.kernel,
@@ -72,7 +73,10 @@ function printProgram(program: ExplainedProgram, title: string): void {
     call.flops === 0 ? '' : `${(call.flops / 1e6).toFixed(2)}`,
     call.nodes.join(', '),
   ]);
-  print(`${title}${table(['#', 'kernel', 'reads', 'writes', 'MFLOP', 'nodes'], rows, ['#', 'reads', 'writes', 'MFLOP'])}\n`);
+  print(`${title}${table(['#', unit, 'reads', 'writes', 'MFLOP', 'nodes'], rows, ['#', 'reads', 'writes', 'MFLOP'])}\n`);
+  if (opset !== undefined) {
+    return print(`given to the engine whole, as a model of opset ${opset}: ${program.kernelsAfter} operators (${program.distinctKernels} different)\n`);
+  }
   print(`kernels: ${program.kernelsBefore} before fusion, ${program.kernelsAfter} after (${program.distinctKernels} different)`);
   print(`bytes moved: ${formatBytes(program.bytesBefore)} before fusion, ${formatBytes(program.bytesAfter)} after (${percent(program.bytesAfter, program.bytesBefore)})`);
   print(

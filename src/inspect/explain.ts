@@ -3,17 +3,20 @@
 import { byteWidth } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
-import { scheduleStep, specializeFor } from '../compile.ts';
+import { composeStep, scheduleStep, specializeFor } from '../compile.ts';
 import type { PrimNode } from '../graph/builder.ts';
 import { subgraphsOf, titleOf } from '../graph/graph.ts';
-import type { Graph, Node } from '../graph/graph.ts';
+import type { Graph, Node, Value } from '../graph/graph.ts';
 import { prims } from '../graph/prims.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import type { PartitionStep } from '../passes/partition.ts';
-import type { Target } from '../runtime/device.ts';
+import { requireKernels, takesModels } from '../runtime/device.ts';
+import type { Engine, Target } from '../runtime/device.ts';
 import type { CallReport, MemoryPlan } from '../schedule/schedule.ts';
 
 export interface ExplainedProgram {
+  /** Where an engine is given the program as a model: the opset of its operators, each of which is a call. */
+  readonly opset?: number;
   /** Primitives that would each be a kernel without fusion (views are none). */
   readonly kernelsBefore: number;
   /** Kernel calls of a run. */
@@ -49,10 +52,10 @@ export interface Explanation {
 type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
 
 /** Explains how `graph` compiles for `target` with these bindings of its inputs. */
-export function explain(graph: Graph, target: Target, bindings: readonly InputBinding[]): Explanation {
+export function explain(graph: Graph, target: Engine, bindings: readonly InputBinding[]): Explanation {
   const parts = specializeFor(graph, target, bindings);
   const order = new Map(graph.nodes.map((node, i) => [titleOf(node), i]));
-  const programs = deviceParts(parts.steps).map((part) => explainProgram(part, target, order));
+  const programs = deviceParts(parts.steps).map((part) => (takesModels(target) ? explainModel(part, target.capabilities.opset) : explainProgram(part, target, order)));
   return {
     device: target.name,
     model: graph.name,
@@ -64,7 +67,8 @@ export function explain(graph: Graph, target: Target, bindings: readonly InputBi
 }
 
 /** The rendered source of the first kernel called `name`. */
-export function kernelSource(graph: Graph, target: Target, bindings: readonly InputBinding[], name: string): string {
+export function kernelSource(graph: Graph, engine: Engine, bindings: readonly InputBinding[], name: string): string {
+  const target = requireKernels(engine);
   const known: string[] = [];
   for (const part of deviceParts(specializeFor(graph, target, bindings).steps)) {
     const { module } = scheduleStep(part, target);
@@ -89,6 +93,26 @@ function explainProgram(part: DevicePart, target: Target, order: ReadonlyMap<str
     memory: schedule.memory,
     calls: schedule.report.map((call) => ({ ...call, nodes: call.nodes.toSorted((a, b) => (order.get(a) ?? Infinity) - (order.get(b) ?? Infinity)) })),
   };
+}
+
+/** The operators that an engine is given; how it runs them is its own affair. */
+function explainModel(part: DevicePart, opset: number): ExplainedProgram {
+  const { nodes } = composeStep(part, opset);
+  const bytesIn = (values: readonly (Value | null)[]): number => values.reduce((sum, value) => sum + sizeOf(value), 0);
+  const calls = nodes.map((node): CallReport => {
+    const [readBytes, writeBytes] = [bytesIn(node.inputs), bytesIn(node.outputs)];
+    return { kernel: node.op, nodes: [node.name === '' ? titleOf(node) : node.name], readBytes, writeBytes, flops: 0 };
+  });
+  const moved = calls.reduce((sum, call) => sum + call.readBytes + call.writeBytes, 0);
+  const memory = { arenaBytes: 0, weightsBytes: 0, scratchBytes: 0, intermediateBytes: 0, lowerBoundBytes: 0 };
+  const distinctKernels = new Set(nodes.map(({ op }) => op)).size;
+  return { opset, kernelsBefore: part.graph.nodes.filter(isKernel).length, kernelsAfter: nodes.length, distinctKernels, bytesBefore: moved, bytesAfter: moved, memory, calls };
+}
+
+function sizeOf(value: Value | null): number {
+  if (value?.type?.kind !== 'tensor') return 0;
+  const { dtype, shape = [] } = value.type;
+  return shape.reduce<number>((bytes, dim) => bytes * (typeof dim === 'number' ? dim : 0), byteWidth(dtype));
 }
 
 const isKernel = (node: PrimNode): boolean => prims[node.op].kind !== 'view' && node.outputs.some((x) => elementCount(x.shape) * byteWidth(x.dtype) > 0);

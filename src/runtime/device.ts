@@ -1,4 +1,5 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
+import { AnychipError } from '../core/error.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
 import type { BinaryFn, CompareFn, ComputeDType, KernelModule, TileRules, UnaryFn } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
@@ -77,7 +78,10 @@ interface CommonCapabilities {
 export type SimdCapabilities = CommonCapabilities & { readonly family: 'simd'; readonly simd: SimdFacts };
 export type SimtCapabilities = CommonCapabilities & { readonly family: 'simt'; readonly simt: SimtFacts };
 export type TileCapabilities = CommonCapabilities & { readonly family: 'tile'; readonly tile: TileFacts };
+/** Of machines that kernels are made for. */
 export type Capabilities = SimdCapabilities | SimtCapabilities | TileCapabilities;
+/** Of an engine that compiles whole models itself: it takes files of ONNX with operators of this opset. */
+export type ModelCapabilities = CommonCapabilities & { readonly family: 'model'; readonly opset: number };
 
 /** Rendered source, or machine code where the renderer encodes it itself. */
 export interface Source {
@@ -194,10 +198,10 @@ export interface VirtualChips {
   /** The first is taken where none is named. */
   readonly names: readonly string[];
   /** The target on one of them, called `name`; undefined where there is no such chip. */
-  open(chip: string, name: string): Target | undefined;
+  open(chip: string, name: string): Engine | undefined;
 }
 
-export interface Target {
+interface CommonEngine {
   /** What users call it: 'cpu', 'wasm'. */
   readonly name: string;
   /** Evidence ladder E0–E4 (docs/architecture.md). */
@@ -207,11 +211,31 @@ export interface Target {
   /** Whether it can be used here and now, and why not. Never throws. */
   probe(): Promise<Availability>;
   /** The same on another device of the kind, by its number from 0. Absent where a machine has one only. */
-  at?(ordinal: number): Target;
+  at?(ordinal: number): Engine;
   readonly virtual?: VirtualChips;
+  createCompiler(): Compiler;
+  openDevice(options?: OpenOptions): Promise<Device>;
+}
+
+/** A machine that runs kernels made here. */
+export interface Target extends CommonEngine {
   /** Of the machine that `probe` found; before that, what every machine of the kind has. */
   readonly capabilities: Capabilities;
   createRenderer(): Renderer;
-  createCompiler(): Compiler;
-  openDevice(options?: OpenOptions): Promise<Device>;
+}
+
+/** An engine that is given whole models: its compiler takes one as the only unit, in bytes. */
+export interface ModelEngine extends CommonEngine {
+  readonly capabilities: ModelCapabilities;
+}
+
+/** What runs device programs, under a name of its own. */
+export type Engine = Target | ModelEngine;
+
+export const takesModels = (engine: Engine): engine is ModelEngine => engine.capabilities.family === 'model';
+
+/** Throws `bad-argument` for an engine that no kernels are made for. */
+export function requireKernels(engine: Engine): Target {
+  if (!takesModels(engine)) return engine;
+  throw new AnychipError('bad-argument', `${engine.name} is given models whole: there are no kernels of ours`, { hint: 'Choose a device of another family: anychip devices.' });
 }

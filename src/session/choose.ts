@@ -1,7 +1,7 @@
 // From the name a user gives to one of some targets, which works here. `auto` takes the fastest that works; `reference` is the interpreter.
 // Which targets there are is said by whoever calls: Node's are in devices.ts, a browser's in web/devices.ts.
 import { AnychipError } from '../core/error.ts';
-import type { Availability, Target } from '../runtime/device.ts';
+import type { Availability, Engine } from '../runtime/device.ts';
 
 export const REFERENCE = 'reference';
 export const AUTO = 'auto';
@@ -16,7 +16,7 @@ export interface DeviceStatus {
 }
 
 /** What is here: every target with whether it works, and the reference. */
-export async function listAmong(targets: readonly Target[]): Promise<DeviceStatus[]> {
+export async function listAmong(targets: readonly Engine[]): Promise<DeviceStatus[]> {
   const all = targets.flatMap((target) => [target, findTarget(targets, `${target.name}:${VIRTUAL}`) ?? []].flat());
   const found = await Promise.all(
     all.map(async (target) => {
@@ -31,7 +31,7 @@ export async function listAmong(targets: readonly Target[]): Promise<DeviceStatu
 /** Undefined target: the reference. `why` says how `auto` decided. */
 export interface Choice {
   readonly name: string;
-  readonly target: Target | undefined;
+  readonly target: Engine | undefined;
   readonly why: string;
   /** What was found of it: its units, its threads. */
   readonly detail: string;
@@ -42,7 +42,7 @@ export type ChooseDevice = (names: readonly string[]) => Promise<Choice>;
 
 /** The best of the targets that were looked at so far. */
 interface Found {
-  readonly target: Target;
+  readonly target: Engine;
   readonly rank: number;
   readonly detail: string;
 }
@@ -58,23 +58,23 @@ const spoken = (refused: readonly Refusal[]): string => refused.map(({ name, rea
  * The target that a user calls so: `cuda`; `cuda:1` where a machine may have several; `cuda:virtual` and `cuda:virtual/a100` for virtual
  * chips of it.
  */
-export function findTarget(targets: readonly Target[], name: string): Target | undefined {
+export function findTarget(targets: readonly Engine[], name: string): Engine | undefined {
   const [, kind = name, , ordinal, virtual, chip] = DEVICE_NAME.exec(name) ?? [];
   const target = targets.find((other) => other.name === kind);
   if (virtual !== undefined) return target?.virtual?.open(chip ?? target.virtual.names[0]!, name);
   return ordinal === undefined ? target : target?.at?.(Number(ordinal));
 }
-const DEVICE_NAME = /^([^:]+)(:(?:(\d{1,3})|(virtual)(?:\/([^:/]+))?))?$/;
+const DEVICE_NAME = /^(.+?)(:(?:(\d{1,3})|(virtual)(?:\/([^:/]+))?))?$/;
 
 /** The target of this name, to compile for; it need not work here. */
-export function resolveAmong(targets: readonly Target[], name: string): Target {
+export function resolveAmong(targets: readonly Engine[], name: string): Engine {
   const target = findTarget(targets, name);
   if (target !== undefined) return target;
   throw new AnychipError('bad-argument', `there is no target '${name}'`, { hint: `Targets: ${targets.map((t) => t.name).join(', ')}.` });
 }
 
 /** The best of the targets, best first, that works; those that do not are added to `refused`. */
-async function findBest(targets: readonly Target[], refused: Refusal[]): Promise<Found | undefined> {
+async function findBest(targets: readonly Engine[], refused: Refusal[]): Promise<Found | undefined> {
   let best: Found | undefined;
   for (const target of targets) {
     if (best !== undefined && best.rank >= target.rank) break;
@@ -90,7 +90,7 @@ async function findBest(targets: readonly Target[], refused: Refusal[]): Promise
 }
 
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
-export async function chooseAmong(targets: readonly Target[], names: readonly string[]): Promise<Choice> {
+export async function chooseAmong(targets: readonly Engine[], names: readonly string[]): Promise<Choice> {
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
   const virtual = targets.flatMap((t) => (t.virtual === undefined ? [] : [`${t.name}:${VIRTUAL}, or ${t.name}:${VIRTUAL}/ and one of ${t.virtual.names.join(', ')}`]));
   const devices = `Devices: ${known.join(', ')}.${virtual.length === 0 ? '' : ` Virtual chips: ${virtual.join('; ')}.`}`;

@@ -1,5 +1,5 @@
 // The devices of this build under Node.
-import type { Target } from '../runtime/device.ts';
+import type { Engine } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
 import { chooseAmong, listAmong, resolveAmong } from './choose.ts';
 import type { Choice, DeviceStatus } from './choose.ts';
@@ -11,4 +11,4 @@ export const listDevices = (): Promise<DeviceStatus[]> => listAmong(createTarget
 export const chooseDevice = (names: readonly string[]): Promise<Choice> => chooseAmong(createTargets(), names);
 
 /** The target of this name, to compile for; it need not work here. */
-export const resolveTarget = (name: string): Target => resolveAmong(createTargets(), name);
+export const resolveTarget = (name: string): Engine => resolveAmong(createTargets(), name);

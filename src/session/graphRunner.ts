@@ -6,14 +6,14 @@ import { bindingKey, valueInputs } from '../passes/binding.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
-import type { Target } from '../runtime/device.ts';
+import type { Engine } from '../runtime/device.ts';
 import { bindingOf } from './bindings.ts';
 import { PlanRunner } from './planRunner.ts';
 import type { RunContext, SubRunner } from './planRunner.ts';
 
 /** What all runners of a session share. */
 export interface CompileContext extends Omit<RunContext, 'createRunner'> {
-  readonly target: Target;
+  readonly target: Engine;
 }
 
 /** Plans kept for one graph; the oldest goes first. */

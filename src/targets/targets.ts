@@ -1,5 +1,5 @@
 // The chips this build knows. Adding one is a folder and a line here.
-import type { Target } from '../runtime/device.ts';
+import type { Engine } from '../runtime/device.ts';
 import { createAscendTarget } from './ascend/target.ts';
 import { createCpuTarget } from './cpu/target.ts';
 import { createCudaTarget } from './cuda/target.ts';
@@ -14,7 +14,7 @@ import { openNodeGpu } from './webgpu/node.ts';
 import { createWebGpuTarget } from './webgpu/target.ts';
 
 /** All targets, fastest first. */
-export const createTargets = (): readonly Target[] =>
+export const createTargets = (): readonly Engine[] =>
   [
     createCpuTarget(),
     createCudaTarget(),

@@ -8,6 +8,7 @@ import { compile, scheduleStep, specializeFor } from '../../src/compile.ts';
 import { scalar } from '../../src/core/tensor.ts';
 import { importModel } from '../../src/formats/onnx/import.ts';
 import { bindingsFor } from '../../src/session/bindings.ts';
+import { requireKernels } from '../../src/runtime/device.ts';
 import { resolveTarget } from '../../src/session/devices.ts';
 import { seededFeeds } from '../../src/session/feeds.ts';
 import { openModel } from '../../src/session/create.ts';
@@ -28,7 +29,7 @@ const bindings = bindingsFor(hostile.graph, values);
 
 test('no name of a model reaches rendered source', () => {
   for (const device of ['cpu', 'wasm']) {
-    const target = resolveTarget(device);
+    const target = requireKernels(resolveTarget(device));
     const steps = specializeFor(hostile.graph, target, bindings).steps.flatMap((step) => (step.kind === 'device' ? [step] : []));
     expect(steps).not.toHaveLength(0);
     for (const step of steps) {

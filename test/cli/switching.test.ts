@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { findDevices } from '../../src/conformance/agreement.ts';
 import { tensorFrom } from '../../src/core/tensor.ts';
 import * as listed from '../../src/targets/targets.ts';
+import { requireKernels } from '../../src/runtime/device.ts';
 import type { Availability, Target } from '../../src/runtime/device.ts';
 import { InferenceSession } from '../../src/session/inferenceSession.ts';
 import { doubling, placesOfPlaces, throughText } from '../session/models.ts';
@@ -24,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Chips that are not at this desk: the wasm target under other names, one of which finds nothing, the other a virtual chip. */
 function addChips(): void {
   const targets = listed.createTargets();
-  const wasm = targets.find(({ name }) => name === 'wasm')!;
+  const wasm = requireKernels(targets.find(({ name }) => name === 'wasm')!);
   const under = (name: string, availability: Availability): Target => ({
     ...wasm,
     name,

@@ -7,6 +7,7 @@ import { tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import { isTensor } from '../../src/graph/graph.ts';
 import type { Graph, HostValue, Value } from '../../src/graph/graph.ts';
 import type { KernelModule } from '../../src/kernel/ir.ts';
+import { requireKernels } from '../../src/runtime/device.ts';
 import type { Source, Target } from '../../src/runtime/device.ts';
 import { loadModel } from '../../src/session/create.ts';
 import { DeviceRunner } from '../../src/session/deviceRunner.ts';
@@ -43,7 +44,7 @@ const contextOf = (chip: string) => ({ target: resolveTarget(chip), maxMemoryByt
 const failureOf = async (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (error: unknown) => error); // prettier-ignore
 
 describe.each(chips)('on %s', async (chip) => {
-  const target = resolveTarget(chip);
+  const target = requireKernels(resolveTarget(chip));
   await target.probe();
   const opened = await target.openDevice({ threads: 2 });
   afterAll(() => opened.dispose());
