@@ -47,6 +47,8 @@ const rooms: Readonly<Record<string, Room>> = {
   'api.ts': { may: ['core', 'formats', 'reference', 'session', 'compile.ts', 'planFile.ts'], types: ['graph', 'plan.ts', 'runtime'] },
   'index.ts': { may: ['session', 'api.ts'] },
   'web.ts': { may: ['session', 'api.ts'] },
+  // The face for chips from outside.
+  'target.ts': { may: ['driver', 'render', 'session'], types: ['runtime'] },
 };
 
 const roomOf = (name: string): string => name.split('/')[0]!;

@@ -1,14 +1,28 @@
-// The devices of this build under Node.
+// The devices of this build under Node, and those that a package registered.
+import { AnychipError } from '../core/error.ts';
 import type { Engine } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
-import { chooseAmong, listAmong, resolveAmong } from './choose.ts';
+import { AUTO, REFERENCE, chooseAmong, findTarget, listAmong, resolveAmong } from './choose.ts';
 import type { Choice, DeviceStatus } from './choose.ts';
 
+const registered: Engine[] = [];
+
+/** Fastest first. */
+const allTargets = (): readonly Engine[] => [...createTargets(), ...registered].sort((a, b) => b.rank - a.rank);
+
+/** Adds a chip that this build does not have, for this process. Throws `bad-argument` where the name is taken. */
+export function registerTarget(target: Engine): void {
+  if (target.name === REFERENCE || target.name === AUTO || findTarget(allTargets(), target.name) !== undefined) {
+    throw new AnychipError('bad-argument', `there is a device '${target.name}' already`, { hint: 'Give the target another name, and register it once.' });
+  }
+  registered.push(target);
+}
+
 /** What is here: every target with whether it works, and the reference. */
-export const listDevices = (): Promise<DeviceStatus[]> => listAmong(createTargets());
+export const listDevices = (): Promise<DeviceStatus[]> => listAmong(allTargets());
 
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
-export const chooseDevice = (names: readonly string[]): Promise<Choice> => chooseAmong(createTargets(), names);
+export const chooseDevice = (names: readonly string[]): Promise<Choice> => chooseAmong(allTargets(), names);
 
 /** The target of this name, to compile for; it need not work here. */
-export const resolveTarget = (name: string): Engine => resolveAmong(createTargets(), name);
+export const resolveTarget = (name: string): Engine => resolveAmong(allTargets(), name);
