@@ -42,7 +42,7 @@ function write(path: string, text: string): void {
 /** The import goes to the others, the entry to the head of the list. */
 function enlist(list: string): string {
   const [line = '', entry = ''] = blocks.get(LIST)!.split('\n');
-  return list.replace(/^import \{ createCpuTarget/m, `${line}\n$&`).replace(/\[createCpuTarget\(\)/, `[${entry} createCpuTarget()`);
+  return list.replace(/^import \{ createCpuTarget/m, `${line}\n$&`).replace(/^\s*createCpuTarget\(\),$/m, `    ${entry}\n$&`);
 }
 
 const hasCompiler = ((): boolean => {
@@ -68,7 +68,7 @@ it('takes no name that is taken', () => {
   for (const name of [cpu.name, 'auto', 'reference']) expect(() => registerTarget({ ...cpu, name })).toThrow(expect.objectContaining({ code: 'bad-argument' }));
 });
 
-describe.skipIf(!hasCompiler)('the chip of the page', () => {
+describe.skipIf(!hasCompiler)('the chip of the page', { timeout: 300_000 }, () => {
   let folder = '';
   let env: NodeJS.ProcessEnv = {};
   const node = (...args: string[]): string =>
