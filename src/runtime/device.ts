@@ -194,11 +194,11 @@ export interface Unavailable {
 export type Availability = Available | Unavailable;
 
 /** Chips that a target can be tried on without one: libraries of the vendor's functions over host memory (docs/virtual-chips.md). */
-export interface VirtualChips {
+export interface VirtualChips<E = Target> {
   /** The first is taken where none is named. */
   readonly names: readonly string[];
   /** The target on one of them, called `name`; undefined where there is no such chip. */
-  open(chip: string, name: string): Engine | undefined;
+  open(chip: string, name: string): E | undefined;
 }
 
 interface CommonEngine {
@@ -210,9 +210,6 @@ interface CommonEngine {
   readonly rank: number;
   /** Whether it can be used here and now, and why not. Never throws. */
   probe(): Promise<Availability>;
-  /** The same on another device of the kind, by its number from 0. Absent where a machine has one only. */
-  at?(ordinal: number): Engine;
-  readonly virtual?: VirtualChips;
   createCompiler(): Compiler;
   openDevice(options?: OpenOptions): Promise<Device>;
 }
@@ -221,12 +218,18 @@ interface CommonEngine {
 export interface Target extends CommonEngine {
   /** Of the machine that `probe` found; before that, what every machine of the kind has. */
   readonly capabilities: Capabilities;
+  /** The same on another device of the kind, by its number from 0. Absent where a machine has one only. */
+  at?(ordinal: number): Target;
+  readonly virtual?: VirtualChips;
   createRenderer(): Renderer;
 }
 
 /** An engine that is given whole models: its compiler takes one as the only unit, in bytes. */
 export interface ModelEngine extends CommonEngine {
   readonly capabilities: ModelCapabilities;
+  /** Like a target's. */
+  at?(ordinal: number): ModelEngine;
+  readonly virtual?: VirtualChips<ModelEngine>;
 }
 
 /** What runs device programs, under a name of its own. */
