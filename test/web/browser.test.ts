@@ -98,6 +98,11 @@ describe.skipIf(executable === undefined)(`in Chromium${executable === undefined
     expect(devices.find(({ name }) => name === 'wasm')!.availability).toMatchObject({ detail: expect.stringMatching(/\d+ threads|one thread/) });
   });
 
+  it('takes wasm by itself where WebGPU is in software', async () => {
+    const { device } = await call(page, 'readPictures', '/models/digits.onnx', ['/images/hand-1.png'], 'auto');
+    expect(device).toMatchObject({ name: 'wasm', why: expect.stringMatching(/fastest that works/) });
+  });
+
   it.each(['wasm', 'webgpu', 'reference'])('reads pictures on %s as the reference in Node does', async (device) => {
     const read = device === 'reference' ? pictures.slice(0, 3) : pictures;
     const answers = await call(

@@ -16,6 +16,8 @@ export interface GpuFacts {
   readonly maxBufferBytes: number;
   /** Blocks of memory that a kernel may use. */
   readonly maxBindings: number;
+  /** It runs on the processor. */
+  readonly isSoftware: boolean;
   /** For people. */
   readonly title: string;
 }
@@ -32,7 +34,8 @@ async function requestAdapter(open: OpenGpu): Promise<GpuAdapter> {
 export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
   const { info, limits } = await requestAdapter(open);
   const isSoftware = info.isFallbackAdapter === true || info.architecture === 'swiftshader';
-  const names = [info.description, info.device, info.architecture, info.vendor].filter((name) => name !== '');
+  // Browsers tell less than Node, lest a machine be known by it.
+  const name = info.description || info.device || `${info.vendor} ${info.architecture}`.trim() || 'an adapter without a name';
   return {
     simt: {
       maxThreads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
@@ -44,7 +47,8 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
     },
     maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     maxBindings: limits.maxStorageBuffersPerShaderStage,
-    title: `${names[0] ?? 'an adapter without a name'}${isSoftware ? ', in software' : ''}`,
+    isSoftware,
+    title: `${name}${isSoftware ? ', in software' : ''}`,
   };
 }
 

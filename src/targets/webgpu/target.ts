@@ -12,6 +12,8 @@ import type { GpuFacts } from './machine.ts';
 /** What every implementation has at least. */
 const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedBytes: 16 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
 const LEAST_BUFFER_BYTES = 128 << 20;
+/** A GPU comes before WebAssembly; one in software after it. */
+const [GPU_RANK, SOFTWARE_RANK] = [60, 40];
 /** Integers of 64 bits are pairs of words; doubles would be slower than the host. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
@@ -21,7 +23,7 @@ export function createWebGpuTarget(open: OpenGpu, wait: WaitForGpu = (work) => w
   const probe = async (): Promise<Availability> => {
     try {
       found = await findFacts(open);
-      return { ok: true, detail: found.title };
+      return { ok: true, detail: found.title, rank: found.isSoftware ? SOFTWARE_RANK : GPU_RANK };
     } catch (error) {
       const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use another device.';
       return { ok: false, needs: 'software', reason: error instanceof AnychipError ? error.reason : String(error), hint };
@@ -30,7 +32,7 @@ export function createWebGpuTarget(open: OpenGpu, wait: WaitForGpu = (work) => w
   return {
     name: 'webgpu',
     evidence: 'E3',
-    rank: 40,
+    rank: GPU_RANK,
     probe: () => (probed ??= probe()),
     get capabilities(): SimtCapabilities {
       return { family: 'simt', storage, simt: found?.simt ?? LEAST_FACTS, maxBufferBytes: found?.maxBufferBytes ?? LEAST_BUFFER_BYTES };
