@@ -105,6 +105,8 @@ function blockOf(tensor: NumericTensor, interpreter: Interpreter): Block {
 export function interpretSchedule(graph: PrimGraph, schedule: Schedule, inputs: readonly NumericTensor[], order: GridOrder = 'forward', module = schedule.module): NumericTensor[] {
   const interpreter = new Interpreter(module, order);
   const constant = (x: PrimGraph['inputs'][number]): NumericTensor => numeric(graph.constants.get(x)!.read());
+  // The first stamp is that of the loads.
+  interpreter.markWritten(watchedBlock(0));
   const [arena, weights] = [watchedBlock(schedule.memory.arenaBytes), watchedBlock(schedule.memory.weightsBytes)];
   for (const load of schedule.loads) {
     const bytes = bytesOf(constant(load.constant));

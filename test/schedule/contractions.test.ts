@@ -7,16 +7,24 @@ import { createBuilder } from '../../src/graph/builder.ts';
 import type { Builder, Operand } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import type { Capabilities } from '../../src/runtime/device.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { createRandom, randomTensor } from './randomGraph.ts';
 import type { Random } from './randomGraph.ts';
-import { createCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
+import { createCapabilities, createSimtCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
 
 const machines = {
   'vectors of 4, small caches': createCapabilities({ vectorLanes: 4, pointerBytes: 4, l1Bytes: 1 << 10, l2Bytes: 1 << 12 }),
   'vectors of 8': createCapabilities({ vectorLanes: 8, l1Bytes: 1 << 13, l2Bytes: 1 << 15 }),
   'vectors of 16, 32 registers': createCapabilities({ vectorLanes: 16, vectorRegisters: 32 }),
 };
+
+const threads = {
+  'blocks of threads': createSimtCapabilities({ units: 2 }),
+  'small blocks of threads with vectors': createSimtCapabilities({ maxThreads: 32, subgroupThreads: 8, sharedBytes: 4 << 10, vectorLanes: 4, units: 8 }),
+};
+/** They take turns in the interpreter, which is slow. */
+const SEEDS_OF_THREADS = 4;
 
 interface Maker {
   readonly b: Builder;
@@ -129,23 +137,36 @@ const kinds: Readonly<Record<string, Kind>> = {
   'convolutions of 3×3': { make: randomWinograd, seeds: 8, kernel: 'winogradProduct' },
 };
 
+/** Schedules one contraction and holds it to the reference; gives the names of its kernels. */
+function check(capabilities: Capabilities, kind: string, make: Kind['make'], seed: number): string[] {
+  const m: Maker = { b: createBuilder(createFolder()), random: createRandom(seed * 31 + kind.length), operands: [], values: [] };
+  const graph = m.b.finish('contractions', m.operands, [make(m)]);
+  const schedule = scheduleGraph(graph, capabilities);
+  expect(problemsOf(graph, schedule), `seed ${seed}`).toEqual([]);
+  const expected = interpretPrims(graph, m.values);
+  const actual = interpretSchedule(graph, schedule, m.values, seed % 2 === 0 ? 'forward' : 'backward', seed % 3 === 0 ? lowered(schedule.module) : schedule.module);
+  expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}`));
+  return schedule.module.kernels.map(({ name }) => name.replace(/_\d+$/, ''));
+}
+
 describe.each(Object.entries(machines))('contractions with %s', (machine, capabilities) => {
   it.each(Object.entries(kinds))(
     '%s are what the reference says',
     (kind, { make, seeds, kernel }) => {
       const names = new Set<string>();
-      for (let seed = 0; seed < seeds; seed++) {
-        const m: Maker = { b: createBuilder(createFolder()), random: createRandom(seed * 31 + kind.length), operands: [], values: [] };
-        const graph = m.b.finish('contractions', m.operands, [make(m)]);
-        const schedule = scheduleGraph(graph, capabilities);
-        for (const { name } of schedule.module.kernels) names.add(name.replace(/_\d+$/, ''));
-        expect(problemsOf(graph, schedule), `seed ${seed}`).toEqual([]);
-        const expected = interpretPrims(graph, m.values);
-        const actual = interpretSchedule(graph, schedule, m.values, seed % 2 === 0 ? 'forward' : 'backward', seed % 3 === 0 ? lowered(schedule.module) : schedule.module);
-        expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}`));
-      }
+      for (let seed = 0; seed < seeds; seed++) for (const name of check(capabilities, kind, make, seed)) names.add(name);
       if (kernel !== undefined && !machine.endsWith('small caches')) expect(names).toContain(kernel);
     },
     120_000,
+  );
+});
+
+describe.each(Object.entries(threads))('contractions with %s', (_, capabilities) => {
+  it.each(Object.entries(kinds).filter(([, { kernel }]) => kernel === undefined))(
+    '%s are what the reference says',
+    (kind, { make }) => {
+      for (let seed = 0; seed < SEEDS_OF_THREADS; seed++) check(capabilities, kind, make, seed);
+    },
+    300_000,
   );
 });

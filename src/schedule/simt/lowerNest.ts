@@ -1,6 +1,6 @@
 // A nest as one kernel of the simt family: a thread for every outer point, or a group of threads of a block for every row.
 import { coefficientOf, delinearize, indexSymbol } from '../../core/indexExpr.ts';
-import { binary, compare, index } from '../../kernel/build.ts';
+import { add, binary, compare, index, mul } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
@@ -12,7 +12,7 @@ import type { LoweredKernel } from '../emit/emitter.ts';
 import { scalarCost } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
-import { BLOCK_THREADS, finishKernel, globalThread, grid, powerAtLeast, powerAtMost, thread } from './machine.ts';
+import { BLOCK_THREADS, finishKernel, freshNames, globalThread, grid, powerAtLeast, powerAtMost, thread, when } from './machine.ts';
 import type { Launch } from './machine.ts';
 import { writeRowStage } from './rows.ts';
 import type { RowContext } from './rows.ts';
@@ -21,11 +21,20 @@ import type { RowContext } from './rows.ts';
 const SUBGROUPS_PER_UNIT = 16;
 /** Elements of a row that each thread of its group handles, at least, where the row is long enough. */
 const ELEMENTS_PER_THREAD = 4;
+/** Additions in the time in which a block's threads wait for each other once. */
+const BARRIER_COST = 8;
 
-/** How a row is shared out: threads that work on one, rows that a block holds. */
+/** Neighbours that memory brings together, whoever asks for one. */
+const LEAST_RUN = 8;
+
+/** How a row is shared out. */
 interface RowPlan {
+  /** Threads that work on one, a power of two. */
   readonly threads: number;
+  /** Rows that a block holds. */
   readonly rows: number;
+  /** Whether neighbouring threads have neighbouring rows, rather than neighbouring points of one. */
+  readonly across: boolean;
 }
 
 const longest = (nest: Nest): number => nest.stages.reduce((most, s) => Math.max(most, pointsOf(s.axes)), 1);
@@ -49,29 +58,37 @@ function readsAlongRow(nest: Nest): boolean {
 /** Stages that must see their points one after the other. */
 const isOrdered = (stage: Stage): boolean => stage.kind === 'scan' || stage.kind === 'update';
 
+/** Whether sharing a row of so many elements saves time, although partial results have to meet. */
+const isWorthSharing = (length: number): boolean => length > length / ELEMENTS_PER_THREAD / 2 + BARRIER_COST * Math.log2(length / ELEMENTS_PER_THREAD);
+
 /** How rows are shared out among threads; undefined where each thread takes a whole one. */
 function planRows(nest: Nest, facts: SimtFacts): RowPlan | undefined {
   const length = longest(nest);
   if (length < 2 || nest.stages.some(isOrdered)) return undefined;
-  const keeps = nest.stages.some((s) => s.kind === 'keep');
+  const keptBytes = nest.stages.reduce((sum, s) => (s.kind === 'keep' ? sum + 8 * s.slot.elements : sum), 0);
   const rows = pointsOf(nest.outer);
   const isBusy = rows >= facts.units * facts.subgroupThreads * SUBGROUPS_PER_UNIT;
-  const isShort = length < 2 * facts.subgroupThreads;
-  if (!keeps && (isShort ? isBusy || length < ELEMENTS_PER_THREAD : isBusy && !readsAlongRow(nest))) return undefined;
+  const along = readsAlongRow(nest);
+  if (keptBytes === 0 && (isBusy ? !along || length < 2 * facts.subgroupThreads : !isWorthSharing(length))) return undefined;
   // Half the shared memory is for kept rows, half for the trees that combine partial results, of 8 bytes at most.
   const trees = nest.stages.reduce((n, s) => n + (s.kind === 'argReduce' ? 2 : s.kind === 'reduce' ? 1 : 0), 0);
   const most = Math.min(powerAtMost(facts.maxThreads), powerAtMost(facts.sharedBytes / 2 / (8 * Math.max(trees, 1))), 2 * BLOCK_THREADS);
-  const threads = Math.min(powerAtLeast(Math.ceil(length / ELEMENTS_PER_THREAD)), most);
-  const keptBytes = nest.stages.reduce((sum, s) => (s.kind === 'keep' ? sum + 8 * s.slot.elements : sum), 0);
+  const wanted = powerAtLeast(Math.ceil(length / ELEMENTS_PER_THREAD));
+  // More rows in a block must leave a block for every unit.
+  const fits = (count: number, least: number): boolean => keptBytes * count <= facts.sharedBytes / 2 && (count <= least || rows / count >= facts.units);
   let together = 1;
-  while (threads * together * 2 <= Math.min(BLOCK_THREADS, facts.maxThreads) && rows % (together * 2) === 0 && keptBytes * together * 2 <= facts.sharedBytes / 2) together *= 2;
-  return { threads, rows: together };
+  if (!along && rows > 1) {
+    while (together < Math.min(facts.subgroupThreads, most, rows) && fits(together * 2, LEAST_RUN)) together *= 2;
+    return { threads: Math.min(wanted, most / together), rows: together, across: true };
+  }
+  const threads = Math.min(wanted, most);
+  while (threads * together * 2 <= Math.min(BLOCK_THREADS, most) && together < rows && fits(together * 2, 1)) together *= 2;
+  return { threads, rows: together, across: false };
 }
 
 /** Lowers `nest`; `flops` is what the graph says it computes, for reports. */
 export function lowerNest(name: string, raw: Nest, facts: SimtFacts, flops?: number): LoweredKernel {
-  let count = 0;
-  const nest = refineAxes(raw, () => `y${count++}`);
+  const nest = refineAxes(raw, freshNames(raw));
   const rows = planRows(nest, facts);
   const emitter = new Emitter(nest.dynamic, rows?.rows ?? 1);
   const launch = rows === undefined ? writeThreads(emitter, nest, facts) : writeRows(emitter, nest, rows);
@@ -105,19 +122,19 @@ function writeThreads(emitter: Emitter, nest: Nest, facts: SimtFacts): Launch {
 
 /** A group of threads for every row. */
 function writeRows(emitter: Emitter, nest: Nest, plan: RowPlan): Launch {
-  const threads = plan.threads * plan.rows;
+  const total = pointsOf(nest.outer);
   const one = plan.rows === 1;
-  const inRow = one ? thread : emitter.bind(binary('rem', thread, index(plan.threads)));
-  const row = one ? index(0) : emitter.bind(binary('div', thread, index(plan.threads)));
-  emitter.define('row', one ? grid : emitter.bind(binary('add', binary('mul', grid, index(plan.rows)), row)));
-  const context: RowContext = { emitter, threads: plan.threads, rows: plan.rows, inRow, row, substitution: bindFlat(emitter, nest.outer, 'row') };
+  const [slow, fast] = one ? [index(0), thread] : shareOf(emitter, plan.across ? plan.rows : plan.threads);
+  const [row, inRow] = plan.across && !one ? [fast, slow] : [slow, fast];
+  const place = one ? grid : emitter.bind(add(mul(grid, index(plan.rows)), row));
+  // Threads beyond the last row do as if theirs were the last, because all must meet, but store nothing.
+  const isOver = total % plan.rows !== 0;
+  emitter.define('row', isOver ? emitter.bind(binary('min', place, index(total - 1))) : place);
+  const exists = isOver ? emitter.bind(compare('lt', place, index(total))) : undefined;
+  const context: RowContext = { emitter, ...plan, inRow, row, exists, substitution: bindFlat(emitter, nest.outer, 'row') };
   for (const stage of nest.stages) writeRowStage(context, stage);
-  return { blocks: pointsOf(nest.outer) / plan.rows, threads };
+  return { blocks: Math.ceil(total / plan.rows), threads: plan.threads * plan.rows };
 }
 
-/** Writes what happens only where `condition` holds; always, where there is none. */
-export function when(emitter: Emitter, condition: Expr | undefined, write: () => void): void {
-  if (condition === undefined) return write();
-  const then = emitter.block(write, true);
-  emitter.push({ kind: 'if', condition, then, else: [] });
-}
+/** The block's threads in groups of `size`: the thread's group, and its place there. */
+const shareOf = (emitter: Emitter, size: number): readonly [Expr, Expr] => [emitter.bind(binary('div', thread, index(size))), emitter.bind(binary('rem', thread, index(size)))];

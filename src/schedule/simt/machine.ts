@@ -2,6 +2,7 @@
 import { index, mul, add, variable } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
 import type { Emitter, LoweredKernel } from '../emit/emitter.ts';
+import type { Nest } from '../nest.ts';
 
 export const GRID_VAR = 'g';
 export const THREAD_VAR = 't';
@@ -17,6 +18,16 @@ export const globalThread = (threads: number): Expr => (threads === 1 ? grid : a
 export const powerAtLeast = (x: number): number => 2 ** Math.ceil(Math.log2(Math.max(x, 1)));
 export const powerAtMost = (x: number): number => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
 
+/** Names for axes that the nest does not have yet. */
+export function freshNames(nest: Nest): () => string {
+  const used = new Set([...nest.outer, ...nest.stages.flatMap((s) => s.axes)].map((a) => a.name));
+  let count = 0;
+  return () => {
+    while (used.has(`y${count}`)) count++;
+    return `y${count++}`;
+  };
+}
+
 export interface Launch {
   readonly blocks: number;
   readonly threads: number;
@@ -27,4 +38,11 @@ export function finishKernel(emitter: Emitter, name: string, { blocks, threads }
   const lowered = emitter.finish(name, { var: GRID_VAR, extent: blocks }, cost);
   const scratch = shared ? lowered.kernel.scratch.map((s) => ({ ...s, shared: true })) : lowered.kernel.scratch;
   return { ...lowered, kernel: { ...lowered.kernel, scratch, block: { var: THREAD_VAR, threads } } };
+}
+
+/** Writes what happens only where `condition` holds; always, where there is none. */
+export function when(emitter: Emitter, condition: Expr | undefined, write: () => void): void {
+  if (condition === undefined) return write();
+  const then = emitter.block(write, true);
+  emitter.push({ kind: 'if', condition, then, else: [] });
 }

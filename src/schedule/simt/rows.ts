@@ -16,7 +16,7 @@ import type { Emitter } from '../emit/emitter.ts';
 import { accumulate, letScope } from '../emit/stages.ts';
 import { createSlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
-import { thread } from './machine.ts';
+import { thread, when } from './machine.ts';
 
 type StageOf<K extends Stage['kind']> = Extract<Stage, { readonly kind: K }>;
 
@@ -25,9 +25,13 @@ export interface RowContext {
   /** Threads that share a row, a power of two; rows of a block. */
   readonly threads: number;
   readonly rows: number;
+  /** Whether neighbouring threads have neighbouring rows. */
+  readonly across: boolean;
   /** The thread's number in its row, the row's number in its block. */
   readonly inRow: Expr;
   readonly row: Expr;
+  /** Whether there is such a row; undefined where there always is. */
+  readonly exists: Expr | undefined;
   /** Replaces the outer axes. */
   readonly substitution: Substitution;
 }
@@ -54,22 +58,22 @@ function walk({ emitter, threads, inRow }: RowContext, axes: readonly Axis[], wr
   loops(slow);
 }
 
-/** Shared memory with an element for every thread of the block: the emitter makes it so large for each of its rows. */
+/** Shared memory with an element for every thread of the block: the emitter makes room for each of its rows. */
 function treeOf({ emitter, threads }: RowContext, dtype: NumericDType): string {
   return emitter.buffer(createSlot('scratch', { dtype, shape: [threads] }), 'write');
 }
 
-/** The elements of the row's threads become one, in the first; then all know it. `combine` writes what joins element i and i + step. */
-function joinTree({ emitter, threads, inRow }: RowContext, combine: (step: number) => void): void {
+/** The elements of the row's threads become one, in the first; then all know it. `combine` writes what joins an element and the one `distance` after it. */
+function joinTree({ emitter, threads, rows, across, inRow }: RowContext, combine: (distance: number) => void): void {
   emitter.push(barrier);
   for (let step = threads / 2; step >= 1; step /= 2) {
-    const then = emitter.block(() => combine(step), true);
+    const then = emitter.block(() => combine(across ? step * rows : step), true);
     emitter.push({ kind: 'if', condition: compare('lt', inRow, index(step)), then, else: [] }, barrier);
   }
 }
 
 /** Where the row's first thread has its element. */
-const firstOf = ({ emitter, rows, inRow }: RowContext): Expr => (rows === 1 ? index(0) : emitter.bind(binary('sub', thread, inRow)));
+const firstOf = ({ emitter, rows, across, row, inRow }: RowContext): Expr => (rows === 1 ? index(0) : across ? row : emitter.bind(binary('sub', thread, inRow)));
 
 const nameOf = (x: Expr): string => {
   invariant(x.kind === 'var', 'a local is a variable');
@@ -146,17 +150,19 @@ function writeArgReduce(context: RowContext, stage: StageOf<'argReduce'>): void 
 }
 
 function writeStore(context: RowContext, stage: StageOf<'store' | 'keep'>): void {
-  const { emitter, substitution, inRow, row } = context;
+  const { emitter, substitution, inRow, row, exists } = context;
   const value = substitution.point(stage.value);
   const offset = substitution.index(stage.offset);
-  walk(context, stage.axes, (inner) => {
-    const e = inner.point(value);
-    emitter.countUses(e);
-    const result = emitter.point(e);
-    if (stage.kind === 'keep') emitter.keep(stage.slot, inner.index(offset), result, row);
-    else emitter.store(stage.slot, inner.index(offset), result);
-  });
-  if (stage.kind === 'store') return;
+  const write = (): void =>
+    walk(context, stage.axes, (inner) => {
+      const e = inner.point(value);
+      emitter.countUses(e);
+      const result = emitter.point(e);
+      if (stage.kind === 'keep') emitter.keep(stage.slot, inner.index(offset), result, row);
+      else emitter.store(stage.slot, inner.index(offset), result);
+    });
+  if (stage.kind === 'store') return when(emitter, exists, write);
+  write();
   emitter.push(barrier);
   emitter.define(stage.local, inRow, emitter.level, row);
 }

@@ -14,8 +14,7 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot, Storage } from '../storage.ts';
-import { when } from './lowerNest.ts';
-import { BLOCK_THREADS, finishKernel, globalThread, powerAtLeast } from './machine.ts';
+import { BLOCK_THREADS, finishKernel, globalThread, powerAtLeast, when } from './machine.ts';
 
 /** Elements of a run that is ordered by counting. */
 const RUN = 64;
