@@ -24,7 +24,7 @@ const threads = {
   'small blocks of threads with vectors': createSimtCapabilities({ maxThreads: 32, subgroupThreads: 8, sharedBytes: 4 << 10, vectorLanes: 4, units: 8 }),
 };
 /** They take turns in the interpreter, which is slow. */
-const SEEDS_OF_THREADS = 4;
+const SEEDS_OF_THREADS = 3;
 
 interface Maker {
   readonly b: Builder;
