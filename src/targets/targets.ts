@@ -1,6 +1,7 @@
 // The chips this build knows. Adding one is a folder and a line here.
 import type { Engine } from '../runtime/device.ts';
 import { createAscendTarget } from './ascend/target.ts';
+import { createCambriconTarget } from './cambricon/target.ts';
 import { createCpuTarget } from './cpu/target.ts';
 import { createCudaTarget } from './cuda/target.ts';
 import { createHipTarget } from './hip/target.ts';
@@ -19,6 +20,7 @@ export const createTargets = (): readonly Engine[] =>
     createCpuTarget(),
     createCudaTarget(),
     createAscendTarget(),
+    createCambriconTarget(),
     createHipTarget(),
     createMetaxTarget(),
     createMusaTarget(),

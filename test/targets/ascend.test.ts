@@ -1,41 +1,21 @@
 // Ascend on a virtual chip: rendered Ascend C, compiled by the chip's compiler and launched through the ACL runtime, computes what the
 // reference computes; the chip names the rule that a kernel breaks.
 import { describe, expect, it } from 'vitest';
-import { toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
-import type { Source, Target } from '../../src/runtime/device.ts';
+import type { Target } from '../../src/runtime/device.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
-import { ProgramRunner } from '../../src/session/programRunner.ts';
 import { createAscendTarget } from '../../src/targets/ascend/target.ts';
 import { ascendChips } from '../../src/targets/ascend/facts.ts';
 import { createRandom, randomGraph, randomTensor } from '../schedule/randomGraph.ts';
-import { stepOf } from '../schedule/step.ts';
+import { expectClose, run, withText } from './onTarget.ts';
 
 const open = (chip: string): Target => createAscendTarget().virtual!.open(chip, `ascend:virtual/${chip}`)!;
 const target = open('910b4');
 const works = (await target.probe()).ok;
-
-async function run(graph: PrimGraph, inputs: readonly NumericTensor[], on: Target = target): Promise<NumericTensor[]> {
-  const device = await on.openDevice();
-  try {
-    const runner = await ProgramRunner.load(device, await stepOf(graph, on), 2 ** 30);
-    const outputs = await runner.run(inputs);
-    runner.dispose();
-    return outputs;
-  } finally {
-    device.dispose();
-  }
-}
-
-function expectClose(actual: NumericTensor, expected: NumericTensor, what: string): void {
-  const [a, b] = [toNumbers(actual), toNumbers(expected)];
-  const wrong = a.findIndex((x, i) => !(Object.is(x, b[i]) || x === b[i] || Math.abs(x - b[i]!) <= 1e-4 * (1 + Math.abs(b[i]!))));
-  if (wrong >= 0) expect.fail(`${what}: element ${wrong} is ${a[wrong]} instead of ${b[wrong]}`);
-}
 
 /** f(x) of 1000 numbers, as vector instructions. */
 function vectorGraph(): { readonly graph: PrimGraph; readonly inputs: readonly NumericTensor[] } {
@@ -54,7 +34,7 @@ describe.skipIf(!works)('ascend:virtual', () => {
       const capabilities = { ...target.capabilities };
       if ([...graph.inputs, ...graph.outputs].some((x) => !capabilities.storage.includes(x.dtype))) continue;
       const expected = interpretPrims(graph, inputs);
-      const actual = await run(graph, inputs);
+      const actual = await run(target, graph, inputs);
       expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}, output ${i}`));
     }
   }, 120_000);
@@ -65,7 +45,7 @@ describe.skipIf(!works)('ascend:virtual', () => {
     for (const word of ['DataCopyPad(', 'Compare(', 'Select(', 'Cast(', 'Muls(', 'SetFlag<HardEvent::MTE2_V>', 'WaitFlag<HardEvent::V_MTE3>', 'PipeBarrier<PIPE_V>()'])
       expect(text).toContain(word);
     const expected = interpretPrims(graph, inputs);
-    const actual = await run(graph, inputs);
+    const actual = await run(target, graph, inputs);
     expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `output ${i}`));
   }, 60_000);
 
@@ -102,22 +82,8 @@ describe.skipIf(!works)('ascend:virtual names', () => {
     '%s',
     async (_, mutate, message) => {
       const { graph, inputs } = vectorGraph();
-      const changed: Target = {
-        ...target,
-        capabilities: target.capabilities,
-        createRenderer: () => ({
-          ...target.createRenderer(),
-          render: (module): Source => {
-            const source = target.createRenderer().render(module);
-            const [text] = source.units;
-            const written = /GlobalTensor<u8> (\w+)_lines/.exec(String(text))![1]!;
-            const next = mutate(String(text)).replace('B_LINES', `${written}_lines.SetValue(0, 1);`);
-            expect(next).not.toBe(text);
-            return { ...source, units: [next] };
-          },
-        }),
-      };
-      await expect(run(graph, inputs, changed)).rejects.toThrow(message);
+      const changed = withText(target, (text) => mutate(text).replace('B_LINES', `${/GlobalTensor<u8> (\w+)_lines/.exec(text)![1]!}_lines.SetValue(0, 1);`));
+      await expect(run(changed, graph, inputs)).rejects.toThrow(message);
     },
     60_000,
   );

@@ -3,10 +3,9 @@
 import type { Kernel } from '../../kernel/ir.ts';
 import type { Dialect } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
-import { bitcastByUnion, noVectors } from '../c/scalars.ts';
+import { bitcastByUnion, noVectors, scalarLibrary } from '../c/scalars.ts';
 import { ascendTiles } from './tiles.ts';
 
-// The scalar unit has no library: what C's would give is arithmetic here.
 const HEAD = `#include "kernel_operator.h"
 using namespace AscendC;
 typedef int8_t i8;
@@ -14,25 +13,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef int64_t i64;
 typedef uint64_t u64;
-__aicore__ inline float any_float(unsigned bits) { union { unsigned from; float to; } x; x.from = bits; return x.to; }
-__aicore__ inline unsigned any_bits(float value) { union { float from; unsigned to; } x; x.from = value; return x.to; }
-__aicore__ inline float any_fabs(float a) { return any_float(any_bits(a) & 0x7fffffffu); }
-__aicore__ inline float any_sign(float a, float from) { return any_float(any_bits(a) | (any_bits(from) & 0x80000000u)); }
-__aicore__ inline float any_trunc(float a) { return any_fabs(a) < 8388608.0f ? any_sign((float)(int)a, a) : a; }
-__aicore__ inline float any_floor(float a) { float t = any_trunc(a); return t > a ? t - 1.0f : t; }
-__aicore__ inline float any_ceil(float a) { float t = any_trunc(a); return t < a ? any_sign(t + 1.0f, a) : t; }
-__aicore__ inline float any_rint(float a) { return any_fabs(a) < 8388608.0f ? any_sign((any_fabs(a) + 8388608.0f) - 8388608.0f, a) : a; }
-__aicore__ inline float any_sqrt(float a) {
-  if (!(a > 0.0f)) return a == 0.0f ? a : any_float(0x7fc00000u);
-  if (a == any_float(0x7f800000u)) return a;
-  float scale = 1.0f;
-  if (a < 1.1754944e-38f) { a *= 16777216.0f; scale = 1.0f / 4096.0f; }
-  float r = any_float(0x5f3759dfu - (any_bits(a) >> 1));
-  for (int i = 0; i < 4; i++) r = r * (1.5f - 0.5f * a * r * r);
-  float s = a * r;
-  return (s + 0.5f * r * (a - s * s)) * scale;
-}
-`;
+${scalarLibrary('__aicore__ inline')}`;
 
 const createDialect = (): Dialect => ({
   head: HEAD,

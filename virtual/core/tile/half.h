@@ -36,14 +36,14 @@ inline uint16_t toBfloat16(float x) {
 
 struct half {
   uint16_t bits;
-  half() = default;
+  constexpr half() : bits(0) {}
   half(float x) : bits(anychip::toHalf(x)) {}
   operator float() const { return anychip::fromHalf(bits); }
 };
 
 struct bfloat16_t {
   uint16_t bits;
-  bfloat16_t() = default;
+  constexpr bfloat16_t() : bits(0) {}
   explicit bfloat16_t(float x) : bits(anychip::toBfloat16(x)) {}
   explicit operator float() const { return anychip::fromBfloat16(bits); }
 };

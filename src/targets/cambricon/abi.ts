@@ -1,0 +1,9 @@
+// What Cambricon's headers say of everything that its row relies on. Functions and errors stand in the row itself.
+import type { AbiPart } from '../../driver/abi.ts';
+
+export const cambriconNumbers = { CN_KERNEL_CLASS_BLOCK: 1, CN_ERROR_NO_DEVICE: 100004 } as const;
+
+export const cambriconAbi: readonly AbiPart[] = [
+  { headers: ['cn_api.h'], declares: 'driver', numbers: cambriconNumbers, sizes: { CNresult: 4, CNdev: 4, CNcontext: 8, CNmodule: 8, CNkernel: 8, CNqueue: 8 } },
+  { headers: ['cnrtc.h'], declares: 'compiler', numbers: {}, sizes: { cnrtcCode: 8 } },
+];

@@ -1,0 +1,3 @@
+// What programs in BANG C include. Its meaning is in kernel.h, which every program is given.
+#pragma once
+#include "kernel.h"
