@@ -20,9 +20,13 @@ import { takesModels } from './runtime/device.ts';
 import type { CompileReport, Engine, Source, Target } from './runtime/device.ts';
 import { checkProgramMemory } from './plan.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
+import type { Allowance } from './schedule/allowed.ts';
 import { scheduleGraph } from './schedule/scheduleGraph.ts';
 import type { CallReport, Schedule } from './schedule/schedule.ts';
 import { verifySchedule } from './schedule/verify.ts';
+
+export { allowances } from './schedule/allowed.ts';
+export type { Allowance } from './schedule/allowed.ts';
 
 type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
 
@@ -31,6 +35,8 @@ export interface CompileOptions {
   readonly unrollLimit?: number;
   /** Refuse what needs more memory than this, bytes, before anything is allocated for it. */
   readonly maxMemoryBytes?: number;
+  /** What of exactness may be given up for speed. */
+  readonly allow?: readonly Allowance[];
 }
 
 /** Compiles `graph` for `target` and one binding of its inputs (types, and values where shapes depend on them), in the graph's order. */
@@ -45,7 +51,7 @@ export async function compile(graph: Graph, target: Engine, bindings: readonly I
       steps.push(step);
       continue;
     }
-    const program = await compileProgram(step, target, options.maxMemoryBytes ?? Infinity);
+    const program = await compileProgram(step, target, options);
     cached &&= program.cached;
     steps.push(program.step);
   }
@@ -71,10 +77,10 @@ export function specializeFor(graph: Graph, target: Engine, bindings: readonly I
 }
 
 /** Kernels and memory of one device program; its report names the nodes that the model has. */
-export function scheduleStep(step: DevicePart, target: Target): Schedule {
+export function scheduleStep(step: DevicePart, target: Target, allow: readonly Allowance[] = []): Schedule {
   const schedule = within(step.graph.name, () => {
     verifyIfDebugging('the primitive graph is not valid', () => verifyPrimGraph(step.graph));
-    const made = scheduleGraph(step.graph, target.capabilities);
+    const made = scheduleGraph(step.graph, target.capabilities, allow);
     verifyIfDebugging('the kernels are not valid', () => verifySchedule(step.graph, made));
     return made;
   });
@@ -86,9 +92,9 @@ export function scheduleStep(step: DevicePart, target: Target): Schedule {
 type Prepared = Pick<DeviceStep, 'memory' | 'loads' | 'staged' | 'report' | 'unfusedBytes'> & { readonly source: Source };
 
 /** Kernels, rendered. */
-function prepareKernels(part: DevicePart, target: Target): Prepared {
+function prepareKernels(part: DevicePart, target: Target, allow: readonly Allowance[] | undefined): Prepared {
   const begin = performance.now();
-  const { module, memory, loads, staged, report, unfusedBytes } = scheduleStep(part, target);
+  const { module, memory, loads, staged, report, unfusedBytes } = scheduleStep(part, target, allow);
   const scheduled = performance.now();
   const source = target.createRenderer().render(module);
   trace(3, () => ({
@@ -128,8 +134,8 @@ const modelReport = ({ graph, origins }: DevicePart): CallReport => ({
   flops: 0,
 });
 
-async function compileProgram(part: DevicePart, target: Engine, maxMemoryBytes: number): Promise<{ step: DeviceStep; cached: boolean }> {
-  const { source, ...prepared } = takesModels(target) ? prepareModel(part, target.capabilities.opset) : prepareKernels(part, target);
+async function compileProgram(part: DevicePart, target: Engine, { maxMemoryBytes = Infinity, allow }: CompileOptions): Promise<{ step: DeviceStep; cached: boolean }> {
+  const { source, ...prepared } = takesModels(target) ? prepareModel(part, target.capabilities.opset) : prepareKernels(part, target, allow);
   const inputs = part.graph.inputs.map((x, i) => ({ slot: part.inputs[i]!, dtype: x.dtype, shape: x.shape }));
   const outputs = part.graph.outputs.map((x, i) => ({ slot: part.outputs[i]!, dtype: x.dtype, shape: x.shape }));
   checkProgramMemory({ memory: prepared.memory, inputs, outputs }, maxMemoryBytes);

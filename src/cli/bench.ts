@@ -46,6 +46,7 @@ export const bench = new Command('bench')
   .addOption(options.seed)
   .addOption(options.maxMemory)
   .addOption(options.strict)
+  .addOption(options.allow)
   .addOption(options.json)
   .action(async (path: string, given: Given) => {
     const model = loadModel(path);

@@ -2,6 +2,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { AnychipError } from '../core/error.ts';
 import { AUTO } from '../session/choose.ts';
+import { allowances } from '../session/options.ts';
+import type { Allowance } from '../session/options.ts';
 
 const positive = (text: string): number => {
   const value = Number(text);
@@ -42,6 +44,12 @@ function oneDevice(text: string): string {
   return text;
 }
 
+const isAllowance = (text: string): text is Allowance => allowances.some((known) => known === text);
+function allowance(text: string, earlier: readonly Allowance[] = []): readonly Allowance[] {
+  if (!isAllowance(text)) throw new InvalidArgumentError(`one of ${allowances.join(', ')} is needed.`);
+  return [...earlier, text];
+}
+
 const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text];
 
 export const options = {
@@ -56,6 +64,7 @@ export const options = {
   inputs: new Option('--inputs <dir>', 'a folder of inputs: NAME.npy, NAME.pb, … or input_0.pb, …'),
   output: new Option('-o, --output <dir>', 'write the outputs there, one file each'),
   strict: new Option('--strict', 'refuse to run any node on the host'),
+  allow: new Option('--allow <what>', 'give up exactness for speed: tf32, products of f32 that read 10 bits of its mantissa').argParser(allowance),
   threads: new Option('-t, --threads <n>', 'threads of the device').argParser(positive),
   runs: new Option('--runs <n>', 'measured runs').argParser(positive),
   profile: new Option('--profile', 'also time each kernel, and show the slowest'),

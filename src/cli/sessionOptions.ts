@@ -1,5 +1,5 @@
 // From the options of a command to those of a session.
-import type { SessionOptions } from '../session/options.ts';
+import type { Allowance, SessionOptions } from '../session/options.ts';
 
 export interface GivenSession {
   readonly threads?: number;
@@ -7,6 +7,7 @@ export interface GivenSession {
   readonly seed: number;
   readonly maxMemory?: number;
   readonly strict?: boolean;
+  readonly allow?: readonly Allowance[];
 }
 
 /** All but the device. */
@@ -14,6 +15,7 @@ export function sessionOptions(given: GivenSession): Omit<SessionOptions, 'execu
   return {
     seed: given.seed,
     strict: given.strict ?? false,
+    allow: given.allow ?? [],
     ...(given.threads === undefined ? {} : { intraOpNumThreads: given.threads }),
     ...(given.bind === undefined ? {} : { freeDimensionOverrides: given.bind }),
     ...(given.maxMemory === undefined ? {} : { maxMemoryBytes: given.maxMemory }),

@@ -5,7 +5,8 @@ import { AnychipError } from '../core/error.ts';
 import { Driver } from './driver.ts';
 import { HostMemory } from '../ffi/hostMemory.ts';
 import type { DeviceAttribute, DriverTable } from './table.ts';
-import type { MatrixUnit, SimtFacts } from '../runtime/device.ts';
+import type { MatrixUnit } from '../kernel/ir.ts';
+import type { SimtFacts } from '../runtime/device.ts';
 
 /** What every device of a kind has, for what its driver is not asked. */
 export interface LeastMachine {

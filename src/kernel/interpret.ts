@@ -3,7 +3,8 @@
 import { dtypes } from '../core/dtype.ts';
 import { AnychipError, within } from '../core/error.ts';
 import { elementWriter, bigintReader, createTensor, numberReader } from '../core/tensor.ts';
-import type { BinaryFn, Expr, ExprKind, Kernel, KernelCall, KernelModule, Pipe, Stmt, StmtKind } from './ir.ts';
+import type { BinaryFn, Expr, ExprKind, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Pipe, Stmt, StmtKind } from './ir.ts';
+import { multiplyFragments, roundedInput, shapeOf } from './matrix.ts';
 import { View, watchedBlock } from './memory.ts';
 import type { Block, Moment } from './memory.ts';
 import { PipeWatch, storePipe } from './pipes.ts';
@@ -21,6 +22,10 @@ interface Frame {
   readonly params: ReadonlySet<string>;
   readonly locals: Map<string, Value>;
   now: Moment;
+  /** What the thread's subgroup holds for matrix units, row by row; whether this thread is its first; and how many steps it took. */
+  readonly fragments: Map<string, readonly number[]>;
+  readonly leads: boolean;
+  matrixSteps: number;
 }
 
 /** Work that pauses at every barrier. */
@@ -135,7 +140,50 @@ const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | 
   },
   signal: (s, frame) => frame.now.pipes?.signal(s),
   wait: (s, frame) => frame.now.pipes?.wait(s),
+  matrix: ({ step }, frame) => {
+    frame.matrixSteps++;
+    // The first thread of a subgroup works for all.
+    if (frame.leads) matrixStep(step, frame);
+  },
 };
+
+function matrixStep(step: MatrixStep, frame: Frame): void {
+  const { fragments, now } = frame;
+  switch (step.do) {
+    case 'declare': {
+      const [rows, columns] = shapeOf(step.fragment);
+      return void fragments.set(step.name, step.fragment.role === 'sum' ? Array.from({ length: rows * columns }, () => 0) : []);
+    }
+    case 'load': {
+      const view = bufferOf(frame, step.from.buffer);
+      const read = (at: number): number => roundedInput(step.fragment.unit.in, view.dtype, Number(view.load(at, now)));
+      return void fragments.set(step.name, positionsOf(step.fragment, step.from, frame).map(read));
+    }
+    case 'multiply':
+      return void fragments.set(step.sum, multiplyFragments(step.fragments.a.unit, fragmentOf(frame, step.sum), fragmentOf(frame, step.a), fragmentOf(frame, step.b)));
+    case 'store': {
+      const view = bufferOf(frame, step.to.buffer);
+      const values = fragmentOf(frame, step.name);
+      return positionsOf(step.fragment, step.to, frame).forEach((at, i) => view.store(at, values[i]!, now));
+    }
+  }
+}
+
+function fragmentOf(frame: Frame, name: string): readonly number[] {
+  const values = frame.fragments.get(name);
+  if (values === undefined || values.length === 0) throw new AnychipError('internal', `the fragment ${name} is used before it is filled`);
+  return values;
+}
+
+/** Where the elements of a fragment lie, row by row. */
+function positionsOf(fragment: Fragment, { index, stride }: FragmentPlace, frame: Frame): number[] {
+  const start = scalarOf(index, frame);
+  const [rows, columns] = shapeOf(fragment);
+  return lanesOf(rows * columns).map((i) => {
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    return fragment.order === 'rows' ? start + row * stride + column : start + column * stride + row;
+  });
+}
 
 const perform = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, frame: Frame): void | Work => steps[s.kind](s, frame);
 
@@ -192,7 +240,8 @@ export class Interpreter {
       const locals = new Map<string, Value>([[kernel.grid.var, [position]]]);
       if (name !== '') locals.set(name, [thread]);
       const buffers = new Map([...params, ...shared, ...scratchOf(kernel, false)].map((view) => [view.name, view]));
-      return { buffers, params: new Set(params.map((view) => view.name)), locals, now: { stamp: 0, call, step, phase: 0 } };
+      const leads = thread % (kernel.block?.subgroup ?? 1) === 0;
+      return { buffers, params: new Set(params.map((view) => view.name)), locals, now: { stamp: 0, call, step, phase: 0 }, fragments: new Map(), leads, matrixSteps: 0 };
     });
     const core = kernel.tiles === undefined ? {} : { pipes: new PipeWatch(), pipe: 'scalar' as const, lineBytes: kernel.tiles.lineBytes };
     const running = frames.map((frame) => runAll(kernel.body, frame));
@@ -202,10 +251,21 @@ export class Interpreter {
         frames[thread]!.now = { stamp: ++this.#stamp, call, step, phase, ...core };
         if (work.next().done === true) ended++;
       }
+      checkTogether(kernel, frames);
       if (ended > 0 && ended < threads) throw new AnychipError('internal', `${threads - ended} of ${threads} threads wait at a barrier that the others do not reach`);
     }
     core.pipes?.finish();
   }
+}
+
+/** Steps of a matrix unit are taken by all threads of a subgroup, or by none. */
+function checkTogether({ block }: Kernel, frames: readonly Frame[]): void {
+  const together = block?.subgroup ?? 1;
+  frames.forEach((frame, thread) => {
+    const first = frames[thread - (thread % together)]!;
+    if (frame.matrixSteps !== first.matrixSteps)
+      throw new AnychipError('internal', `thread ${thread} takes ${frame.matrixSteps} steps of the matrix unit, and its subgroup ${first.matrixSteps}`);
+  });
 }
 
 /** Fresh scratch memory of one thread, or of the threads of a grid step together. */

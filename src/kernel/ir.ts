@@ -96,7 +96,9 @@ export type Stmt =
   | { readonly kind: 'copy'; readonly to: Rows; readonly from: Rows; readonly rows: Expr; readonly elements: Expr }
   /** What pipe `from` was given before the signal is done when pipe `to` begins what it is given after the wait that takes it. */
   | ({ readonly kind: 'signal' } & Handover)
-  | ({ readonly kind: 'wait' } & Handover);
+  | ({ readonly kind: 'wait' } & Handover)
+  /** A step of a matrix unit, which the threads of a subgroup take together: all of them reach it, equally often. */
+  | { readonly kind: 'matrix'; readonly step: MatrixStep };
 export type StmtKind = Stmt['kind'];
 
 /** Row r begins at element `index + r·stride` of the buffer. */
@@ -118,6 +120,49 @@ export interface Handover {
   /** Tells apart what is under way between the same two pipes: a signal must be taken before it is given again. */
   readonly flag: number;
 }
+
+/**
+ * What a machine multiplies as whole small matrices: [m, k] · [k, n] summed into [m, n], by the threads of a subgroup together, or by a
+ * core beside its vector unit.
+ */
+export interface MatrixUnit {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** What the elements of both factors are when they are multiplied. tf32: f32 in memory, with the 10 bits of mantissa of f16 once read. */
+  readonly in: 'f16' | 'bf16' | 'tf32' | 'f32' | 'i8' | 'u8';
+  readonly acc: 'f32' | 'i32';
+  /**
+   * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks of the unit's own shape, one after
+   * the other.
+   */
+  readonly layout: 'strided' | 'fractal';
+}
+
+/** A matrix that the threads of a subgroup hold together: a factor, a [m, k] or b [k, n], or the sum [m, n]. */
+export interface Fragment {
+  readonly unit: MatrixUnit;
+  readonly role: 'a' | 'b' | 'sum';
+  /** Whether its rows or its columns lie side by side in memory. */
+  readonly order: 'rows' | 'columns';
+}
+
+/** In memory that the block shares: line l (a row or a column, by the fragment's order) begins at element `index + l·stride`. */
+export interface FragmentPlace {
+  readonly buffer: string;
+  readonly index: Expr;
+  readonly stride: number;
+}
+
+export type MatrixStep =
+  /** Declares a fragment, visible to the end of the enclosing block: a sum of zeros, or a factor that is loaded before it is used. */
+  | { readonly do: 'declare'; readonly name: string; readonly fragment: Fragment }
+  /** Fills a factor; rounds to what the unit multiplies. */
+  | { readonly do: 'load'; readonly name: string; readonly fragment: Fragment; readonly from: FragmentPlace }
+  /** sum += a·b. */
+  | { readonly do: 'multiply'; readonly sum: string; readonly a: string; readonly b: string; readonly fragments: { readonly a: Fragment; readonly b: Fragment } }
+  /** Writes a sum. */
+  | { readonly do: 'store'; readonly name: string; readonly fragment: Fragment; readonly to: FragmentPlace };
 
 export interface BufferParam {
   /** Unique in the kernel; made by the schedule (b0, b1, …), never from a model. */
@@ -157,7 +202,12 @@ export interface Kernel {
   readonly scratch: readonly ScratchBuffer[];
   readonly grid: { readonly var: string; readonly extent: number };
   /** Each grid step is run by this many threads together, numbered by `var`. Absent: by one thread, for which a barrier is nothing. */
-  readonly block?: { readonly var: string; readonly threads: number };
+  readonly block?: {
+    readonly var: string;
+    readonly threads: number;
+    /** Threads 0 to subgroup − 1, and so on, run in step and share the fragments of matrix units. */
+    readonly subgroup?: number;
+  };
   readonly body: readonly Stmt[];
   /** The rules of the scratchpad that the kernel keeps: then it is a tile kernel, a grid step is a core's, and pipes work side by side. */
   readonly tiles?: TileRules;

@@ -47,6 +47,7 @@ const meets = (stamp: number, now: Moment): boolean => stamp >= now.call && stam
 /** A typed window on a block. */
 export class View {
   readonly name: string;
+  readonly dtype: NumericDType;
   readonly elements: number;
   readonly #width: number;
   readonly #block: Block;
@@ -56,6 +57,7 @@ export class View {
 
   constructor(name: string, dtype: NumericDType, elements: number, block: Block, offset: number) {
     this.name = name;
+    this.dtype = dtype;
     this.elements = elements;
     this.#width = byteWidth(dtype);
     this.#block = block;

@@ -1,6 +1,7 @@
 // Rewrites a kernel expression by expression, innermost first. A rule may name values and write statements before the statement that
 // holds the expression. It knows nothing of what is rewritten into what.
 import { assign, declare, variable } from './build.ts';
+import { mapPlace } from './matrix.ts';
 import type { Expr, ExprKind, Kernel, Rows, Stmt } from './ir.ts';
 
 export type ExprOf = { readonly [K in ExprKind]: Extract<Expr, { kind: K }> };
@@ -129,6 +130,8 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
         const place = (rows: Rows): Rows => ({ ...rows, index: rewrite(rows.index) });
         return out.push({ ...s, to: place(s.to), from: place(s.from), rows: rewrite(s.rows), elements: rewrite(s.elements) });
       }
+      case 'matrix':
+        return out.push({ ...s, step: mapPlace(s.step, rewrite) });
       case 'barrier':
       case 'signal':
       case 'wait':
@@ -148,6 +151,7 @@ function freePrefix(kernel: Kernel, prefix: string): string {
     for (const s of list) {
       if (s.kind === 'for') names.add(s.var);
       if (s.kind === 'let') names.add(s.name);
+      if (s.kind === 'matrix' && s.step.do === 'declare') names.add(s.step.name);
       if (s.kind === 'for') visit(s.body);
       if (s.kind === 'if') [s.then, s.else].forEach(visit);
     }

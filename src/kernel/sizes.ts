@@ -4,6 +4,7 @@ import { dtypes } from '../core/dtype.ts';
 import { index, variable } from './build.ts';
 import { scratchBytes } from './ir.ts';
 import type { Expr, Kernel, Rows, Stmt } from './ir.ts';
+import { mapPlace } from './matrix.ts';
 import { mapOperands } from './rewriteKernel.ts';
 
 /** Several kernels as one over sizes; `values[i]` are those of kernel i. */
@@ -37,6 +38,8 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
         const place = (rows: Rows): Rows => ({ ...rows, index: expr(rows.index) });
         return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
       }
+      case 'matrix':
+        return { ...s, step: mapPlace(s.step, expr) };
       case 'barrier':
       case 'signal':
       case 'wait':

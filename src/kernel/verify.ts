@@ -2,9 +2,10 @@
 // every argument of a call lies inside the block of memory it points into. A schedule that passes here may still compute the wrong
 // thing; what interpret.ts is for.
 import { byteWidth, dtypes } from '../core/dtype.ts';
-import type { BufferParam, Expr, Kernel, KernelCall, KernelModule, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
+import type { BufferParam, Expr, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
 import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE, scratchBytes } from './ir.ts';
 import { computeType } from './computeType.ts';
+import { holdsFragment, linesOf } from './matrix.ts';
 import { operandsOf } from './rewriteKernel.ts';
 import { rangeOfIndex, variableRange } from './indexRange.ts';
 import type { IndexRange } from './indexRange.ts';
@@ -31,6 +32,8 @@ interface Local {
 /** What is known at one place of a kernel. */
 interface Scope {
   readonly locals: ReadonlyMap<string, Local>;
+  /** Matrices that subgroups hold. */
+  readonly fragments: ReadonlyMap<string, Fragment>;
   /** Whether some grid step certainly gets here. */
   readonly certain: boolean;
 }
@@ -42,10 +45,12 @@ class KernelVerifier {
   readonly #buffers = new Map<string, AnyBuffer>();
   readonly #assigned: ReadonlySet<string>;
   readonly #isTiles: boolean;
+  readonly #hasSubgroups: boolean;
 
   constructor(kernel: Kernel) {
     this.#assigned = assignedIn(kernel.body);
     this.#isTiles = kernel.tiles !== undefined;
+    this.#hasSubgroups = kernel.block?.subgroup !== undefined;
     for (const buffer of [...kernel.params, ...kernel.scratch]) {
       if (this.#buffers.has(buffer.name)) this.#report(`two buffers are called ${buffer.name}`);
       if (!Number.isInteger(buffer.elements) || buffer.elements < 0) this.#report(`buffer ${buffer.name} has ${buffer.elements} elements`);
@@ -55,10 +60,11 @@ class KernelVerifier {
     if (!Number.isInteger(extent) || extent < 0) this.#report(`a grid of ${extent} steps`);
     if (this.#buffers.has(name)) this.#report(`the grid variable ${name} is also a buffer`);
     const grid: Local = { type: INDEX, kind: 'loop', range: variableRange(name, 0, extent - 1) };
-    let scope: Scope = { locals: new Map([[name, grid]]), certain: extent > 0 };
+    let scope: Scope = { locals: new Map([[name, grid]]), fragments: new Map(), certain: extent > 0 };
     if (kernel.block !== undefined) {
       const { var: thread, threads } = kernel.block;
       if (!Number.isInteger(threads) || threads < 1) this.#report(`a block of ${threads} threads`);
+      if (threads % (kernel.block.subgroup ?? 1) !== 0) this.#report(`a block of ${threads} threads in subgroups of ${kernel.block.subgroup}`);
       scope = this.#declare(thread, { type: INDEX, kind: 'loop', range: variableRange(thread, 0, threads - 1) }, scope);
     }
     this.#block(kernel.body, scope);
@@ -130,7 +136,40 @@ class KernelVerifier {
     },
     signal: (s, scope) => this.#handover(s, scope),
     wait: (s, scope) => this.#handover(s, scope),
+    matrix: ({ step }, scope) => {
+      if (!this.#hasSubgroups) this.#report('a matrix unit in a kernel that has no subgroups');
+      if (step.do === 'declare') {
+        const known = scope.fragments.has(step.name) || scope.locals.has(step.name) || this.#buffers.has(step.name);
+        if (known) this.#report(`${step.name} is declared where it is known already`);
+        return { ...scope, fragments: new Map([...scope.fragments, [step.name, step.fragment]]) };
+      }
+      for (const [name, role, fragment] of fragmentsOf(step)) {
+        const declared = scope.fragments.get(name);
+        if (declared === undefined) this.#report(`${name} is no fragment that is known where it is used`);
+        else if (declared.role !== role || (fragment !== undefined && !sameFragment(declared, fragment))) this.#report(`the fragment ${name} is used as another than was declared`);
+      }
+      if (step.do === 'load') this.#fragmentPlace(step.fragment, step.from, scope);
+      if (step.do === 'store') this.#fragmentPlace(step.fragment, step.to, scope);
+      return scope;
+    },
   };
+
+  /** Memory that a fragment is read from or written to. */
+  #fragmentPlace(fragment: Fragment, { buffer: name, index, stride }: FragmentPlace, scope: Scope): void {
+    this.#expectType(index, scope, 'index', `a position in ${name}`);
+    const buffer = this.#buffers.get(name);
+    if (buffer === undefined) return this.#report(`there is no buffer ${name}`);
+    if (!('shared' in buffer) || buffer.shared !== true) this.#report(`a fragment in ${name}, which the block does not share`);
+    if (!holdsFragment(buffer.dtype, fragment)) this.#report(`${name} holds ${buffer.dtype}, which is not what the matrix unit takes`);
+    const [lines, elements] = linesOf(fragment);
+    if (stride < elements) this.#report(`lines of ${elements} elements of a fragment are ${stride} apart in ${name}`);
+    this.accesses++;
+    const range = this.#range(index, scope);
+    const limit = buffer.elements - ((lines - 1) * stride + elements);
+    if (range.min >= 0 && range.max <= limit) this.proven++;
+    else if (scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
+      this.#report(`a fragment at elements ${range.min} to ${range.max} of ${name}, which has ${buffer.elements}`);
+  }
 
   #handover({ kind, from, to, flag }: StmtOf['signal' | 'wait'], scope: Scope): Scope {
     if (!this.#isTiles || from === to) this.#report(`a ${kind} from ${from} to ${to}`);
@@ -195,6 +234,17 @@ class KernelVerifier {
     return rangeOfIndex(e, (name) => scope.locals.get(name)?.range);
   }
 }
+
+/** The fragments a step uses, in which role, and as what. */
+function fragmentsOf(step: Exclude<MatrixStep, { do: 'declare' }>): readonly (readonly [name: string, role: Fragment['role'], fragment: Fragment | undefined])[] {
+  if (step.do !== 'multiply') return [[step.name, step.fragment.role, step.fragment]];
+  return [
+    [step.sum, 'sum', undefined],
+    [step.a, 'a', step.fragments.a],
+    [step.b, 'b', step.fragments.b],
+  ];
+}
+const sameFragment = (x: Fragment, y: Fragment): boolean => x.role === y.role && x.order === y.order && x.unit === y.unit;
 
 const INDEX: Expr['type'] = { dtype: 'index', lanes: 1 };
 const sameType = (a: Expr['type'], b: Expr['type']): boolean => a.dtype === b.dtype && a.lanes === b.lanes;

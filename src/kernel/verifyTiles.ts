@@ -79,6 +79,7 @@ class TileVerifier {
     },
     signal: () => undefined,
     wait: () => undefined,
+    matrix: () => this.#report('a matrix unit of subgroups in a tile kernel'),
   };
 
   /** Everything outside vector instructions is scalar. */

@@ -1,7 +1,7 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
 import { AnychipError } from '../core/error.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
-import type { BinaryFn, CompareFn, ComputeDType, KernelModule, TileRules, UnaryFn } from '../kernel/ir.ts';
+import type { BinaryFn, CompareFn, ComputeDType, KernelModule, MatrixUnit, TileRules, UnaryFn } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
 /** Facts of a machine that a schedule of the `simd` family asks for. */
@@ -15,24 +15,6 @@ export interface SimdFacts {
   readonly l2Bytes: number;
   /** Bytes of a memory address: bounds every buffer. */
   readonly pointerBytes: 4 | 8;
-}
-
-/**
- * What a machine multiplies as whole small matrices: [m, k] · [k, n] summed into [m, n], by the threads of a subgroup together, or by a
- * core beside its vector unit.
- */
-export interface MatrixUnit {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** What the elements of both factors are when they are multiplied. tf32: f32 in memory, with the 10 bits of mantissa of f16 once read. */
-  readonly in: 'f16' | 'bf16' | 'tf32' | 'f32' | 'i8' | 'u8';
-  readonly acc: 'f32' | 'i32';
-  /**
-   * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks of the unit's own shape, one after
-   * the other.
-   */
-  readonly layout: 'strided' | 'fractal';
 }
 
 /** Facts of a machine that a schedule of the `simt` family asks for. */

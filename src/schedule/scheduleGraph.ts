@@ -10,6 +10,8 @@ import type { Kernel, KernelCall } from '../kernel/ir.ts';
 import type { Capabilities } from '../runtime/device.ts';
 import { Evaluator } from './evaluate.ts';
 import type { Values } from './evaluate.ts';
+import { allowedCapabilities } from './allowed.ts';
+import type { Allowance } from './allowed.ts';
 import { createFamily } from './families.ts';
 import type { Family } from './family.ts';
 import { fuse } from './fuse.ts';
@@ -171,9 +173,9 @@ function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
   }
 }
 
-/** Schedules `graph` for a machine with these capabilities. */
-export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities): Schedule {
-  const family = createFamily(capabilities);
+/** Schedules `graph` for a machine with these capabilities; `allow`: what of exactness may be given up for speed. */
+export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities, allow: readonly Allowance[] = []): Schedule {
+  const family = createFamily(allowedCapabilities(capabilities, allow));
   const fusion = fuse(graph, family);
   const program = new Program(new Storages(graph, fusion), family);
   program.lowerRoots(fusion);

@@ -1,6 +1,7 @@
 // Runs a graph on one device, whatever shapes arrive: a plan is compiled per binding and kept. What depends on data-dependent shapes,
 // and bodies of control flow that stays on the host, are runners of their own, made when a plan asks for them.
 import { compile } from '../compile.ts';
+import type { Allowance } from '../compile.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { bindingKey, valueInputs } from '../passes/binding.ts';
 import type { InputBinding } from '../passes/binding.ts';
@@ -14,6 +15,8 @@ import type { RunContext, SubRunner } from './planRunner.ts';
 /** What all runners of a session share. */
 export interface CompileContext extends Omit<RunContext, 'createRunner'> {
   readonly target: Engine;
+  /** What of exactness plans may give up for speed. */
+  readonly allow?: readonly Allowance[];
 }
 
 /** Plans kept for one graph; the oldest goes first. */
@@ -87,7 +90,7 @@ export class GraphRunner implements SubRunner {
   }
 
   async #load(bindings: readonly InputBinding[]): Promise<PlanRunner> {
-    const plan = await compile(this.graph, this.#context.target, bindings, { maxMemoryBytes: this.#context.maxMemoryBytes });
+    const plan = await compile(this.graph, this.#context.target, bindings, { maxMemoryBytes: this.#context.maxMemoryBytes, allow: this.#context.allow ?? [] });
     return PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
   }
 

@@ -1,7 +1,12 @@
 // Options of a session: onnxruntime-common's and what anychip adds. Each is checked before anything is opened; what would have an effect
 // that anychip lacks is refused, what only tunes onnxruntime's own machinery is accepted and has none.
 import type { InferenceSession as Ort } from 'onnxruntime-common';
+import { allowances } from '../compile.ts';
+import type { Allowance } from '../compile.ts';
 import { AnychipError } from '../core/error.ts';
+
+export { allowances };
+export type { Allowance };
 
 export interface SessionOptions extends Ort.SessionOptions {
   /** Refuse to run any node on the host. */
@@ -10,6 +15,8 @@ export interface SessionOptions extends Ort.SessionOptions {
   readonly maxMemoryBytes?: number;
   /** Seed of random operators. */
   readonly seed?: number;
+  /** What of exactness may be given up for speed: 'tf32', products of f32 that read 10 bits of its mantissa, where the device has units for them. */
+  readonly allow?: readonly Allowance[];
 }
 
 interface Problem {
@@ -60,6 +67,7 @@ const checks: { readonly [K in keyof Required<SessionOptions>]: Check } = {
   externalData: (value) => must(Array.isArray(value), 'a list of files'),
   strict: boolean,
   maxMemoryBytes: (value) => must(typeof value === 'number' && value > 0, 'a positive number of bytes'),
+  allow: (value) => must(Array.isArray(value) && value.every((item) => allowances.some((known) => known === item)), `a list of ${allowances.join(', ')}`),
   seed: (value) => must(typeof value === 'number' && Number.isFinite(value), 'a number'),
 };
 

@@ -7,6 +7,7 @@ import { ClCoreRenderer } from '../../src/render/cl/coreRenderer.ts';
 import { clLanguage } from '../../src/render/cl/language.ts';
 import { cudaLanguage } from '../../src/render/cuda/language.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { cudaLeast } from '../../src/targets/cuda/facts.ts';
 import { createCapabilities, createSimtCapabilities } from '../kernel/machine.ts';
 import { randomGraph } from '../schedule/randomGraph.ts';
 
@@ -16,6 +17,15 @@ function rowSums() {
   const b = createBuilder(createFolder());
   const x = b.input({ dtype: 'f32', shape: [3, 64] }, 'x');
   return scheduleGraph(b.finish('sums', [x], [b.reduce('sum', b.mul(x, x), [1])]), createSimtCapabilities()).module;
+}
+/** One fragment a subgroup, two steps. */
+function smallMatrixProduct() {
+  const b = createBuilder(createFolder());
+  const x = b.input({ dtype: 'f16', shape: [16, 64] }, 'x');
+  const y = b.input({ dtype: 'f16', shape: [64, 32] }, 'y');
+  const bias = b.input({ dtype: 'f32', shape: [32] }, 'bias');
+  const graph = b.finish('product', [x, y, bias], [b.add(b.matmul(x, y, 'f32'), bias)]);
+  return scheduleGraph(graph, createSimtCapabilities({ units: 1, maxThreads: 64, matrixUnits: cudaLeast.matrixUnitsOf('sm_80') })).module;
 }
 const kernelOf = (text: string): string => text.slice(text.indexOf('k0_'));
 
@@ -71,7 +81,7 @@ describe('a row that threads share', () => {
   it('in CUDA C', () => {
     expect(kernelOf(cuda.renderKernel(rowSums(), 0))).toMatchInlineSnapshot(`
       "k0_reduce_0(const float *__restrict__ b0, float *__restrict__ b1) {
-        __shared__ float s0[16];
+        __shared__ __attribute__((aligned(64))) float s0[16];
         const int g = blockIdx.x;
         const int t = threadIdx.x;
         float a0 = 0.0f;
@@ -174,6 +184,14 @@ describe('kernels for the cores of a processor', () => {
         },
       ]
     `);
+  });
+});
+
+describe('a product on matrix units', () => {
+  it('in CUDA C', async () => {
+    const text = cuda.renderKernel(smallMatrixProduct(), 0);
+    expect(text).toContain('matrix_multiply');
+    await expect(text).toMatchFileSnapshot('golden/matrixUnit.cu');
   });
 });
 

@@ -7,6 +7,7 @@ import { openNative } from '../../src/ffi/native.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import { packProgram, unpackProgram } from '../../src/runtime/launchPlan.ts';
 import type { LaunchPlan } from '../../src/runtime/launchPlan.ts';
+import type { Allowance } from '../../src/schedule/allowed.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { cudaTable } from '../../src/targets/cuda/driver.ts';
 import { createCudaTarget } from '../../src/targets/cuda/target.ts';
@@ -138,11 +139,19 @@ const compiler = await findCompiler(cudaTable.compiler).catch(() => undefined);
 /** Skipped where neither NVRTC nor nvcc is installed. */
 describe.skipIf(compiler === undefined)('the compiler of CUDA', () => {
   const target = createCudaTarget();
-  const textOf = (source: PrimGraph): string => {
-    const [text] = target.createRenderer().render(scheduleGraph(source, target.capabilities).module).units;
+  const textOf = (source: PrimGraph, allow: readonly Allowance[] = []): string => {
+    const [text] = target.createRenderer().render(scheduleGraph(source, target.capabilities, allow).module).units;
     return typeof text === 'string' ? text : '';
   };
-  it.each(['sm_80', 'sm_90'])('makes machine code of kernels of every kind, for %s', async (architecture) => expectMachineCode(compiler!, textOf(allKinds), architecture), 120_000);
+  it.each(['sm_80', 'sm_90'])(
+    'makes machine code of kernels of every kind, for %s',
+    async (architecture) => {
+      const text = textOf(allKinds, ['tf32']);
+      for (const input of ['f16', 'bf16', 'i8', 'tf32']) expect(text).toContain(`_${input}_m16n16`);
+      await expectMachineCode(compiler!, text, architecture);
+    },
+    120_000,
+  );
 
   it('makes machine code of a random graph', async () => expectMachineCode(compiler!, textOf(randomGraph(100, 14).graph), 'sm_90'), 60_000);
 

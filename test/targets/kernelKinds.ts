@@ -43,6 +43,11 @@ const kinds: Readonly<Record<string, Kind>> = {
   'first of rows': kind('f32', [3, 300], (b, x) => b.topK(x, 1, 200, true)),
   'positions of extremes': kind('f32', [7, 900], (b, x) => [b.argReduce('max', x, 1, false), b.argReduce('min', x, 1, true)]),
   'running sums': kind('f32', [6, 50], (b, x) => [b.scan('sum', x, 1)]),
+  'product of halves': kind('f16', [256, 200], (b, x) => [b.cast(relu(b, b.matmul(x, constant(b, 7, [200, 320], 'f16'), 'f32')), 'f16')]),
+  'product of brain floats': kind('bf16', [256, 200], (b, x) => [b.matmul(b.mul(x, x), constant(b, 8, [200, 320], 'bf16'), 'f32')]),
+  'product of bytes': kind('i8', [256, 200], (b, x) => [b.matmul(x, constant(b, 9, [200, 320], 'i8'), 'i32')]),
+  'large product': kind('f32', [256, 200], (b, x) => [b.matmul(x, constant(b, 10, [200, 320]))]),
+  'convolution of halves': kind('f16', [1, 32, 30, 30], (b, x) => [conv(b, x, constant(b, 11, [64, 32, 3, 3], 'f16'), 1)]),
   attention: kind('f32', [4, 33, 64], (b, x) => [attention(b, x)]),
   'attention of halves': kind('f16', [4, 64, 64], (b, x) => [attention(b, x)]),
 };

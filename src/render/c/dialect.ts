@@ -1,6 +1,6 @@
 // What the languages of C's family spell differently, as data: types, constants, helper functions and vectors. The printer of
 // expressions and statements asks a dialect; it decides nothing else.
-import type { ComputeDType, Expr, ExprType, Handover } from '../../kernel/ir.ts';
+import type { ComputeDType, Expr, ExprType, Fragment, Handover } from '../../kernel/ir.ts';
 import type { Prelude } from './prelude.ts';
 import type { Storage } from './types.ts';
 
@@ -67,6 +67,14 @@ export interface TileSyntax {
   wait(handover: Handover): string | undefined;
 }
 
+/** Statements of matrix units; memory is given by the address of a fragment's first element and the distance of its lines. */
+export interface MatrixSyntax {
+  declare(p: Prelude, name: string, fragment: Fragment): string;
+  load(p: Prelude, name: string, fragment: Fragment, pointer: string, stride: number): string;
+  multiply(p: Prelude, sum: string, a: string, b: string, fragments: { readonly a: Fragment; readonly b: Fragment }): string;
+  store(p: Prelude, name: string, fragment: Fragment, pointer: string, stride: number): string;
+}
+
 export interface Dialect {
   /** Declarations at the head of every unit. */
   readonly head: string;
@@ -91,4 +99,6 @@ export interface Dialect {
   readonly vectors: VectorSyntax;
   /** Of languages for machines with a scratchpad. */
   readonly tiles?: TileSyntax;
+  /** Of languages for machines whose subgroups have matrix units. */
+  readonly matrix?: MatrixSyntax;
 }

@@ -1,6 +1,6 @@
 // Kernel statements in the languages of C's family: one total table from kind to lines.
 import { invariant } from '../../core/error.ts';
-import type { Expr, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
+import type { Expr, FragmentPlace, MatrixStep, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
 import { storePipe } from '../../kernel/pipes.ts';
 import { operandsOf } from '../../kernel/rewriteKernel.ts';
 import type { RowsText, TileInstruction, TileOperand, TileSyntax } from './dialect.ts';
@@ -68,7 +68,25 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     const text = tilesOf(out).wait(s);
     if (text !== undefined) out.lines.push(indent + text);
   },
+  matrix: ({ step }, out, indent) => void out.lines.push(indent + matrixText(step, out)),
 };
+
+function matrixText(step: MatrixStep, scope: Scope): string {
+  const p = scope.prelude;
+  const { matrix } = p.dialect;
+  invariant(matrix !== undefined, 'the language has no matrix units: the schedule must not ask for them');
+  const pointer = ({ buffer, index }: FragmentPlace): string => `${buffer} + ${exprText(index, scope)}`;
+  switch (step.do) {
+    case 'declare':
+      return matrix.declare(p, step.name, step.fragment);
+    case 'load':
+      return matrix.load(p, step.name, step.fragment, pointer(step.from), step.from.stride);
+    case 'multiply':
+      return matrix.multiply(p, step.sum, step.a, step.b, step.fragments);
+    case 'store':
+      return matrix.store(p, step.name, step.fragment, pointer(step.to), step.to.stride);
+  }
+}
 
 function tilesOf({ prelude }: Scope): TileSyntax {
   const { tiles } = prelude.dialect;

@@ -1,7 +1,8 @@
 // CUDA C++ as a run-time compiler takes it, without headers; and the languages that are its dialects, as settings of the same printer.
-import type { Dialect } from '../c/dialect.ts';
+import type { Dialect, MatrixSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { bitcastByUnion, noVectors } from '../c/scalars.ts';
+import { cudaMatrix } from './matrix.ts';
 
 const HEAD = `typedef signed char i8;
 typedef unsigned char u8;
@@ -15,10 +16,12 @@ export interface CudaSettings {
   readonly name: string;
   /** Stands before everything: what its compiler needs to know the language. */
   readonly head?: string;
+  /** Where its machines have matrix units. */
+  readonly matrix?: MatrixSyntax;
 }
 
-const createDialect = (head: string, wide: boolean): Dialect => ({
-  head,
+const createDialect = ({ head = '', matrix }: CudaSettings, wide: boolean): Dialect => ({
+  head: `${head}${HEAD}`,
   index: wide ? 'i64' : 'int',
   wideSuffix: 'll',
   helper: 'static __device__ __forceinline__',
@@ -30,16 +33,18 @@ const createDialect = (head: string, wide: boolean): Dialect => ({
   fma: (_, dtype) => (dtype === 'f32' ? '__fmaf_rn' : '__fma_rn'),
   bitcast: bitcastByUnion,
   vectors: noVectors,
+  ...(matrix === undefined ? {} : { matrix }),
 });
 
-export const createCudaLanguage = ({ name, head = '' }: CudaSettings): LaunchedLanguage => ({
-  name,
-  dialect: (wide) => createDialect(`${head}${HEAD}`, wide),
+export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => ({
+  name: settings.name,
+  dialect: (wide) => createDialect(settings, wide),
   head: (symbol, threads) => `extern "C" __global__ void __launch_bounds__(${threads})\n${symbol}`,
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
-  scratch: ({ name: called, elements, shared }, element) => [`${shared === true ? '__shared__ ' : ''}${element} ${called}[${elements}];`],
+  // Fragments of matrix units begin at a multiple of 32 bytes.
+  scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__shared__ __attribute__((aligned(64))) ' : ''}${element} ${name}[${elements}];`],
   block: 'blockIdx.x',
   thread: 'threadIdx.x',
 });
 
-export const cudaLanguage = createCudaLanguage({ name: 'cuda-c' });
+export const cudaLanguage = createCudaLanguage({ name: 'cuda-c', matrix: cudaMatrix });

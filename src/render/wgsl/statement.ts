@@ -15,7 +15,7 @@ export interface Lines extends Scope {
 }
 
 const noScratchpad = (): never => {
-  throw new AnychipError('internal', 'WGSL has no scratchpad: the schedule must not ask for copies');
+  throw new AnychipError('internal', 'WGSL has neither scratchpads nor matrix units: the schedule must not ask for them');
 };
 
 const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: string) => void } = {
@@ -45,6 +45,7 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
   copy: noScratchpad,
   signal: noScratchpad,
   wait: noScratchpad,
+  matrix: noScratchpad,
 };
 
 const dispatch = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, out: Lines, indent: string): void => stmtTexts[s.kind](s, out, indent);

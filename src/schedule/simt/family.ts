@@ -9,13 +9,17 @@ import { findContraction } from './contraction.ts';
 import type { Contraction } from './contraction.ts';
 import { lowerNest } from './lowerNest.ts';
 import { freshNames } from './machine.ts';
+import { chooseMatrixTile } from './matrixShape.ts';
+import { lowerMatrixTiles } from './matrixTile.ts';
 import { splitLong, splitReduce } from './split.ts';
 import { lowerTiles } from './tile.ts';
 import { rankTiles } from './tileShape.ts';
 import { lowerTopK } from './topK.ts';
 
-/** A contraction as tiles; its sum in parts, and the parts joined, where that is faster. */
+/** A contraction on matrix units, where there are any that are faster; else as tiles, its sum in parts, and the parts joined, where that is faster. */
 function lowerContraction(name: string, refined: Nest, raw: Nest, contraction: Contraction, facts: SimtFacts, flops: number): readonly LoweredKernel[] {
+  const matrix = chooseMatrixTile(contraction, facts);
+  if (matrix !== undefined) return [lowerMatrixTiles(name, refined, raw, contraction, matrix, facts, flops)];
   const { a, b, batch, summed, sum } = contraction;
   const [tile] = rankTiles({ a: pointsOf(a.axes), b: pointsOf(b.axes), sum: pointsOf(summed), batch: pointsOf(batch), dtype: sum.dtype }, facts, 1);
   if (tile === undefined) return [lowerNest(name, raw, facts, flops)];

@@ -83,6 +83,7 @@ function usesOf(s: Stmt, params: ReadonlySet<string>): readonly Use[] {
     case 'barrier':
     case 'signal':
     case 'wait':
+    case 'matrix':
       return [];
   }
 }

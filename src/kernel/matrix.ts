@@ -1,0 +1,61 @@
+// Matrix units in kernels: how large fragments are, what a step reads and writes, what is wrong with one, and what it computes.
+import { decodeFloat } from '../core/float.ts';
+import type { NumericDType } from '../core/dtype.ts';
+import type { Expr, Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
+
+/** dtypes of memory that a factor may be read from: its own, or the integer that holds its bits. */
+const stored: { readonly [I in MatrixUnit['in']]: readonly NumericDType[] } = {
+  f16: ['f16', 'u16'],
+  bf16: ['bf16', 'u16'],
+  tf32: ['f32'],
+  f32: ['f32'],
+  i8: ['i8'],
+  u8: ['u8'],
+};
+
+/** Whether memory of this dtype holds what the fragment is filled from or written to. */
+export const holdsFragment = (dtype: NumericDType, { unit, role }: Fragment): boolean => (role === 'sum' ? dtype === unit.acc : stored[unit.in].includes(dtype));
+
+/** Rows and columns. */
+export function shapeOf({ unit: { m, n, k }, role }: Fragment): readonly [rows: number, columns: number] {
+  return role === 'a' ? [m, k] : role === 'b' ? [k, n] : [m, n];
+}
+
+/** Lines in memory, and how many elements each has. */
+export function linesOf(fragment: Fragment): readonly [lines: number, elements: number] {
+  const [rows, columns] = shapeOf(fragment);
+  return fragment.order === 'rows' ? [rows, columns] : [columns, rows];
+}
+
+/** The step with its position in memory replaced. */
+export function mapPlace(step: MatrixStep, f: (index: Expr) => Expr): MatrixStep {
+  const moved = (place: FragmentPlace): FragmentPlace => ({ ...place, index: f(place.index) });
+  if (step.do === 'load') return { ...step, from: moved(step.from) };
+  return step.do === 'store' ? { ...step, to: moved(step.to) } : step;
+}
+
+/** f32 with the mantissa of f16, the nearest, ties away from zero. */
+function roundToTf32(x: number): number {
+  const cell = new DataView(new ArrayBuffer(4));
+  cell.setFloat32(0, x);
+  const bits = cell.getUint32(0);
+  if ((bits & 0x7f800000) === 0x7f800000) return x;
+  cell.setUint32(0, (bits + 0x1000) & 0xffffe000);
+  return cell.getFloat32(0);
+}
+
+/** What the unit multiplies, from what memory of `dtype` holds. */
+export function roundedInput(input: MatrixUnit['in'], dtype: NumericDType, x: number): number {
+  if (input === 'tf32') return roundToTf32(x);
+  return dtype === 'u16' && (input === 'f16' || input === 'bf16') ? decodeFloat(input, x) : x;
+}
+
+/** sum + a·b, row by row: products of a sum's element are added exactly, then to it, then rounded. */
+export function multiplyFragments({ m, n, k, acc }: MatrixUnit, sum: readonly number[], a: readonly number[], b: readonly number[]): number[] {
+  return Array.from({ length: m * n }, (_, at) => {
+    const [row, column, before] = [Math.floor(at / n), at % n, sum[at]!];
+    let total = before;
+    for (let i = 0; i < k; i++) total += a[row * k + i]! * b[i * n + column]!;
+    return acc === 'f32' ? Math.fround(total) : total | 0;
+  });
+}

@@ -1,0 +1,15 @@
+// What a schedule may give up for speed, and only where the user allows it: answers change by more than the order of sums.
+import type { Capabilities } from '../runtime/device.ts';
+
+/** tf32: products of f32 on matrix units that read 10 of the 23 bits of its mantissa: an error of 2⁻¹¹ of each factor at most. */
+export const allowances = ['tf32'] as const;
+export type Allowance = (typeof allowances)[number];
+
+const isAllowance = (name: string): name is Allowance => allowances.some((known) => known === name);
+
+/** The machine without what gives up more than is allowed. */
+export function allowedCapabilities(capabilities: Capabilities, allow: readonly Allowance[]): Capabilities {
+  if (capabilities.family !== 'simt') return capabilities;
+  const { simt } = capabilities;
+  return { ...capabilities, simt: { ...simt, matrixUnits: simt.matrixUnits.filter(({ in: input }) => !isAllowance(input) || allow.includes(input)) } };
+}

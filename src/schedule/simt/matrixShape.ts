@@ -1,0 +1,138 @@
+// Whether a contraction can be computed by a matrix unit, which, and in what tiles: by an estimate of the cycles that a multiprocessor
+// spends. The rates are about those of a data-centre GPU; only their ratios matter.
+import { dtypes } from '../../core/dtype.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import type { MatrixUnit } from '../../kernel/ir.ts';
+import type { SimtFacts } from '../../runtime/device.ts';
+import { guardPoint, literal, loadPoint } from '../point.ts';
+import type { PointExpr } from '../point.ts';
+import { pointsOf } from '../traffic.ts';
+import type { Contraction } from './contraction.ts';
+
+/** How a factor reaches shared memory. */
+export interface MatrixInput {
+  readonly value: PointExpr;
+  /** Of its tile in shared memory. */
+  readonly dtype: NumericDType;
+}
+
+export interface MatrixTile {
+  readonly unit: MatrixUnit;
+  readonly a: MatrixInput;
+  readonly b: MatrixInput;
+  /** Subgroups of a block along each side of its tile, and fragments of a subgroup along each side of its own. */
+  readonly subgroupsA: number;
+  readonly subgroupsB: number;
+  readonly fragmentsA: number;
+  readonly fragmentsB: number;
+  /** Points of the sum that are brought at a time, a multiple of the unit's k. */
+  readonly depth: number;
+}
+
+export const sideA = (t: MatrixTile): number => t.subgroupsA * t.fragmentsA * t.unit.m;
+export const sideB = (t: MatrixTile): number => t.subgroupsB * t.fragmentsB * t.unit.n;
+export const subgroupsOf = (t: MatrixTile): number => t.subgroupsA * t.subgroupsB;
+
+/** Products a cycle of the matrix units and of the threads' own arithmetic, elements a cycle that reach shared memory or leave it. */
+const MATRIX_RATE = 1024;
+const THREAD_RATE = 64;
+const MOVE_RATE = 32;
+/** Cycles of a step beside its work: two waits of the block for each other. */
+const STEP_CYCLES = 60;
+/** Subgroups that keep the matrix units busy. */
+const BUSY_SUBGROUPS = 4;
+/** Sums that a thread can hold in registers: fragments of a subgroup. */
+const MAX_FRAGMENTS = 8;
+/** Steps of the unit's k that are brought at a time. */
+const DEPTH_STEPS = 2;
+/** Tiles are brought while others are multiplied. */
+export const STAGES = 2;
+
+/** What memory holds of each input, where it is moved without being looked at: floats of 16 bits as their bits. */
+const moved: { readonly [I in MatrixUnit['in']]: { readonly held: NumericDType; readonly bits: NumericDType } } = {
+  f16: { held: 'f16', bits: 'u16' },
+  bf16: { held: 'bf16', bits: 'u16' },
+  tf32: { held: 'f32', bits: 'f32' },
+  f32: { held: 'f32', bits: 'f32' },
+  i8: { held: 'i8', bits: 'i8' },
+  u8: { held: 'u8', bits: 'u8' },
+};
+
+const zeroOf = (dtype: NumericDType): PointExpr => literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0);
+
+/** The same value in the dtype, where it has it without rounding. */
+function inDType(e: PointExpr, dtype: NumericDType): PointExpr | undefined {
+  if (e.dtype === dtype) return e;
+  if (e.kind === 'literal') return Object.is(Number(e.value), 0) ? zeroOf(dtype) : undefined;
+  if (e.kind === 'apply') return e.op.op === 'cast' && e.args[0]!.dtype === dtype ? e.args[0] : undefined;
+  if (e.kind !== 'guard') return undefined;
+  const [inside, outside] = [inDType(e.inside, dtype), inDType(e.outside, dtype)];
+  return inside === undefined || outside === undefined ? undefined : guardPoint(e.conditions, inside, outside);
+}
+
+/** The bits of a value that is read from memory, or 0; undefined where it is computed. */
+function asBits(e: PointExpr, bits: NumericDType): PointExpr | undefined {
+  if (e.kind === 'load') return e.after === undefined ? loadPoint(e.slot, e.offset, bits) : undefined;
+  if (e.kind === 'literal') return Object.is(Number(e.value), 0) ? zeroOf(bits) : undefined;
+  if (e.kind !== 'guard') return undefined;
+  const [inside, outside] = [asBits(e.inside, bits), asBits(e.outside, bits)];
+  return inside === undefined || outside === undefined ? undefined : guardPoint(e.conditions, inside, outside);
+}
+
+function inputOf(value: PointExpr, { in: input }: MatrixUnit): MatrixInput | undefined {
+  const { held, bits } = moved[input];
+  const exact = inDType(value, held);
+  if (exact === undefined) return undefined;
+  const plain = bits === held ? undefined : asBits(exact, bits);
+  return plain === undefined ? { value: exact, dtype: held } : { value: plain, dtype: bits };
+}
+
+const choices = (unit: MatrixUnit, a: MatrixInput, b: MatrixInput, depth: number): MatrixTile[] => {
+  const powers = [1, 2, 4];
+  return powers.flatMap((subgroupsA) =>
+    powers.flatMap((subgroupsB) => powers.flatMap((fragmentsA) => powers.map((fragmentsB): MatrixTile => ({ unit, a, b, subgroupsA, subgroupsB, fragmentsA, fragmentsB, depth })))),
+  );
+};
+
+function fits(t: MatrixTile, facts: SimtFacts): boolean {
+  const threads = subgroupsOf(t) * facts.subgroupThreads;
+  const tiles = STAGES * t.depth * (sideA(t) * dtypes[t.a.dtype].bytes + sideB(t) * dtypes[t.b.dtype].bytes);
+  const sums = subgroupsOf(t) * t.unit.m * t.unit.n * dtypes[t.unit.acc].bytes;
+  // Every thread brings as many elements as the others.
+  const isEven = [sideA(t), sideB(t)].every((side) => (t.depth * side) % threads === 0) && (t.unit.m * t.unit.n) % facts.subgroupThreads === 0;
+  return isEven && threads <= facts.maxThreads && tiles + sums <= facts.sharedBytes && t.fragmentsA * t.fragmentsB <= MAX_FRAGMENTS;
+}
+
+interface Extents {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+function cyclesOf(t: MatrixTile, { batch, m, n, k }: Extents, units: number): number {
+  const blocks = batch * Math.ceil(m / sideA(t)) * Math.ceil(n / sideB(t));
+  const tile = sideA(t) * sideB(t);
+  const multiply = (tile * t.depth) / MATRIX_RATE / Math.min(1, subgroupsOf(t) / BUSY_SUBGROUPS);
+  const move = (t.depth * (sideA(t) + sideB(t))) / MOVE_RATE;
+  return Math.ceil(blocks / units) * (Math.ceil(k / t.depth) * (multiply + move + STEP_CYCLES) + tile / MOVE_RATE);
+}
+
+/** The unit and tile that take the least time, if they take less than the threads themselves would. */
+export function chooseMatrixTile(c: Contraction, facts: SimtFacts): MatrixTile | undefined {
+  const extents: Extents = { batch: pointsOf(c.batch), m: pointsOf(c.a.axes), n: pointsOf(c.b.axes), k: pointsOf(c.summed) };
+  let best: MatrixTile | undefined;
+  let least = (extents.batch * extents.m * extents.n * extents.k) / (THREAD_RATE * facts.units);
+  for (const unit of facts.matrixUnits) {
+    if (unit.acc !== c.sum.dtype || unit.layout !== 'strided') continue;
+    const [a, b] = [inputOf(c.a.value, unit), inputOf(c.b.value, unit)];
+    if (a === undefined || b === undefined) continue;
+    const depth = unit.k * (extents.k > unit.k ? DEPTH_STEPS : 1);
+    for (const tile of choices(unit, a, b, depth)) {
+      if (!fits(tile, facts)) continue;
+      const cycles = cyclesOf(tile, extents, facts.units);
+      if (cycles < least) [best, least] = [tile, cycles];
+    }
+  }
+  return best;
+}

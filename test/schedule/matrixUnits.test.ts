@@ -1,0 +1,189 @@
+// Contractions on matrix units, each input dtype, with work fused before and behind: kernels verified, run by the interpreter of kernels
+// (races and unwritten memory are errors) and held to the reference.
+import { describe, expect, it } from 'vitest';
+import type { NumericDType } from '../../src/core/dtype.ts';
+import { numeric, toNumbers } from '../../src/core/tensor.ts';
+import { createBuilder } from '../../src/graph/builder.ts';
+import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
+import type { MatrixUnit } from '../../src/kernel/ir.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import type { Allowance } from '../../src/schedule/allowed.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { cudaLeast } from '../../src/targets/cuda/facts.ts';
+import { createSimtCapabilities, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
+import { createRandom, randomTensor } from './randomGraph.ts';
+
+const units = cudaLeast.matrixUnitsOf('sm_80');
+const capabilities = createSimtCapabilities({ matrixUnits: units, maxThreads: 1024, sharedBytes: 48 << 10, units: 2 });
+
+interface Problem {
+  readonly graph: PrimGraph;
+  readonly unit: MatrixUnit['in'];
+  readonly allow?: readonly Allowance[];
+  /** Of an output beside the largest of its kind. */
+  readonly tolerance: number;
+}
+
+function graph(inputs: readonly (readonly [NumericDType, readonly number[]])[], build: (b: Builder, ...x: Operand[]) => readonly Operand[]): PrimGraph {
+  const b = createBuilder(createFolder());
+  const x = inputs.map(([dtype, shape], i) => b.input({ dtype, shape }, `x${i}`));
+  return b.finish('problem', x, build(b, ...x));
+}
+const conv = (b: Builder, x: Operand, w: Operand, groups = 1): Operand => b.conv(x, w, { strides: [1, 2], dilations: [1, 1], low: [1, 1], high: [1, 1], groups, acc: 'f32' });
+const EXACT = 1e-6;
+
+const problems: Readonly<Record<string, Problem>> = {
+  'a product of halves': {
+    graph: graph(
+      [
+        ['f16', [64, 48]],
+        ['f16', [48, 80]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'f32')],
+    ),
+    unit: 'f16',
+    tolerance: EXACT,
+  },
+  'ends that do not fill tiles': {
+    graph: graph(
+      [
+        ['f16', [45, 70]],
+        ['f16', [70, 37]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'f32')],
+    ),
+    unit: 'f16',
+    tolerance: EXACT,
+  },
+  'one step': {
+    graph: graph(
+      [
+        ['f16', [64, 16]],
+        ['f16', [16, 64]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'f32')],
+    ),
+    unit: 'f16',
+    tolerance: EXACT,
+  },
+  'both factors turned': {
+    graph: graph(
+      [
+        ['bf16', [50, 40]],
+        ['bf16', [60, 50]],
+      ],
+      (b, x, y) => [b.matmul(b.transpose(x, [1, 0]), b.transpose(y, [1, 0]), 'f32')],
+    ),
+    unit: 'bf16',
+    tolerance: EXACT,
+  },
+  'work before and behind': {
+    graph: graph(
+      [
+        ['f16', [40, 64]],
+        ['f16', [64, 48]],
+        ['f32', [48]],
+      ],
+      (b, x, y, bias) => [b.cast(b.max(b.add(b.matmul(b.mul(x, x), y, 'f32'), bias), b.scalar('f32', 0)), 'f16')],
+    ),
+    unit: 'f16',
+    tolerance: 1e-3,
+  },
+  'a batch': {
+    graph: graph(
+      [
+        ['f16', [3, 50, 48]],
+        ['f16', [3, 48, 60]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'f32')],
+    ),
+    unit: 'f16',
+    tolerance: EXACT,
+  },
+  bytes: {
+    graph: graph(
+      [
+        ['i8', [60, 70]],
+        ['i8', [70, 60]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'i32')],
+    ),
+    unit: 'i8',
+    tolerance: 0,
+  },
+  'bytes without sign': {
+    graph: graph(
+      [
+        ['u8', [60, 64]],
+        ['u8', [64, 60]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'i32')],
+    ),
+    unit: 'u8',
+    tolerance: 0,
+  },
+  'a convolution of halves': {
+    graph: graph(
+      [
+        ['f16', [2, 16, 9, 11]],
+        ['f16', [24, 16, 3, 3]],
+      ],
+      (b, x, w) => [conv(b, x, w)],
+    ),
+    unit: 'f16',
+    tolerance: EXACT,
+  },
+  'floats, where it is allowed': {
+    graph: graph(
+      [
+        ['f32', [64, 40]],
+        ['f32', [40, 48]],
+      ],
+      (b, x, y) => [b.matmul(x, y)],
+    ),
+    unit: 'tf32',
+    allow: ['tf32'],
+    tolerance: 2 ** -10,
+  },
+};
+
+describe('contractions on matrix units', () => {
+  it.each(Object.entries(problems))(
+    '%s',
+    (_, { graph: source, unit, allow, tolerance }) => {
+      const schedule = scheduleGraph(source, capabilities, allow ?? []);
+      const kernels = schedule.module.kernels.filter((kernel) => kernel.block?.subgroup !== undefined);
+      expect(kernels).toHaveLength(1);
+      expect(JSON.stringify(kernels[0]!.body)).toContain(`"in":"${unit}"`);
+      expect(problemsOf(source, schedule)).toEqual([]);
+      const random = createRandom(7);
+      const inputs = source.inputs.map((x) => randomTensor(random, x.dtype, x.shape));
+      const expected = interpretPrims(source, inputs).map((tensor) => toNumbers(numeric(tensor)));
+      // Without small floats, as renderers see it; and once as it is.
+      for (const module of unit === 'bf16' ? [schedule.module, lowered(schedule.module)] : [lowered(schedule.module)]) {
+        interpretSchedule(source, schedule, inputs, 'forward', module).forEach((tensor, i) => {
+          const largest = Math.max(...expected[i]!.map(Math.abs));
+          toNumbers(tensor).forEach((x, j) => expect(Math.abs(x - expected[i]![j]!)).toBeLessThanOrEqual(tolerance * largest));
+        });
+      }
+    },
+    120_000,
+  );
+
+  it('leave floats exact where nothing is allowed', () => {
+    const { module } = scheduleGraph(problems['floats, where it is allowed']!.graph, capabilities);
+    expect(module.kernels.every((kernel) => kernel.block?.subgroup === undefined)).toBe(true);
+  });
+
+  it('leave what is too small to the threads', () => {
+    const source = graph(
+      [
+        ['f16', [8, 8]],
+        ['f16', [8, 8]],
+      ],
+      (b, x, y) => [b.matmul(x, y, 'f32')],
+    );
+    expect(scheduleGraph(source, capabilities).module.kernels.every((kernel) => kernel.block?.subgroup === undefined)).toBe(true);
+  });
+});
