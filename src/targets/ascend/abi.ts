@@ -8,7 +8,7 @@ export const ascendNumbers = {
   ACL_MEMCPY_DEVICE_TO_DEVICE: 3,
   ACL_HBM_MEM: 1,
   ACL_ERROR_REPEAT_INITIALIZE: 100002,
-  ACL_ERROR_RT_NO_DEVICE: 107030,
+  ACL_ERROR_RT_NO_DEVICE: 207004,
 } as const;
 
 export const ascendAbi: readonly AbiPart[] = [

@@ -15,7 +15,7 @@ export function createCambriconTarget(options: Partial<DriverTarget> = {}): Targ
   const { cache = new CompileCache() } = options;
   const target: Target = createDriverTarget({
     name: 'cambricon',
-    evidence: 'E2',
+    evidence: 'E0',
     rank: 185,
     table: cambriconTable,
     language: bangLanguage,
