@@ -69,6 +69,7 @@ export function specializeFor(graph: Graph, target: Engine, bindings: readonly I
     verifyIfDebugging('the graph is not valid', () => verifyGraph(graph));
     return specialize(graph, bindings, {
       storage: target.capabilities.storage,
+      simulated: target.capabilities.simulated ?? [],
       fold: createFolder(),
       evaluate: (node, inputs) => evaluateNode(node, inputs, context),
       ...options,

@@ -43,6 +43,12 @@ export type UnaryFn = (typeof unaryFns)[number];
 export const binaryFns = ['add', 'sub', 'mul', 'div', 'mod', 'rem', 'pow', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr'] as const;
 export type BinaryFn = (typeof binaryFns)[number];
 
+/** Functions that take a few steps of arithmetic for each element; the others take series, or steps that depend on the operands. */
+export const simpleFns: ReadonlySet<UnaryFn | BinaryFn> = new Set([
+  ...(['neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'trunc', 'sqrt', 'reciprocal', 'not', 'bitNot', 'isNaN', 'isInf'] as const),
+  ...(['add', 'sub', 'mul', 'div', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr'] as const),
+]);
+
 /** Any dtype to bool, NumPy broadcasting. Comparisons with NaN are false, except ne. */
 export const compareFns = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
 export type CompareFn = (typeof compareFns)[number];

@@ -2,13 +2,13 @@
 // shapes. What a device cannot run becomes a host step; what depends on data-dependent shapes is left as a graph of its own, to be
 // specialised when its inputs are there. Knows capabilities of a chip, never its name.
 import { AnychipError, within } from '../core/error.ts';
-import type { DType } from '../core/dtype.ts';
 import { createBuilder } from '../graph/builder.ts';
-import type { Builder, Operand } from '../graph/builder.ts';
+import type { Builder, Operand, PrimNode } from '../graph/builder.ts';
 import { capturesOf, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, Node, NodeOf, Value } from '../graph/graph.ts';
 import { schemaOf } from '../graph/ops.ts';
 import type { OnnxOpName } from '../graph/ops.ts';
+import { prims, simpleFns } from '../graph/prims.ts';
 import { inputName } from './binding.ts';
 import type { InputBinding } from './binding.ts';
 import { inlineControl } from './inlineControl.ts';
@@ -110,11 +110,16 @@ function applyLowering<O extends OnnxOpName>(b: Builder, node: NodeOf<O>, inputs
   return rule(b, node, inputs);
 }
 
-/** A dtype that a new primitive needs and the device lacks. */
-function findUnfit(walk: Walk, result: readonly (Operand | null)[], mark: number): DType | undefined {
-  const { storage } = walk.options;
+/** Whether it takes more than a few steps of arithmetic for each element. */
+const isLaborious = (prim: PrimNode): boolean => prims[prim.op].kind === 'contraction' || ((prim.op === 'unary' || prim.op === 'binary') && !simpleFns.has(prim.attrs.fn));
+
+/** What a new primitive needs and the device lacks: a dtype, or arithmetic in it. */
+function findUnfit(walk: Walk, result: readonly (Operand | null)[], mark: number): string | undefined {
+  const { storage, simulated = [] } = walk.options;
   for (const prim of walk.b.since(mark)) {
     for (const x of [...prim.inputs, ...prim.outputs]) if (!storage.includes(x.dtype)) return x.dtype;
+    const slow = isLaborious(prim) ? prim.outputs.find((x) => simulated.includes(x.dtype)) : undefined;
+    if (slow !== undefined) return `arithmetic in ${slow.dtype}`;
   }
   return result.find((x) => x !== null && !storage.includes(x.dtype))?.dtype;
 }

@@ -8,6 +8,8 @@ import type { Constant, HostValue, Node, Value } from '../graph/graph.ts';
 export interface SpecializeOptions {
   /** dtypes that device buffers may have. */
   readonly storage: readonly DType[];
+  /** Those of them in which the device has no arithmetic of its own. */
+  readonly simulated?: readonly DType[];
   /** Evaluates one node on the host; given by the room that has the reference. */
   readonly evaluate: (node: Node, inputs: readonly HostValue[]) => readonly HostValue[];
   /** Evaluates primitives on constants. */

@@ -54,6 +54,11 @@ export interface VectorUnit {
 interface CommonCapabilities {
   /** dtypes that buffers of kernels may have. */
   readonly storage: readonly DType[];
+  /**
+   * Stored dtypes that the machine has no arithmetic for, so that kernels build it from integers: right for moves, casts and simple
+   * arithmetic; functions and sums of products in them are faster on the host.
+   */
+  readonly simulated?: readonly DType[];
   /** Largest single buffer, bytes. */
   readonly maxBufferBytes: number;
 }

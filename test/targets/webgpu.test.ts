@@ -1,9 +1,10 @@
 // A WebGPU device where there is one (a software one will do): what WGSL lacks, and what goes wrong.
 import { afterAll, describe, expect, it } from 'vitest';
 import { bytesOf } from '../../src/core/tensor.ts';
-import { binary, cast, compare, load, select, store, variable } from '../../src/kernel/build.ts';
+import type { NumericTensor } from '../../src/core/tensor.ts';
+import { add, binary, cast, compare, index, load, select, store, unary, variable } from '../../src/kernel/build.ts';
 import type { BinaryFn, ComputeDType, Expr, Kernel } from '../../src/kernel/ir.ts';
-import { binaryScalar, castScalar, compareScalar } from '../../src/kernel/scalar.ts';
+import { binaryScalar, castScalar, compareScalar, unaryScalar } from '../../src/kernel/scalar.ts';
 import { packProgram } from '../../src/runtime/launchPlan.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { openNodeGpu } from '../../src/targets/webgpu/node.ts';
@@ -15,28 +16,30 @@ if (!availability.ok) console.log(`skipped: ${availability.reason}. ${availabili
 const device: Device | undefined = availability.ok ? await target.openDevice() : undefined;
 afterAll(() => device?.dispose());
 
-type Wide = 'i64' | 'u64';
+type Wide = 'i64' | 'u64' | 'f64';
+type NumericData = NumericTensor['data'];
+type Result = Wide | 'f32';
 const arrayOf = { i64: BigInt64Array, u64: BigUint64Array } as const;
 
-/** fn(a, b) of each pair, on the device. */
-async function compute(dtype: Wide, a: readonly bigint[], b: readonly bigint[], result: 'i64' | 'u64' | 'f32', fn: (x: Expr, y: Expr) => Expr): Promise<Uint8Array<ArrayBuffer>> {
+/** Each of `fns` of each pair, one function after the other, on the device. */
+async function compute(dtype: Wide, a: NumericData, b: NumericData, result: Result, ...fns: readonly ((x: Expr, y: Expr) => Expr)[]): Promise<Uint8Array<ArrayBuffer>> {
   const n = a.length;
   const at = variable('g');
-  const buffer = (name: string, of: Wide | 'f32', access: 'read' | 'write') => ({ name, dtype: of, access, elements: n });
+  const buffer = (name: string, of: Result, access: 'read' | 'write', elements = n) => ({ name, dtype: of, access, elements });
   const kernel: Kernel = {
     name: 'wide',
-    params: [buffer('b0', dtype, 'read'), buffer('b1', dtype, 'read'), buffer('b2', result, 'write')],
+    params: [buffer('b0', dtype, 'read'), buffer('b1', dtype, 'read'), buffer('b2', result, 'write', n * fns.length)],
     scratch: [],
     grid: { var: 'g', extent: n },
-    body: [store('b2', at, fn(load('b0', at, dtype), load('b1', at, dtype)))],
+    body: fns.map((fn, i) => store('b2', add(at, index(i * n)), fn(load('b0', at, dtype), load('b1', at, dtype)))),
     cost: { flops: 0, bytes: 0 },
   };
   const module = { kernels: [kernel], init: [], run: [{ kernel: 0, args: [2, 3, 4].map((base) => ({ base, offsetBytes: 0 })) }] };
   const { binary: code } = await target.createCompiler().compile(target.createRenderer().render(module));
   const program = await device!.load(code, { scratchBytes: 0 });
   const queue = device!.createQueue();
-  const buffers = [0, 0, 8 * n, 8 * n, (result === 'f32' ? 4 : 8) * n].map((bytes) => device!.allocate(bytes));
-  [a, b].forEach((values, i) => queue.write(buffers[2 + i]!, 0, bytesOf({ dtype, shape: [n], data: arrayOf[dtype].from(values) })));
+  const buffers = [0, 0, 8 * n, 8 * n, (result === 'f32' ? 4 : 8) * n * fns.length].map((bytes) => device!.allocate(bytes));
+  [a, b].forEach((data, i) => queue.write(buffers[2 + i]!, 0, bytesOf({ dtype, shape: [n], data })));
   queue.dispatch(program, 'run', buffers);
   const out = new Uint8Array(buffers[4]!.bytes);
   queue.read(buffers[4]!, 0, out);
@@ -54,6 +57,34 @@ const pairs = [
   ...Array.from({ length: 400 }, () => [random() >> (random() % 64n), random() >> (random() % 64n)] as const),
 ];
 
+/** Bits that are doubles of all sizes, and what is easily got wrong. */
+const bitsToDouble = (bits: bigint): number => new Float64Array(BigUint64Array.of(bits).buffer)[0]!;
+const sharp = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  1.5,
+  2.5,
+  -2.5,
+  2 ** 52 + 1,
+  2 ** 53,
+  Infinity,
+  -Infinity,
+  NaN,
+  Number.MIN_VALUE,
+  2 ** -1022,
+  -(2 ** -1022) + Number.MIN_VALUE,
+  Number.MAX_VALUE,
+  1 / 3,
+];
+const doublePairs = [
+  ...sharp.flatMap((x) => sharp.map((y) => [x, y] as const)),
+  ...Array.from({ length: 300 }, () => [bitsToDouble(random()), bitsToDouble(random())] as const),
+  ...Array.from({ length: 300 }, () => [Number(BigInt.asIntN(64, random())) / 2 ** 60, Number(BigInt.asIntN(64, random())) / 2 ** 61] as const),
+];
+
 describe.skipIf(device === undefined)('WebGPU', () => {
   for (const dtype of ['i64', 'u64'] as const) {
     const wrap = (x: bigint): bigint => (dtype === 'i64' ? BigInt.asIntN(64, x) : x);
@@ -64,7 +95,7 @@ describe.skipIf(device === undefined)('WebGPU', () => {
       fn: (x: Expr, y: Expr) => Expr,
       exact: (x: bigint, y: bigint) => number | bigint,
     ) => {
-      const bytes = await compute(dtype, a, y, result, fn);
+      const bytes = await compute(dtype, arrayOf[dtype].from(a), arrayOf[dtype].from(y), result, fn);
       const got = result === 'f32' ? new Float32Array(bytes.buffer) : new arrayOf[result](bytes.buffer);
       expect([...got].map(String)).toEqual(a.map((x, i) => String(exact(x, y[i]!))));
     };
@@ -97,11 +128,50 @@ describe.skipIf(device === undefined)('WebGPU', () => {
     });
   }
 
+  const doubles = { a: Float64Array.from(doublePairs, ([x]) => x), b: Float64Array.from(doublePairs, ([, y]) => y) };
+  const expectDoubles = (got: Float64Array | Float32Array, exact: readonly number[]) =>
+    expect([...got].map((x) => (Object.is(x, -0) ? '-0' : String(x)))).toEqual(exact.map((x) => (Object.is(x, -0) ? '-0' : String(x))));
+
+  it('computes in f64 as a machine that has it does', async () => {
+    const { a, b } = doubles;
+    const binaries = ['add', 'sub', 'mul', 'div'] as const;
+    const unaries = ['neg', 'abs', 'floor', 'ceil', 'rint', 'trunc', 'sqrt'] as const;
+    const fns = [...binaries.map((fn) => (x: Expr, y: Expr) => binary(fn, x, y)), ...unaries.map((fn) => (x: Expr) => unary(fn, x))];
+    const bytes = await compute('f64', a, b, 'f64', ...fns);
+    const exact = [
+      ...binaries.flatMap((fn) => doublePairs.map(([x, y]) => Number(binaryScalar(fn, 'f64', x, y)))),
+      ...unaries.flatMap((fn) => doublePairs.map(([x]) => Number(unaryScalar(fn, 'f64', x)))),
+    ];
+    expectDoubles(new Float64Array(bytes.buffer), exact);
+  });
+
+  it('compares f64 and turns it into other types', async () => {
+    const { a, b } = doubles;
+    const fns = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).map((fn) => (x: Expr, y: Expr) => cast('f32', compare(fn, x, y)));
+    const bytes = await compute('f64', a, b, 'f32', (x) => cast('f32', x), ...fns);
+    const compared = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).flatMap((fn) => doublePairs.map(([x, y]) => Number(compareScalar(fn, x, y))));
+    expectDoubles(new Float32Array(bytes.buffer), [...doublePairs.map(([x]) => Math.fround(x)), ...compared]);
+    const small = Float64Array.from(doublePairs, ([x]) => (Math.abs(x) < 2 ** 62 ? x : 1.5));
+    const whole = await compute('f64', small, small, 'i64', (x) => cast('i64', x));
+    expect([...new BigInt64Array(whole.buffer)]).toEqual([...small].map((x) => BigInt(Math.trunc(x))));
+    const back = await compute(
+      'i64',
+      BigInt64Array.from(pairs, ([x]) => x),
+      new BigInt64Array(pairs.length),
+      'f64',
+      (x) => cast('f64', x),
+    );
+    expectDoubles(
+      new Float64Array(back.buffer),
+      pairs.map(([x]) => Number(BigInt.asIntN(64, x))),
+    );
+  });
+
   it('names the kernel that its compiler refuses, and works on', async () => {
     const plan = { kernels: [{ symbol: 'k0_broken', blocks: 1, threads: 1 }], init: [], run: [] };
     const bytes = packProgram(plan, new TextEncoder().encode(JSON.stringify(['fn main() { let x: i32 = 1.5f; }'])));
     await expect(device!.load({ format: 'wgsl', bytes }, { scratchBytes: 0 })).rejects.toMatchObject({ code: 'device', facts: { symbol: 'k0_broken' } });
-    await expect(compute('u64', [1n], [2n], 'u64', (x, y) => binary('add', x, y))).resolves.toEqual(Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0));
+    await expect(compute('u64', BigUint64Array.of(1n), BigUint64Array.of(2n), 'u64', (x, y) => binary('add', x, y))).resolves.toEqual(Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0));
   });
 
   it('refuses a buffer that it cannot make', () => {

@@ -8,8 +8,7 @@ import type { BinaryFn, CompareFn, ComputeDType, Expr, ExprKind, UnaryFn } from 
 import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import type { Library } from './library.ts';
 import type { Memory } from './memory.ts';
-import { constantText, isWide, typeName, typeNames, wgslDType } from './types.ts';
-import type { WgslDType } from './types.ts';
+import { constantText, isWide, typeNames } from './types.ts';
 
 export interface Scope {
   readonly library: Library;
@@ -52,11 +51,11 @@ const by =
 const unaryTexts: { readonly [F in Exclude<UnaryFn, MathUnary>]: Text } = {
   neg: by((library, dtype, x) => (dtype === 'u32' ? `(${library.use('kept_u32')}(0u) - ${x})` : `(-${x})`), call('neg', bits)),
   abs: by(builtin('abs'), (library, dtype, x) => (dtype === 'u64' ? x! : call('abs')(library, dtype, x!))),
-  floor: builtin('floor'),
-  ceil: builtin('ceil'),
-  rint: builtin('round'),
-  trunc: builtin('trunc'),
-  sqrt: builtin('sqrt'),
+  floor: by(builtin('floor'), call('floor')),
+  ceil: by(builtin('ceil'), call('ceil')),
+  rint: by(builtin('round'), call('rint')),
+  trunc: by(builtin('trunc'), call('trunc')),
+  sqrt: by(builtin('sqrt'), call('sqrt')),
   not: prefix('!'),
   bitNot: prefix('~'),
 };
@@ -90,7 +89,7 @@ const binaryTexts: { readonly [F in Exclude<BinaryFn, MathBinary>]: Text } = {
   shr: by(shift('>>'), shiftWide('shr')),
 };
 
-const equal: Text = (_, __, a, b) => `all(${a} == ${b})`;
+const equal: Text = (library, dtype, a, b) => (dtype === 'f64' ? call('eq')(library, dtype, a!, b!) : `all(${a} == ${b})`);
 const less = call('lt');
 const wideCompares: { readonly [F in CompareFn]: Text } = {
   eq: equal,
@@ -126,7 +125,7 @@ function kept(e: Expr, text: string, library: Library): string {
 function binaryOf(e: ExprOf['binary'], scope: Scope): string {
   const { library } = scope;
   const { dtype } = e.type;
-  invariant(!isMathBinary(e.fn) && !(e.fn === 'rem' && dtype === 'f32'), `${e.fn} has not been expanded`);
+  invariant(!isMathBinary(e.fn) && !(e.fn === 'rem' && (dtype === 'f32' || dtype === 'f64')), `${e.fn} has not been expanded`);
   const [a, b] = [exprText(e.a, scope), exprText(e.b, scope)];
   const isFolded = isFixed(e.a) && isFixed(e.b);
   const mayBeZero = (e.fn === 'div' || e.fn === 'rem') && isFixed(e.b) && !(e.b.kind === 'const' && Number(e.b.value) > 0);
@@ -134,26 +133,39 @@ function binaryOf(e: ExprOf['binary'], scope: Scope): string {
 }
 
 /** By value, from the words' types among each other; index is i32. */
-const castWords = (to: WgslDType, x: string): string => `${typeNames[to]}(${x})`;
-const wideOf: { readonly [D in WgslDType]: (library: Library, x: string) => string } = {
+const castWords = (to: ComputeDType, x: string): string => `${typeNames[to]}(${x})`;
+const wideOf: { readonly [D in ComputeDType]: (library: Library, x: string) => string } = {
   i32: (library, x) => `${library.use('u64_of_i32')}(${x})`,
   index: (library, x) => `${library.use('u64_of_i32')}(${x})`,
   u32: (_, x) => `vec2u(${x}, 0u)`,
   bool: (_, x) => `vec2u(select(0u, 1u, ${x}), 0u)`,
   f32: (library, x) => `${library.use('i64_of_f32')}(${x})`,
+  f64: (library, x) => `${library.use('i64_of_f64')}(${x})`,
   i64: (_, x) => x,
   u64: (_, x) => x,
 };
-function fromWide(library: Library, from: 'i64' | 'u64', to: WgslDType, x: string): string {
-  if (to === 'bool') return `any(${x} != vec2u(0u, 0u))`;
+const doubleOf: { readonly [D in ComputeDType]: (library: Library, x: string) => string } = {
+  i32: (library, x) => `${library.use('f64_of_i64')}(${library.use('u64_of_i32')}(${x}))`,
+  index: (library, x) => `${library.use('f64_of_i64')}(${library.use('u64_of_i32')}(${x}))`,
+  u32: (library, x) => `${library.use('f64_of_u64')}(vec2u(${x}, 0u))`,
+  bool: (_, x) => `select(vec2u(0u, 0u), vec2u(0u, 0x3ff00000u), ${x})`,
+  f32: (library, x) => `${library.use('f64_of_f32')}(${x})`,
+  f64: (_, x) => x,
+  i64: (library, x) => `${library.use('f64_of_i64')}(${x})`,
+  u64: (library, x) => `${library.use('f64_of_u64')}(${x})`,
+};
+function fromWide(library: Library, from: 'f64' | 'i64' | 'u64', to: ComputeDType, x: string): string {
+  if (to === 'bool') return from === 'f64' ? `(!${library.use('zero_f64')}(${x}))` : `any(${x} != vec2u(0u, 0u))`;
   if (to === 'f32') return `${library.use(`f32_of_${from}`)}(${x})`;
-  return to === 'u32' ? `${x}.x` : `i32(${x}.x)`;
+  const whole = from === 'f64' ? `${library.use('i64_of_f64')}(${x})` : x;
+  return to === 'u32' ? `${whole}.x` : `i32(${whole}.x)`;
 }
 
 function castText(e: ExprOf['cast'], scope: Scope): string {
   const { library } = scope;
-  const [from, to] = [wgslDType(e.x.type.dtype), wgslDType(e.type.dtype)];
+  const [from, to] = [e.x.type.dtype, e.type.dtype];
   const x = exprText(e.x, scope);
+  if (to === 'f64') return doubleOf[from](library, x);
   if (isWide(to)) return wideOf[from](library, x);
   if (isWide(from)) return fromWide(library, from, to, x);
   return typeNames[from] === typeNames[to] ? x : castWords(to, x);
@@ -162,7 +174,7 @@ function castText(e: ExprOf['cast'], scope: Scope): string {
 function bitcastText(e: ExprOf['bitcast'], scope: Scope): string {
   const x = exprText(e.x, scope);
   if (isWide(e.type.dtype)) return x;
-  return `bitcast<${typeName(e.type.dtype)}>(${isFixed(e.x) ? kept(e.x, x, scope.library) : x})`;
+  return `bitcast<${typeNames[e.type.dtype]}>(${isFixed(e.x) ? kept(e.x, x, scope.library) : x})`;
 }
 
 /** Wraps integers to the width of `to`. */
@@ -188,7 +200,7 @@ const texts: { readonly [K in ExprKind]: (e: ExprOf[K], scope: Scope) => string 
   binary: binaryOf,
   compare: (e, scope) => compareText(e.fn, e.a.type.dtype, exprText(e.a, scope), exprText(e.b, scope), scope.library),
   select: (e, scope) => `select(${exprText(e.b, scope)}, ${exprText(e.a, scope)}, ${exprText(e.condition, scope)})`,
-  fma: (e, scope) => builtin('fma')(scope.library, e.type.dtype, exprText(e.a, scope), exprText(e.b, scope), exprText(e.c, scope)),
+  fma: (e, scope) => by(builtin('fma'), call('fma'))(scope.library, e.type.dtype, exprText(e.a, scope), exprText(e.b, scope), exprText(e.c, scope)),
   cast: castText,
   bitcast: bitcastText,
   narrow: narrowText,

@@ -1,5 +1,6 @@
 // The helper functions that a module takes along: those it asks for, and those that they call.
 import { AnychipError } from '../../core/error.ts';
+import { doubles } from './doubles.ts';
 import { integers } from './integers.ts';
 
 const words: Readonly<Record<string, string>> = {
@@ -12,7 +13,7 @@ const words: Readonly<Record<string, string>> = {
   min_f32: '(a: f32, b: f32) -> f32 { return select(b, a, a < b); }',
   max_f32: '(a: f32, b: f32) -> f32 { return select(b, a, a > b); }',
 };
-const functions: Readonly<Record<string, string>> = { ...words, ...integers };
+const functions: Readonly<Record<string, string>> = { ...words, ...integers, ...doubles };
 
 export class Library {
   readonly #texts = new Map<string, string>();

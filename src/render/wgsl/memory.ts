@@ -7,7 +7,7 @@ import type { NumericDType } from '../../core/dtype.ts';
 import type { BufferParam, ComputeDType, Kernel } from '../../kernel/ir.ts';
 import { computeType } from '../../kernel/computeType.ts';
 import type { Library } from './library.ts';
-import { typeName } from './types.ts';
+import { typeNames } from './types.ts';
 
 /** What a kernel reads and writes under a name. */
 export interface Memory {
@@ -96,7 +96,7 @@ export function kernelMemory(kernel: Kernel, blocks: readonly number[], library:
   const buffers = new Map<string, Memory>(params.map((p, i) => [p.name, boundMemory(p, bindings[blocks[i]!]!, `${p.name}_start`, library)]));
   const scratch = kernel.scratch.map((s) => {
     buffers.set(s.name, { dtype: s.dtype, load: (at) => `${s.name}[${at}]`, store: (at, value) => `${s.name}[${at}] = ${value};` });
-    return `var<${s.shared === true ? 'workgroup' : 'private'}> ${s.name}: array<${typeName(computeType(s.dtype))}, ${Math.max(s.elements, 1)}>;\n`;
+    return `var<${s.shared === true ? 'workgroup' : 'private'}> ${s.name}: array<${typeNames[computeType(s.dtype)]}, ${Math.max(s.elements, 1)}>;\n`;
   });
   const bound = bindings.map(
     ({ name, written, atomic }, i) => `@group(0) @binding(${i + 1}) var<storage, ${written ? 'read_write' : 'read'}> ${name}: array<${atomic ? 'atomic<u32>' : 'u32'}>;\n`,

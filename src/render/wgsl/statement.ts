@@ -4,7 +4,7 @@ import { AnychipError } from '../../core/error.ts';
 import type { Expr, Stmt, StmtKind } from '../../kernel/ir.ts';
 import { exprText, memoryOf } from './expression.ts';
 import type { Scope } from './expression.ts';
-import { typeName } from './types.ts';
+import { typeNames } from './types.ts';
 
 type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 
@@ -24,7 +24,7 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     block(s.body, out, `${indent}  `);
     out.lines.push(`${indent}}`);
   },
-  let: (s, out, indent) => void out.lines.push(`${indent}var ${s.name}: ${typeName(s.value.type.dtype)} = ${exprText(s.value, out)};`),
+  let: (s, out, indent) => void out.lines.push(`${indent}var ${s.name}: ${typeNames[s.value.type.dtype]} = ${exprText(s.value, out)};`),
   assign: (s, out, indent) => void out.lines.push(`${indent}${s.name} = ${exprText(s.value, out)};`),
   store: (s, out, indent) => {
     const memory = memoryOf(out, s.buffer);

@@ -1,5 +1,6 @@
 // Whatever a WebGPU implementation drives: a browser's, or Dawn in Node.
 import { AnychipError } from '../../core/error.ts';
+import type { DType } from '../../core/dtype.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 import { WgslRenderer } from '../../render/wgsl/renderer.ts';
 import type { Availability, SimtCapabilities, SimtFacts, Target } from '../../runtime/device.ts';
@@ -14,8 +15,8 @@ const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedByt
 const LEAST_BUFFER_BYTES = 128 << 20;
 /** A GPU comes before WebAssembly; one in software after it. */
 const [GPU_RANK, SOFTWARE_RANK] = [60, 40];
-/** Integers of 64 bits are pairs of words; doubles would be slower than the host. */
-const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
+/** 64 bits are pairs of words. For integers that costs little, for doubles much. */
+const simulated: readonly DType[] = ['f64'];
 
 export function createWebGpuTarget(open: OpenGpu, wait: WaitForGpu = (work) => work): Target {
   let found: GpuFacts | undefined;
@@ -35,7 +36,7 @@ export function createWebGpuTarget(open: OpenGpu, wait: WaitForGpu = (work) => w
     rank: GPU_RANK,
     probe: () => (probed ??= probe()),
     get capabilities(): SimtCapabilities {
-      return { family: 'simt', storage, simt: found?.simt ?? LEAST_FACTS, maxBufferBytes: found?.maxBufferBytes ?? LEAST_BUFFER_BYTES };
+      return { family: 'simt', storage: storedDTypes, simulated, simt: found?.simt ?? LEAST_FACTS, maxBufferBytes: found?.maxBufferBytes ?? LEAST_BUFFER_BYTES };
     },
     createRenderer: () => new WgslRenderer(),
     createCompiler: () => new WgslCompiler(),
