@@ -30,5 +30,5 @@ const stateOf = (availability: Availability): string => (!availability.ok ? 'no'
 function detailOf(availability: Availability): string {
   if (!availability.ok) return '';
   const { detail, driver, memoryBytes } = availability;
-  return [detail, ...(driver === undefined ? [] : [`driver ${driver}`]), ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`])].join(', ');
+  return [detail, ...(driver === undefined ? [] : [driver]), ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`])].join(', ');
 }

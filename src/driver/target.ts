@@ -45,7 +45,7 @@ export function createDriverTarget(options: DriverTarget): Target {
     try {
       const { title, driverVersion, memoryBytes } = await machine();
       await findCompiler(table.compiler);
-      return { ok: true, detail: title, memoryBytes, ...(driverVersion === '' ? {} : { driver: driverVersion }) };
+      return { ok: true, detail: title, memoryBytes, ...(driverVersion === '' ? {} : { driver: `driver ${driverVersion}` }) };
     } catch (error) {
       if (!(error instanceof AnychipError)) return { ok: false, needs: 'software', reason: String(error), hint: table.install };
       const hint = 'Use another device, or a machine with one.';

@@ -160,7 +160,7 @@ export interface Available {
   readonly ok: true;
   /** For people: what was found. */
   readonly detail: string;
-  /** Version of the driver, compiler or engine behind it. */
+  /** The driver, compiler or engine behind it, with its version. */
   readonly driver?: string;
   /** Memory that all buffers together may fill, bytes. */
   readonly memoryBytes?: number;

@@ -35,7 +35,7 @@ function addChips(): void {
     probe: () => Promise.resolve(availability),
   });
   const absent = under('absent', { ok: false, needs: 'software', reason: 'its library is not installed', hint: 'Install it.' });
-  const virtual = under('virtual', { ok: true, detail: 'a virtual chip', driver: '3.1', memoryBytes: 2 ** 31, isVirtual: true });
+  const virtual = under('virtual', { ok: true, detail: 'a virtual chip', driver: 'driver 3.1', memoryBytes: 2 ** 31, isVirtual: true });
   vi.spyOn(listed, 'createTargets').mockReturnValue([...targets, absent, virtual]);
 }
 
@@ -109,7 +109,7 @@ it('lists every chip, found or not, with its evidence, and virtual ones as such'
   const { devices, auto, why } = JSON.parse(json.out) as { readonly devices: readonly { readonly name: string }[]; readonly auto: string; readonly why: string };
   expect(devices.map(({ name }) => name)).toEqual(expect.arrayContaining(['absent', 'virtual', 'wasm', 'reference', auto]));
   expect(why).toMatch(/^the fastest that works/);
-  expect(devices.find(({ name }) => name === 'virtual')).toMatchObject({ evidence: 'E2', availability: { ok: true, driver: '3.1', memoryBytes: 2 ** 31, isVirtual: true } });
+  expect(devices.find(({ name }) => name === 'virtual')).toMatchObject({ evidence: 'E2', availability: { ok: true, driver: 'driver 3.1', memoryBytes: 2 ** 31, isVirtual: true } });
 });
 
 it('takes each device once, and only names that there are', async () => {

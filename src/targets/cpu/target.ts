@@ -1,4 +1,5 @@
 // The machine's own processor, through C and the system's compiler.
+import { totalmem } from 'node:os';
 import { AnychipError } from '../../core/error.ts';
 import { openNative } from '../../ffi/native.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
@@ -35,9 +36,9 @@ async function probe(toolchain: () => Promise<Toolchain>): Promise<Availability>
   try {
     if (process.platform === 'win32') throw new AnychipError('device', 'native kernels need a POSIX system', { hint: 'Use the wasm device, or run under WSL.' });
     await openNative();
-    const { version } = await toolchain();
+    const { version: driver } = await toolchain();
     const { vectorTitle, cores } = cpuFacts();
-    return { ok: true, detail: `${version}, ${vectorTitle}, ${cores} ${cores === 1 ? 'core' : 'cores'}` };
+    return { ok: true, detail: `${vectorTitle}, ${cores} ${cores === 1 ? 'core' : 'cores'}`, driver, memoryBytes: totalmem() };
   } catch (error) {
     if (error instanceof AnychipError) return { ok: false, needs: 'software', reason: error.message, hint: error.hint ?? 'Use the wasm device.' };
     return { ok: false, needs: 'software', reason: error instanceof Error ? error.message : String(error), hint: 'Use the wasm device.' };

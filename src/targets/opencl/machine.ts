@@ -28,6 +28,7 @@ const info = {
   units: 0x1002,
   maxThreads: 0x1004,
   maxBufferBytes: 0x1010,
+  memoryBytes: 0x101f,
   addressBits: 0x100d,
   cacheBytes: 0x101e,
   singleConfig: 0x101b,
@@ -65,6 +66,8 @@ export interface ClFound {
   readonly buildOptions: string;
   /** For people. */
   readonly title: string;
+  readonly driver: string;
+  readonly memoryBytes: number;
   /** Differs between machines that cannot run each other's programs. */
   readonly identity: readonly string[];
 }
@@ -204,7 +207,9 @@ export async function findMachine(family = askedFamily()): Promise<ClFound> {
     maxBufferBytes: facts.number(info.maxBufferBytes),
     hasDoubles: facts.optional(info.doubleConfig, 0) !== 0,
     buildOptions: `-cl-std=CL1.2${exact ? ' -cl-fp32-correctly-rounded-divide-sqrt' : ''}`,
-    title: `${name} (${KINDS[best.kind]?.title}, ${best.platform}, driver ${driver}), ${best.units} ${best.units === 1 ? 'unit' : 'units'}`,
+    title: `${name} (${KINDS[best.kind]?.title}), ${best.units} ${best.units === 1 ? 'unit' : 'units'}`,
+    driver: `${best.platform} ${driver}`,
+    memoryBytes: facts.number(info.memoryBytes),
     identity: ['opencl 1', best.platform, name, version, driver],
   };
 }

@@ -32,8 +32,8 @@ export function createOpenClTarget(cache: CompileCache = new CompileCache(), fam
   };
   const probe = async (): Promise<Availability> => {
     try {
-      const { title, kind } = await machine();
-      return { ok: true, detail: title, rank: kind.rank };
+      const { title, kind, driver, memoryBytes } = await machine();
+      return { ok: true, detail: title, driver, memoryBytes, rank: kind.rank };
     } catch (error) {
       const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use another device.';
       return { ok: false, needs: 'software', reason: error instanceof AnychipError ? error.reason : String(error), hint };

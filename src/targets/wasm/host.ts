@@ -27,6 +27,8 @@ export interface WasmHost {
   canSleep(): boolean;
   /** Threads that can run at once. */
   availableCores(): number;
+  /** What runs WebAssembly here, with its version, where it says so. */
+  readonly engine?: string;
   /** Asks for relaxed SIMD where the engine has it on request only. */
   allowRelaxedSimd(): void;
   /** Starts a worker that serves (workerThread.ts). */

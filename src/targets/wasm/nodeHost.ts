@@ -26,6 +26,7 @@ export const nodeHost: WasmHost = {
   memorySharing: () => 'shared',
   canSleep: () => true,
   availableCores: availableParallelism,
+  engine: `V8 ${process.versions.v8}`,
   // Node 20 has it behind a flag.
   allowRelaxedSimd: () => setFlagsFromString('--experimental-wasm-relaxed-simd'),
   startWorker,

@@ -27,7 +27,8 @@ function probe(host: WasmHost, { simd, relaxed, isShared }: EngineFeatures): Ava
   const sharing = host.memorySharing();
   const cores = isShared ? host.availableCores() : 1;
   const threads = cores === 1 ? 'one thread' : `${cores} threads`;
-  return { ok: true, detail: `${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${threads}${sharing === 'shared' ? '' : `: ${sharing.whyNot}`}` };
+  const detail = `${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${threads}${sharing === 'shared' ? '' : `: ${sharing.whyNot}`}`;
+  return { ok: true, detail, ...(host.engine === undefined ? {} : { driver: host.engine }), memoryBytes: MAX_BUFFER_BYTES };
 }
 
 export function createWasmTarget(host: WasmHost): Target {

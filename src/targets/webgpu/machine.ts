@@ -18,8 +18,9 @@ export interface GpuFacts {
   readonly maxBindings: number;
   /** It runs on the processor. */
   readonly isSoftware: boolean;
-  /** For people. */
+  /** For people; the driver where the adapter tells. */
   readonly title: string;
+  readonly driver: string | undefined;
 }
 
 async function requestAdapter(open: OpenGpu): Promise<GpuAdapter> {
@@ -35,7 +36,7 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
   const { info, limits } = await requestAdapter(open);
   const isSoftware = info.isFallbackAdapter === true || info.architecture === 'swiftshader';
   // Browsers tell less than Node, lest a machine be known by it.
-  const name = info.description || info.device || `${info.vendor} ${info.architecture}`.trim() || 'an adapter without a name';
+  const name = (isSoftware ? info.architecture : info.device || `${info.vendor} ${info.architecture}`.trim()) || 'an adapter without a name';
   return {
     simt: {
       maxThreads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
@@ -48,7 +49,8 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
     maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     maxBindings: limits.maxStorageBuffersPerShaderStage,
     isSoftware,
-    title: `${name}${isSoftware ? ', in software' : ''}`,
+    title: isSoftware ? `software adapter ${name}` : name,
+    driver: info.description === '' ? undefined : info.description,
   };
 }
 

@@ -24,7 +24,8 @@ export function createWebGpuTarget(open: OpenGpu, wait: WaitForGpu = (work) => w
   const probe = async (): Promise<Availability> => {
     try {
       found = await findFacts(open);
-      return { ok: true, detail: found.title, rank: found.isSoftware ? SOFTWARE_RANK : GPU_RANK };
+      const { title: detail, driver, isSoftware } = found;
+      return { ok: true, detail, ...(driver === undefined ? {} : { driver }), rank: isSoftware ? SOFTWARE_RANK : GPU_RANK };
     } catch (error) {
       const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use another device.';
       return { ok: false, needs: 'software', reason: error instanceof AnychipError ? error.reason : String(error), hint };
