@@ -4,6 +4,7 @@ import { version } from './version.ts';
 import { bench } from './bench.ts';
 import { conformance } from './conformance.ts';
 import { devices } from './devices.ts';
+import { explainError } from './error.ts';
 import { explainModel } from './explain.ts';
 import { describeError, endProgress, exitCodes, note, printJson } from './print.ts';
 import { run } from './run.ts';
@@ -17,7 +18,8 @@ const program = new Command('anychip')
   .addCommand(run)
   .addCommand(conformance)
   .addCommand(bench)
-  .addCommand(explainModel);
+  .addCommand(explainModel)
+  .addCommand(explainError);
 // Errors of usage are reported like all others.
 for (const command of [program, ...program.commands]) command.exitOverride().configureOutput({ outputError: () => undefined });
 

@@ -1,13 +1,14 @@
 // Every row of the driver table: spelled without a slip that types do not see, and errors that say something.
 import { describe, expect, it } from 'vitest';
 import { abis } from '../../src/targets/abis.ts';
+import { findReported } from '../../src/targets/reported.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 
 describe.each(Object.entries(abis))('the row of %s', (name, { table, parts }) => {
-  it('calls functions of one vendor, each once', () => {
-    const symbols = Object.values(table.calls).map(({ symbol }) => symbol);
-    expect(new Set(symbols).size).toBe(symbols.length);
-    expect(new Set(symbols.map((symbol) => /^[a-z]+/.exec(symbol)?.[0])).size).toBe(1);
+  it('calls functions of one vendor, each in one way once', () => {
+    const spellings = Object.values(table.calls);
+    expect(new Set(spellings.map((spelling) => JSON.stringify(spelling))).size).toBe(spellings.length);
+    expect(new Set(spellings.map(({ symbol }) => symbol.slice(0, 2))).size).toBe(1);
   });
 
   it('gives every call that makes something a place to put it', () => {
@@ -30,4 +31,15 @@ describe.each(Object.entries(abis))('the row of %s', (name, { table, parts }) =>
     expect(parts.map(({ declares }) => declares)).toContain('driver');
     expect(createTargets().map((target) => target.name)).toContain(name);
   });
+});
+
+describe('a number that a runtime answered', () => {
+  it.each([
+    ['507013', ['ACL_ERROR_RT_SYS_DMA']],
+    ['561103', ['ACLNN_ERR_INNER_NULLPTR']],
+    ['EJ0003', ['EJ0003']],
+    ['-714', ['CUDA_ERROR_HARDWARE_STACK_ERROR', 'mcErrorHardwareStackError', 'MUSA_ERROR_HARDWARE_STACK_ERROR', 'XPUERR_KEXCEPTION']],
+    ['cnrtErrorNoMem', ['cnrtErrorNoMem']],
+    ['12345678', []],
+  ])('%s is said in words, once for each runtime that has it', (code, names) => expect(findReported(code).map(({ name }) => name)).toEqual(names));
 });
