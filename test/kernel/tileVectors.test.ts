@@ -60,6 +60,12 @@ const vectors: Readonly<Record<string, Build>> = {
   integers: of('i32', [900], (b, x) => b.add(b.mul(x, x), b.scalar('i32', 3))),
   'sums of columns': of('f32', [20, 300], (b, x) => b.reduce('sum', x, [0])),
   'maxima of columns': of('f32', [20, 90], (b, x) => b.reduce('max', x, [0])),
+  'softmax of rows': of('f32', [9, 130], (b, x) => {
+    const e = b.exp(b.sub(x, b.reduce('max', x, [1])));
+    return b.div(e, b.reduce('sum', e, [1]));
+  }),
+  'sums of long rows': of('f32', [3, 3000], (b, x) => b.reduce('sum', b.mul(x, x), [1])),
+  'means of halves': of('f16', [5, 200], (b, x) => b.div(b.reduce('sum', x, [1]), b.scalar('f16', 200))),
   'a slice': of('f32', [100, 130], (b, x) => b.slice(x, [3, 5], [80, 100], [1, 1])),
   'a product': two(
     [

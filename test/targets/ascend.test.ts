@@ -49,6 +49,17 @@ describe.skipIf(!works)('ascend:virtual', () => {
     expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `output ${i}`));
   }, 60_000);
 
+  it('computes a softmax of rows in the unified buffer', async () => {
+    const b = createBuilder(createFolder());
+    const x = b.input({ dtype: 'f32', shape: [9, 130] }, 'x');
+    const e = b.exp(b.sub(x, b.reduce('max', x, [1])));
+    const graph = b.finish('softmax', [x], [b.div(e, b.reduce('sum', e, [1]))]);
+    const inputs = [randomTensor(createRandom(5), 'f32', [9, 130])];
+    const [text] = target.createRenderer().render(scheduleGraph(graph, target.capabilities).module).units;
+    for (const word of ['ReduceMax(', 'ReduceSum(', 'WaitFlag<HardEvent::V_S>']) expect(text).toContain(word);
+    expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, 'softmax');
+  }, 60_000);
+
   it.each(Object.keys(ascendChips))('has a virtual %s', (name) => {
     expect(open(name).capabilities).toMatchObject({ family: 'tile', tile: { cores: ascendChips[name as keyof typeof ascendChips].cores } });
   });

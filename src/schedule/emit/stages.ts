@@ -83,7 +83,7 @@ function writeKeep(context: StageContext, stage: StageOf<'keep'>): void {
   context.emitter.define(stage.local, splat(constant('i32', 0), context.outerLanes));
 }
 
-const identity = (fn: ReduceFn, dtype: NumericDType, lanes: number): Expr => {
+export const identity = (fn: ReduceFn, dtype: NumericDType, lanes: number): Expr => {
   const type = computeType(dtype);
   return splat(constant(type, typed(type, identityOf(fn, dtype))), lanes);
 };
@@ -125,7 +125,7 @@ export function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr
   emitter.push(assign(acc.kind === 'var' ? acc.name : '', next));
 }
 
-function declareAccumulator(emitter: Emitter, value: Expr): Expr {
+export function declareAccumulator(emitter: Emitter, value: Expr): Expr {
   const name = emitter.fresh('a');
   emitter.push({ kind: 'let', name, value });
   return variable(name, value.type.dtype, value.type.lanes);
@@ -169,7 +169,8 @@ function joinAccumulators(emitter: Emitter, stage: StageOf<'reduce'>, vectors: r
   return join(single, acrossLanes(emitter, stage, items[0]!));
 }
 
-function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr): Expr {
+/** The lanes of a vector as one; NaN is kept. */
+export function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr): Expr {
   const type = { dtype: x.type.dtype, lanes: 1 };
   if (x.type.dtype === 'bool') return { kind: 'across', type, fn: stage.fn === 'max' || stage.fn === 'sum' ? 'or' : 'and', x };
   if (stage.fn === 'sum') return { kind: 'across', type, fn: 'add', x };

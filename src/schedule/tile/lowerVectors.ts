@@ -4,7 +4,6 @@ import { addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/index
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
 import { compare, index } from '../../kernel/build.ts';
-import { expandMath } from '../../kernel/math.ts';
 import { tileBytes } from '../../kernel/verifyTiles.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
@@ -15,10 +14,8 @@ import type { LoweredKernel } from '../emit/emitter.ts';
 import { writeStage } from '../emit/stages.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
 import { GRID_VAR, coreBounds } from './cores.ts';
-import { allocateTiles } from './allocate.ts';
 import { costOf } from './cost.ts';
-import { selectInstructions } from './select.ts';
-import { synchronize } from './synchronize.ts';
+import { instruct } from './instruct.ts';
 
 /** Fewer elements than this are not worth handing to the vector unit. */
 const LEAST_LANES = 16;
@@ -67,16 +64,6 @@ function emit(name: string, nest: Nest, { axis, others, lanes }: Tiling, facts: 
   });
   const lowered = emitter.finish(name, { var: GRID_VAR, extent: cores }, { flops: 0, bytes: 0 });
   return { ...lowered, kernel: { ...lowered.kernel, tiles: facts.rules } };
-}
-
-/** The kernel with its vectors as instructions; a problem where there are none for it. */
-function instruct(lowered: LoweredKernel, facts: TileFacts): LoweredKernel | { readonly problem: string } {
-  const kernel = expandMath(lowered.kernel, false);
-  const selected = selectInstructions(kernel, facts);
-  if ('problem' in selected) return selected;
-  const { body, scratch } = allocateTiles(selected);
-  const params = new Set(kernel.params.map((p) => p.name));
-  return { ...lowered, kernel: { ...kernel, body: synchronize(body, params), scratch: [...kernel.scratch, ...scratch] } };
 }
 
 const roundDown = (x: number, multiple: number): number => Math.floor(x / multiple) * multiple;

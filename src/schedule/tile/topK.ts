@@ -15,7 +15,7 @@ import { createSlot } from '../storage.ts';
 import type { Storage } from '../storage.ts';
 import { planCores } from './cores.ts';
 import type { Write } from './cores.ts';
-import { finishTiles, loopCore } from './lowerNest.ts';
+import { finishTiles, loopCore } from './loops.ts';
 
 const PLACE_BYTES = 4;
 

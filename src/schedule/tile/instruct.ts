@@ -1,0 +1,21 @@
+// A kernel with vectors as wide as tiles becomes one of instructions, copies and waits.
+import { expandMath } from '../../kernel/math.ts';
+import { tileProblems } from '../../kernel/verifyTiles.ts';
+import type { TileFacts } from '../../runtime/device.ts';
+import type { LoweredKernel } from '../emit/emitter.ts';
+import { allocateTiles } from './allocate.ts';
+import { selectInstructions } from './select.ts';
+import { synchronize } from './synchronize.ts';
+
+/** The kernel with its vectors as instructions; a problem where there are none for it. */
+export function instruct(lowered: LoweredKernel, facts: TileFacts): LoweredKernel | { readonly problem: string } {
+  const kernel = expandMath(lowered.kernel, false);
+  const selected = selectInstructions(kernel, facts);
+  if ('problem' in selected) return selected;
+  const { body, scratch } = allocateTiles(selected);
+  const params = new Set(kernel.params.map((p) => p.name));
+  const made = { ...kernel, body: synchronize(body, params), scratch: [...kernel.scratch, ...scratch] };
+  // Places in scratch memory that the machine cannot begin at, or too much of it.
+  const [problem] = tileProblems(made);
+  return problem === undefined ? { ...lowered, kernel: made } : { problem };
+}
