@@ -7,6 +7,7 @@ import { seededFeeds } from '../src/session/feeds.ts';
 import { toOrt } from '../src/session/ortTensor.ts';
 import type { Runner } from './runner.ts';
 import { timeSideBySide } from './timing.ts';
+import type { Clock } from './timing.ts';
 import type { Timing } from './timing.ts';
 
 /** Inputs out of files (TensorProto), in the model's order; seeded random numbers for those that have none. */
@@ -39,7 +40,7 @@ interface Opened extends First {
   readonly outputs: Awaited<ReturnType<Runner['outputs']>>;
 }
 
-export async function measure(starts: readonly Start[], rounds: number): Promise<Measured> {
+export async function measure(starts: readonly Start[], rounds: number, clock?: Clock): Promise<Measured> {
   const failures: string[] = [];
   const opened: Opened[] = [];
   for (const { name, open } of starts) {
@@ -54,7 +55,7 @@ export async function measure(starts: readonly Start[], rounds: number): Promise
   }
   failures.push(...disagreements(opened));
   const runners = opened.map(({ runner }) => runner);
-  const timings = await timeSideBySide(runners, rounds);
+  const timings = await timeSideBySide(runners, rounds, clock);
   for (const runner of runners) await runner.close();
   return { timings: timings.map((timing, i) => ({ ...timing, firstMillis: opened[i]!.firstMillis })), failures };
 }

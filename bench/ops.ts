@@ -1,5 +1,5 @@
 // Single operators, anychip beside its peers, in one interleaved run: medians and ratios to the first peer.
-//   npx tsx bench/ops.ts [--only GLOB] [--devices cpu,wasm] [--peers onnxruntime-node] [--threads 1] [--rounds 15] [--json]
+//   npx tsx bench/ops.ts [--only GLOB] [--devices cpu,wasm] [--peers onnxruntime-node] [--threads 1] [--rounds 15] [--clock wall] [--json]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
