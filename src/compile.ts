@@ -21,6 +21,7 @@ import type { CompileReport, Engine, Source, Target } from './runtime/device.ts'
 import { checkProgramMemory } from './plan.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
 import type { Allowance } from './schedule/allowed.ts';
+import type { Decide } from './schedule/decide.ts';
 import { scheduleGraph } from './schedule/scheduleGraph.ts';
 import type { CallReport, Schedule } from './schedule/schedule.ts';
 import { verifySchedule } from './schedule/verify.ts';
@@ -37,6 +38,8 @@ export interface CompileOptions {
   readonly maxMemoryBytes?: number;
   /** What of exactness may be given up for speed. */
   readonly allow?: readonly Allowance[];
+  /** Takes what schedules leave open; by default as their models of the machine say. */
+  readonly decide?: Decide;
 }
 
 /** Compiles `graph` for `target` and one binding of its inputs (types, and values where shapes depend on them), in the graph's order. */
@@ -78,10 +81,10 @@ export function specializeFor(graph: Graph, target: Engine, bindings: readonly I
 }
 
 /** Kernels and memory of one device program; its report names the nodes that the model has. */
-export function scheduleStep(step: DevicePart, target: Target, allow: readonly Allowance[] = []): Schedule {
+export function scheduleStep(step: DevicePart, target: Target, { allow, decide }: Pick<CompileOptions, 'allow' | 'decide'> = {}): Schedule {
   const schedule = within(step.graph.name, () => {
     verifyIfDebugging('the primitive graph is not valid', () => verifyPrimGraph(step.graph));
-    const made = scheduleGraph(step.graph, target.capabilities, allow);
+    const made = scheduleGraph(step.graph, target.capabilities, allow, decide);
     verifyIfDebugging('the kernels are not valid', () => verifySchedule(step.graph, made));
     return made;
   });
@@ -93,9 +96,9 @@ export function scheduleStep(step: DevicePart, target: Target, allow: readonly A
 type Prepared = Pick<DeviceStep, 'memory' | 'loads' | 'staged' | 'report' | 'unfusedBytes'> & { readonly source: Source };
 
 /** Kernels, rendered. */
-function prepareKernels(part: DevicePart, target: Target, allow: readonly Allowance[] | undefined): Prepared {
+function prepareKernels(part: DevicePart, target: Target, options: CompileOptions): Prepared {
   const begin = performance.now();
-  const { module, memory, loads, staged, report, unfusedBytes } = scheduleStep(part, target, allow);
+  const { module, memory, loads, staged, report, unfusedBytes } = scheduleStep(part, target, options);
   const scheduled = performance.now();
   const source = target.createRenderer().render(module);
   trace(3, () => ({
@@ -135,8 +138,9 @@ const modelReport = ({ graph, origins }: DevicePart): CallReport => ({
   flops: 0,
 });
 
-async function compileProgram(part: DevicePart, target: Engine, { maxMemoryBytes = Infinity, allow }: CompileOptions): Promise<{ step: DeviceStep; cached: boolean }> {
-  const { source, ...prepared } = takesModels(target) ? prepareModel(part, target.capabilities.opset) : prepareKernels(part, target, allow);
+async function compileProgram(part: DevicePart, target: Engine, options: CompileOptions): Promise<{ step: DeviceStep; cached: boolean }> {
+  const { maxMemoryBytes = Infinity } = options;
+  const { source, ...prepared } = takesModels(target) ? prepareModel(part, target.capabilities.opset) : prepareKernels(part, target, options);
   const inputs = part.graph.inputs.map((x, i) => ({ slot: part.inputs[i]!, dtype: x.dtype, shape: x.shape }));
   const outputs = part.graph.outputs.map((x, i) => ({ slot: part.outputs[i]!, dtype: x.dtype, shape: x.shape }));
   checkProgramMemory({ memory: prepared.memory, inputs, outputs }, maxMemoryBytes);

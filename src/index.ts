@@ -37,5 +37,7 @@ export default { InferenceSession, Tensor, env };
 export type PlanSession = Plan;
 export const PlanSession = { open: openPlan };
 export { loadModel } from './session/create.ts';
+export { tune } from './inspect/tune.ts';
+export type { TuneReport } from './inspect/tune.ts';
 export type { ModelSource } from './session/create.ts';
 export { listDevices, resolveTarget } from './session/devices.ts';

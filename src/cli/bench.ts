@@ -16,6 +16,7 @@ import { prepareFeeds } from './feeds.ts';
 import type { FeedOptions } from './feeds.ts';
 import { endProgress, formatBytes, formatMillis, percent, print, printJson, progress, table } from './print.ts';
 import { sessionOptions } from './sessionOptions.ts';
+import { tuneFirst } from './tuneFirst.ts';
 import type { GivenSession } from './sessionOptions.ts';
 
 interface Given extends GivenSession, FeedOptions {
@@ -24,6 +25,7 @@ interface Given extends GivenSession, FeedOptions {
   readonly json?: boolean;
   readonly runs?: number;
   readonly profile?: boolean;
+  readonly tune?: boolean;
 }
 
 /** Runs over which kernels are timed, and the rows that are shown. */
@@ -38,6 +40,7 @@ export const bench = new Command('bench')
   .addOption(options.threads)
   .addOption(options.runs)
   .addOption(options.profile)
+  .addOption(options.tune)
   .addOption(options.bind)
   .addOption(options.input)
   .addOption(options.inputs)
@@ -51,6 +54,7 @@ export const bench = new Command('bench')
   .action(async (path: string, given: Given) => {
     const model = loadModel(path);
     const { values } = prepareFeeds(model.graph, given);
+    if (given.tune === true) await tuneFirst(given.device, model, values, sessionOptions(given));
     return given.device.length > 1 ? benchEach(model, values, given) : benchOne(model, values, given);
   });
 

@@ -67,6 +67,7 @@ export const options = {
   allow: new Option('--allow <what>', 'give up exactness for speed: tf32, products of f32 that read 10 bits of its mantissa').argParser(allowance),
   threads: new Option('-t, --threads <n>', 'threads of the device').argParser(positive),
   runs: new Option('--runs <n>', 'measured runs').argParser(positive),
+  tune: new Option('--tune', 'first measure ways of computing on the device, and remember the fastest for this and later runs'),
   profile: new Option('--profile', 'also time each kernel, and show the slowest'),
   jobs: new Option('-j, --jobs <n>', 'cases at once').argParser(positive),
   filter: new Option('--filter <glob>', 'only cases whose name matches, * and ? allowed').default('*'),

@@ -9,6 +9,7 @@ import { writeOutputs } from './outputs.ts';
 import { endProgress, formatBytes, formatMillis, note, printJson, progress } from './print.ts';
 import { runForEach } from './runOnEach.ts';
 import { sessionOptions } from './sessionOptions.ts';
+import { tuneFirst } from './tuneFirst.ts';
 import type { GivenSession } from './sessionOptions.ts';
 import { printOutputs, summaries } from './summary.ts';
 
@@ -16,6 +17,7 @@ interface Given extends GivenSession, FeedOptions {
   readonly device: readonly string[];
   readonly requireAll?: boolean;
   readonly output?: string;
+  readonly tune?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,6 +33,7 @@ export const run = new Command('run')
   .addOption(options.strict)
   .addOption(options.allow)
   .addOption(options.threads)
+  .addOption(options.tune)
   .addOption(options.mean)
   .addOption(options.std)
   .addOption(options.seed)
@@ -40,6 +43,7 @@ export const run = new Command('run')
     const model = loadModel(path);
     const feeds = prepareFeeds(model.graph, given);
     const { values, random, assumed } = feeds;
+    if (given.tune === true) await tuneFirst(given.device, model, values, sessionOptions(given));
     if (given.device.length > 1) return runForEach(given.device, model, feeds, given);
     progress(`compiling ${path}`);
     const session = await openModel(model, { ...sessionOptions(given), executionProviders: given.device });

@@ -10,6 +10,8 @@ export interface KernelTime {
   readonly flops: number;
   readonly bytes: number;
   readonly micros: number;
+  /** The choice that made the kernel what it is, where there was one. */
+  readonly question?: string;
 }
 
 /** What happened, apart from its level. */

@@ -21,6 +21,8 @@ export interface CallReport {
   readonly readBytes: number;
   readonly writeBytes: number;
   readonly flops: number;
+  /** The choice (decide.ts) that made it what it is. */
+  readonly question?: string;
 }
 
 export interface Schedule {

@@ -12,6 +12,8 @@ import { Evaluator } from './evaluate.ts';
 import type { Values } from './evaluate.ts';
 import { allowedCapabilities } from './allowed.ts';
 import type { Allowance } from './allowed.ts';
+import { decideByModel } from './decide.ts';
+import type { Decide } from './decide.ts';
 import { createFamily } from './families.ts';
 import type { Family } from './family.ts';
 import { fuse } from './fuse.ts';
@@ -156,7 +158,8 @@ function reportOf({ kernel, nodes }: Call, name: string): CallReport {
   const { params, cost } = kernel.kernel;
   const bytes = (access: 'read' | 'write'): number => params.reduce((sum, p) => sum + (p.access === access || p.access === 'readwrite' ? p.elements * byteWidth(p.dtype) : 0), 0);
   const { readBytes, writeBytes } = kernel.traffic ?? { readBytes: bytes('read'), writeBytes: bytes('write') };
-  return { kernel: name, nodes: nodes.map((n) => n.name), readBytes, writeBytes, flops: cost.flops };
+  const { question } = kernel;
+  return { kernel: name, nodes: nodes.map((n) => n.name), readBytes, writeBytes, flops: cost.flops, ...(question === undefined ? {} : { question }) };
 }
 
 /** A chip has blocks of limited size; what does not fit is refused before anything is compiled. */
@@ -173,9 +176,9 @@ function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
   }
 }
 
-/** Schedules `graph` for a machine with these capabilities; `allow`: what of exactness may be given up for speed. */
-export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities, allow: readonly Allowance[] = []): Schedule {
-  const family = createFamily(allowedCapabilities(capabilities, allow));
+/** Schedules `graph` for a machine with these capabilities; `allow`: what of exactness may be given up for speed; `decide` takes what is left open. */
+export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities, allow: readonly Allowance[] = [], decide: Decide = decideByModel): Schedule {
+  const family = createFamily(allowedCapabilities(capabilities, allow), decide);
   const fusion = fuse(graph, family);
   const program = new Program(new Storages(graph, fusion), family);
   program.lowerRoots(fusion);

@@ -2,6 +2,7 @@
 // Which targets there are is said by whoever calls: Node's are in devices.ts, a browser's in web/devices.ts.
 import { AnychipError } from '../core/error.ts';
 import type { Availability, Engine } from '../runtime/device.ts';
+import type { Decide } from '../schedule/decide.ts';
 
 export const REFERENCE = 'reference';
 export const AUTO = 'auto';
@@ -35,6 +36,8 @@ export interface Choice {
   readonly why: string;
   /** What was found of it: its units, its threads. */
   readonly detail: string;
+  /** Takes what schedules leave open, where more is known of the machine than their models say. */
+  readonly decide?: Decide;
 }
 
 /** Takes a device for the names that a caller gives, most wanted first. */

@@ -2,6 +2,7 @@
 import { AnychipError } from '../core/error.ts';
 import type { Engine } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
+import { MeasuredWays } from './measuredWays.ts';
 import { AUTO, REFERENCE, chooseAmong, findTarget, listAmong, resolveAmong } from './choose.ts';
 import type { Choice, DeviceStatus } from './choose.ts';
 
@@ -22,7 +23,13 @@ export function registerTarget(target: Engine): void {
 export const listDevices = (): Promise<DeviceStatus[]> => listAmong(allTargets());
 
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
-export const chooseDevice = (names: readonly string[]): Promise<Choice> => chooseAmong(allTargets(), names);
+export async function chooseDevice(names: readonly string[]): Promise<Choice> {
+  const choice = await chooseAmong(allTargets(), names);
+  return { ...choice, decide: new MeasuredWays(machineOf(choice)).decide };
+}
+
+/** What tells the machine that was chosen from others. */
+export const machineOf = ({ name, detail }: Choice): readonly string[] => [name, detail];
 
 /** The target of this name, to compile for; it need not work here. */
 export const resolveTarget = (name: string): Engine => resolveAmong(allTargets(), name);

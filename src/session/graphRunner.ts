@@ -8,6 +8,7 @@ import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { Engine } from '../runtime/device.ts';
+import type { Decide } from '../schedule/decide.ts';
 import { bindingOf } from './bindings.ts';
 import { PlanRunner } from './planRunner.ts';
 import type { RunContext, SubRunner } from './planRunner.ts';
@@ -17,6 +18,7 @@ export interface CompileContext extends Omit<RunContext, 'createRunner'> {
   readonly target: Engine;
   /** What of exactness plans may give up for speed. */
   readonly allow?: readonly Allowance[];
+  readonly decide?: Decide;
 }
 
 /** Plans kept for one graph; the oldest goes first. */
@@ -90,7 +92,8 @@ export class GraphRunner implements SubRunner {
   }
 
   async #load(bindings: readonly InputBinding[]): Promise<PlanRunner> {
-    const plan = await compile(this.graph, this.#context.target, bindings, { maxMemoryBytes: this.#context.maxMemoryBytes, allow: this.#context.allow ?? [] });
+    const { target, maxMemoryBytes, allow = [], decide } = this.#context;
+    const plan = await compile(this.graph, target, bindings, { maxMemoryBytes, allow, ...(decide === undefined ? {} : { decide }) });
     return PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
   }
 

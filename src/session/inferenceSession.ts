@@ -194,10 +194,12 @@ export class InferenceSession implements Ort {
 }
 
 /** Undefined for the reference, which needs no device. */
-async function openRunner({ graph }: Model, { target }: Choice, placement: PlacementLog, options: SessionOptions): Promise<DeviceRunner | undefined> {
+async function openRunner({ graph }: Model, { target, decide }: Choice, placement: PlacementLog, options: SessionOptions): Promise<DeviceRunner | undefined> {
   if (target === undefined) return undefined;
   const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false, allow = [] } = options;
-  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, placement }, () => target.openDevice(threads === undefined || threads === 0 ? {} : { threads }));
+  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, placement, ...(decide === undefined ? {} : { decide }) }, () =>
+    target.openDevice(threads === undefined || threads === 0 ? {} : { threads }),
+  );
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);

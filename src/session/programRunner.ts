@@ -137,9 +137,10 @@ export class ProgramRunner {
   }
 
   #report(nanos: readonly number[]): void {
-    this.#step.report.forEach(({ kernel, nodes, flops, readBytes, writeBytes }, i) => {
+    this.#step.report.forEach(({ kernel, nodes, flops, readBytes, writeBytes, question }, i) => {
       const micros = nanos[i]! / 1000;
-      trace(4, () => ({ kind: 'kernel', message: kernel, facts: { kernel, nodes, flops, bytes: readBytes + writeBytes, micros } }));
+      const facts = { kernel, nodes, flops, bytes: readBytes + writeBytes, micros, ...(question === undefined ? {} : { question }) };
+      trace(4, () => ({ kind: 'kernel', message: kernel, facts }));
     });
   }
 

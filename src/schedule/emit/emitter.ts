@@ -25,6 +25,8 @@ export interface LoweredKernel {
   readonly traffic?: Traffic;
   /** Slots that may share their memory if what is read is not needed later. */
   readonly inPlace?: readonly InPlacePair[];
+  /** The choice that made it what it is. */
+  readonly question?: string;
 }
 
 interface Lane {

@@ -1,5 +1,6 @@
 // The simt family: grids of blocks of threads with shared memory.
 import type { SimtCapabilities, SimtFacts } from '../../runtime/device.ts';
+import type { Decide } from '../decide.ts';
 import type { Family } from '../family.ts';
 import { refineAxes } from '../nest.ts';
 import type { Nest } from '../nest.ts';
@@ -14,15 +15,33 @@ import { lowerMatrixTiles } from './matrixTile.ts';
 import { splitLong, splitReduce } from './split.ts';
 import { lowerTiles } from './tile.ts';
 import { rankTiles } from './tileShape.ts';
+import type { TileShape } from './tileShape.ts';
 import { lowerTopK } from './topK.ts';
 
-/** A contraction on matrix units, where there are any that are faster; else as tiles, its sum in parts, and the parts joined, where that is faster. */
-function lowerContraction(name: string, refined: Nest, raw: Nest, contraction: Contraction, facts: SimtFacts, flops: number): readonly LoweredKernel[] {
+/** Tiles that are worth a measurement. */
+const TILES = 8;
+
+interface Refined {
+  readonly nest: Nest;
+  /** As it was. */
+  readonly raw: Nest;
+}
+
+/** A contraction on matrix units, where there are any that are faster; else in the tiles that should be fastest, or were measured to be. */
+function lowerContraction(name: string, nests: Refined, contraction: Contraction, facts: SimtFacts, decide: Decide, flops: number): readonly LoweredKernel[] {
   const matrix = chooseMatrixTile(contraction, facts);
-  if (matrix !== undefined) return [lowerMatrixTiles(name, refined, raw, contraction, matrix, facts, flops)];
+  if (matrix !== undefined) return [lowerMatrixTiles(name, nests.nest, nests.raw, contraction, matrix, facts, flops)];
   const { a, b, batch, summed, sum } = contraction;
-  const [tile] = rankTiles({ a: pointsOf(a.axes), b: pointsOf(b.axes), sum: pointsOf(summed), batch: pointsOf(batch), dtype: sum.dtype }, facts, 1);
-  if (tile === undefined) return [lowerNest(name, raw, facts, flops)];
+  const size = { a: pointsOf(a.axes), b: pointsOf(b.axes), sum: pointsOf(summed), batch: pointsOf(batch), dtype: sum.dtype };
+  const tiles = rankTiles(size, facts, TILES);
+  const question = { key: JSON.stringify(['tiles', size, a.alongSum, b.alongSum]), ways: tiles.map((tile) => JSON.stringify(tile)) };
+  const tile = tiles[decide(question)] ?? tiles[0];
+  if (tile === undefined) return [lowerNest(name, nests.raw, facts, flops)];
+  return lowerInTiles(name, nests, contraction, tile, facts, flops).map((kernel) => ({ ...kernel, question: question.key }));
+}
+
+/** The sum in parts, and the parts joined, where the tile says so. */
+function lowerInTiles(name: string, { nest: refined, raw }: Refined, contraction: Contraction, tile: TileShape, facts: SimtFacts, flops: number): readonly LoweredKernel[] {
   const split = tile.parts === 1 ? undefined : splitReduce(refined, tile.parts, true);
   const inParts = split === undefined ? undefined : findContraction(split.parts);
   if (split === undefined || inParts === undefined) return [lowerTiles(name, refined, raw, contraction, tile, flops)];
@@ -30,13 +49,13 @@ function lowerContraction(name: string, refined: Nest, raw: Nest, contraction: C
   return [lowerTiles(name, split.parts, split.parts, inParts, tile, flops), lowerNest('join', rest, facts, 0)];
 }
 
-export function createSimtFamily({ simt }: SimtCapabilities): Family {
+export function createSimtFamily({ simt }: SimtCapabilities, decide: Decide): Family {
   const lower = (name: string, raw: Nest, flops?: number): readonly LoweredKernel[] => {
-    const refined = refineAxes(raw, freshNames(raw));
-    const contraction = findContraction(refined);
-    if (contraction !== undefined) return lowerContraction(name, refined, raw, contraction, simt, flops ?? 0);
-    const nests = splitLong(refined, simt);
-    return nests.length === 1 ? [lowerNest(name, raw, simt, flops)] : nests.map((nest, i) => lowerNest(name, nest, simt, i === 0 ? flops : 0));
+    const nest = refineAxes(raw, freshNames(raw));
+    const contraction = findContraction(nest);
+    if (contraction !== undefined) return lowerContraction(name, { nest, raw }, contraction, simt, decide, flops ?? 0);
+    const nests = splitLong(nest, simt);
+    return nests.length === 1 ? [lowerNest(name, raw, simt, flops)] : nests.map((part, i) => lowerNest(name, part, simt, i === 0 ? flops : 0));
   };
   return {
     // The other half of shared memory is for partial results.
