@@ -1,5 +1,5 @@
 // Times runners side by side: short slices in turn, so that what slows the machine slows all of them alike.
-import { median } from '../src/inspect/median.ts';
+import { median } from '../src/core/median.ts';
 import type { Runner } from './runner.ts';
 
 export interface Timing {

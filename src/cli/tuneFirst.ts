@@ -1,7 +1,7 @@
 // `--tune` of run and bench: measures ways of computing on each device asked for before anything else.
 import type { Model } from '../formats/onnx/import.ts';
 import type { HostValue } from '../graph/graph.ts';
-import { tune } from '../inspect/tune.ts';
+import { tune } from '../session/tune.ts';
 import type { SessionOptions } from '../session/options.ts';
 import { endProgress, note, progress } from './print.ts';
 

@@ -1,7 +1,7 @@
 // Times runs of a session. Wall time of whole runs, inputs and outputs included, as a caller sees it.
 import type { HostValue } from '../graph/graph.ts';
 import type { InferenceSession } from '../session/inferenceSession.ts';
-import { median } from './median.ts';
+import { median } from '../core/median.ts';
 
 /** Keys as `anychip bench --json` prints them. */
 export interface BenchReport {

@@ -3,7 +3,7 @@ import { onTrace } from '../core/trace.ts';
 import type { KernelTime } from '../core/trace.ts';
 import type { HostValue } from '../graph/graph.ts';
 import type { InferenceSession } from '../session/inferenceSession.ts';
-import { median } from './median.ts';
+import { median } from '../core/median.ts';
 
 /** One kernel for the same nodes; a loop on the host may call it several times in a run. */
 export interface KernelProfile extends KernelTime {

@@ -25,8 +25,7 @@ export interface LoweredKernel {
   readonly traffic?: Traffic;
   /** Slots that may share their memory if what is read is not needed later. */
   readonly inPlace?: readonly InPlacePair[];
-  /** The choice that made it what it is. */
-  readonly question?: string;
+  /** The choice (decide.ts) that made it what it is. */ readonly question?: string;
 }
 
 interface Lane {

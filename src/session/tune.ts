@@ -4,12 +4,12 @@ import { onTrace } from '../core/trace.ts';
 import type { HostValue } from '../graph/graph.ts';
 import type { Model } from '../formats/onnx/import.ts';
 import type { Question } from '../schedule/decide.ts';
-import type { ChooseDevice } from '../session/choose.ts';
-import { chooseDevice, machineOf } from '../session/devices.ts';
-import { InferenceSession } from '../session/inferenceSession.ts';
-import { MeasuredWays } from '../session/measuredWays.ts';
-import type { SessionOptions } from '../session/options.ts';
-import { median } from './median.ts';
+import type { ChooseDevice } from './choose.ts';
+import { chooseDevice, machineOf } from './devices.ts';
+import { InferenceSession } from './inferenceSession.ts';
+import { MeasuredWays } from './measuredWays.ts';
+import type { SessionOptions } from './options.ts';
+import { median } from '../core/median.ts';
 
 export interface TuneReport {
   readonly device: string;
