@@ -1,14 +1,19 @@
 // A WebGPU device where there is one (a software one will do): what WGSL lacks, and what goes wrong.
 import { afterAll, describe, expect, it } from 'vitest';
-import { bytesOf } from '../../src/core/tensor.ts';
+import { bytesOf, tensorFrom } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import { add, binary, cast, compare, index, load, select, store, unary, variable } from '../../src/kernel/build.ts';
 import type { BinaryFn, ComputeDType, Expr, Kernel } from '../../src/kernel/ir.ts';
 import { binaryScalar, castScalar, compareScalar, unaryScalar } from '../../src/kernel/scalar.ts';
 import { packProgram } from '../../src/runtime/launchPlan.ts';
 import type { Device } from '../../src/runtime/device.ts';
+import { loadModel } from '../../src/session/create.ts';
+import { DeviceRunner } from '../../src/session/deviceRunner.ts';
+import { PlacementLog } from '../../src/session/placement.ts';
+import { WebGpuDevice } from '../../src/targets/webgpu/device.ts';
 import { openNodeGpu } from '../../src/targets/webgpu/node.ts';
 import { createWebGpuTarget } from '../../src/targets/webgpu/target.ts';
+import { doubling } from '../session/models.ts';
 
 const target = createWebGpuTarget(openNodeGpu);
 const availability = await target.probe();
@@ -172,6 +177,28 @@ describe.skipIf(device === undefined)('WebGPU', () => {
     const bytes = packProgram(plan, new TextEncoder().encode(JSON.stringify(['fn main() { let x: i32 = 1.5f; }'])));
     await expect(device!.load({ format: 'wgsl', bytes }, { scratchBytes: 0 })).rejects.toMatchObject({ code: 'device', facts: { symbol: 'k0_broken' } });
     await expect(compute('u64', BigUint64Array.of(1n), BigUint64Array.of(2n), 'u64', (x, y) => binary('add', x, y))).resolves.toEqual(Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0));
+  });
+
+  it('fails the run that a loss takes along, and is opened anew for the next', { timeout: 60_000 }, async () => {
+    const { graph } = loadModel(doubling());
+    const opened: WebGpuDevice[] = [];
+    const context = { target, maxMemoryBytes: 1 << 30, seed: 0, strict: false, placement: new PlacementLog() };
+    const runner = await DeviceRunner.open(graph, context, async () => {
+      const made = await target.openDevice();
+      if (!(made instanceof WebGpuDevice)) throw new TypeError('not a WebGPU device');
+      opened.push(made);
+      return made;
+    });
+    const feeds = new Map([[graph.inputs[0]!, tensorFrom('f32', [3], [1, 2, 3])]]);
+    const doubled = { data: Float32Array.of(2, 4, 6) };
+    expect((await runner.run(feeds))[0]).toMatchObject(doubled);
+    const run = runner.run(feeds);
+    opened[0]!.gpu.destroy();
+    await expect(run).rejects.toMatchObject({ code: 'device', hint: expect.any(String) });
+    await opened[0]!.gpu.lost;
+    expect((await runner.run(feeds))[0]).toMatchObject(doubled);
+    expect(opened).toHaveLength(2);
+    await runner.dispose();
   });
 
   it('refuses a buffer that it cannot make', () => {
