@@ -10,6 +10,8 @@ import { DriverDevice } from './device.ts';
 import { findMachine, hasChip, useMachine } from './machine.ts';
 import type { FoundMachine, LeastMachine } from './machine.ts';
 import type { DriverTable } from './table.ts';
+import { virtualChipsOf } from './virtualChips.ts';
+import type { DriverChips } from './virtualChips.ts';
 
 export interface DriverTarget {
   /** What users call it. */
@@ -24,6 +26,9 @@ export interface DriverTarget {
   /** What such a chip can do, where it is no grid of threads. */
   readonly capabilities?: Capabilities;
   readonly cache?: CompileCache;
+  /** Grids of threads that it can be tried on without one. */
+  readonly chips?: DriverChips;
+  /** Chips of another kind that it can be tried on. */
   readonly virtual?: VirtualChips;
   /** Which of several devices. */
   readonly ordinal?: number;
@@ -36,7 +41,7 @@ function leastCapabilities({ attributes, memoryBytes, matrixUnitsOf }: LeastMach
 }
 
 export function createDriverTarget(options: DriverTarget): Target {
-  const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0 } = options;
+  const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0, chips } = options;
   const architecture = process.env[`ANYCHIP_${name.toUpperCase()}_ARCH`] ?? options.architecture;
   let opened: Promise<FoundMachine> | undefined;
   let found: FoundMachine | undefined;
@@ -64,7 +69,7 @@ export function createDriverTarget(options: DriverTarget): Target {
       return architecture;
     }
   };
-  return {
+  const target: Target = {
     name: ordinal === 0 ? name : `${name}:${ordinal}`,
     evidence,
     rank,
@@ -76,8 +81,19 @@ export function createDriverTarget(options: DriverTarget): Target {
     },
     at: (other) => createDriverTarget({ ...options, ordinal: other }),
     ...(options.virtual === undefined ? {} : { virtual: options.virtual }),
+    ...(chips === undefined
+      ? {}
+      : {
+          virtual: virtualChipsOf(
+            { name, table, least, chips },
+            cache,
+            () => target,
+            (other) => createDriverTarget({ ...options, table: other }),
+          ),
+        }),
     createRenderer: () => new LaunchedRenderer(language),
     createCompiler: () => new LaunchedCompiler(cache, table.compiler, architectureHere),
     openDevice: async () => new DriverDevice(useMachine(await machine())),
   };
+  return target;
 }

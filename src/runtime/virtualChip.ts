@@ -22,9 +22,9 @@ export interface VirtualChip {
 }
 
 const SOURCES = fileURLToPath(new URL('../../virtual', import.meta.url));
-const LIBRARY_FLAGS = ['-std=c++17', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-Wall', '-Wextra', '-pthread'];
+const LIBRARY_FLAGS = ['-std=c++17', '-O1', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-pthread'];
 /** Programs jump between the stacks of their threads, which checked forms of the jump forbid. */
-const RUNTIME_FLAGS = ['-std=c++17', '-O2', '-fPIC', '-c', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-Wall', '-Wextra'];
+const RUNTIME_FLAGS = ['-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-Wall', '-Wextra'];
 
 const filesOf = (folder: string, suffix: RegExp): string[] =>
   readdirSync(join(SOURCES, folder))
@@ -52,20 +52,31 @@ function factsText(chip: VirtualChip, compiler: HostCompiler, runtime: string): 
 /** Path of the chip's library and a name for what it was made from. Rejects with a 'device' error where it cannot be built. */
 export async function buildVirtualChip(chip: VirtualChip, cache: CompileCache): Promise<{ readonly path: string; readonly identity: string }> {
   const compiler = await findHostCompiler();
-  const folders = ['core', join('core', chip.family), chip.vendor];
-  const identity = contentKey(['virtual 1', compiler.identity, ...folders.flatMap((folder) => filesOf(folder, /\.(cpp|h)$/).flatMap((file) => [file, readFileSync(file)]))]);
-  const runtime = join(cache.folder, `virtual-${chip.family}-${identity}.o`);
-  const facts = factsText(chip, compiler, runtime);
-  const path = join(cache.folder, `virtual-${chip.vendor}-${contentKey([identity, facts])}.so`);
-  await make(runtime, (output) => compile(compiler, [...RUNTIME_FLAGS, '-o', output], unitOf(filesOf(join('core', chip.family), /\.cpp$/)), output));
-  await make(path, (output) =>
-    compile(
-      compiler,
-      [...LIBRARY_FLAGS, '-o', output],
-      `${facts}${unitOf(filesOf(chip.vendor, /^names\.h$/))}${unitOf([...filesOf('core', /\.cpp$/), ...filesOf(chip.vendor, /\.cpp$/)])}`,
-      output,
-    ),
-  );
+  // Vendors share parts of each other.
+  const sources = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(cpp|h)$/.test(name))
+    .sort();
+  const identity = contentKey([
+    'virtual 1',
+    compiler.identity,
+    SOURCES,
+    ...LIBRARY_FLAGS,
+    ...RUNTIME_FLAGS,
+    ...sources.flatMap((name) => [name, readFileSync(join(SOURCES, name))]),
+  ]);
+  const object = async (name: string, text: string, flags: readonly string[] = LIBRARY_FLAGS): Promise<string> => {
+    const path = join(cache.folder, `virtual-${name}-${contentKey([identity, text])}.o`);
+    await make(path, (output) => compile(compiler, [...flags, '-c', '-o', output], text, output));
+    return path;
+  };
+  const runtime = await object(chip.family, unitOf(filesOf(join('core', chip.family), /\.cpp$/)), RUNTIME_FLAGS);
+  const objects = await Promise.all([
+    object('core', unitOf(filesOf('core', /\.cpp$/))),
+    object(chip.vendor, unitOf(filesOf(chip.vendor, /^names\.h$|\.cpp$/).sort((a, b) => Number(b.endsWith('.h')) - Number(a.endsWith('.h'))))),
+    object('chip', factsText(chip, compiler, runtime)),
+  ]);
+  const path = join(cache.folder, `virtual-${chip.vendor}-${contentKey([identity, ...objects])}.so`);
+  await make(path, (output) => runHostCompiler(compiler, ['-shared', '-pthread', '-o', output, ...objects]));
   return { path, identity };
 }
 

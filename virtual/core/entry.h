@@ -44,6 +44,9 @@ __attribute__((no_sanitize_thread)) inline void call(void (*kernel)(A...), void 
 
 }  // namespace anychip
 
+/** What lies between two shared variables: accesses that miss one by less are found out. */
+#define ANYCHIP_GUARD_BYTES 4096
+
 #define ANYCHIP_ENTRY(name) &anychip_entry_##name
 #define ANYCHIP_KERNEL(name, threads)                                                                                             \
   __attribute__((no_sanitize_thread)) static void anychip_call_##name(void *const *params) { anychip::call(&name, params); } \
@@ -51,7 +54,7 @@ __attribute__((no_sanitize_thread)) inline void call(void (*kernel)(A...), void 
                                                             anychip::Signature<decltype(&name)>::params, threads};
 /** The guard ends what the shared variables, which all come before, are kept apart by. */
 #define ANYCHIP_KERNELS(...)                                                          \
-  static __attribute__((used, aligned(16))) char anychip_guard_last[64];              \
+  static __attribute__((used, aligned(16))) char anychip_guard_last[ANYCHIP_GUARD_BYTES]; \
   extern "C" __attribute__((visibility("default"))) const anychip::KernelEntry *const *anychip_kernels() { \
     static const anychip::KernelEntry *const anychip_list[] = {__VA_ARGS__};          \
     return anychip_list;                                                              \

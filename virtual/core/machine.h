@@ -12,12 +12,22 @@ enum class Rule : int { none, bounds, freed, misaligned, unwritten, race, barrie
 /** Bits of the shadow of a byte of device memory. */
 constexpr unsigned char ALLOCATED = 1, WRITTEN = 2;
 
+struct Writer {
+  /** The number of the barrier before it, counted over everything that runs. */
+  unsigned at;
+  unsigned thread;
+};
+
 struct Machine {
   /** Device memory as the host sees it. Addresses that kernels get lie here. */
   char *base;
   std::uint64_t bytes;
   /** A byte for each byte of device memory. */
   unsigned char *shadow;
+  /** For each four bytes of device memory which thread wrote there last, and when: for families whose threads could race there. */
+  Writer *writers;
+  /** How many barriers there were so far in everything that ran on the device: every program goes on counting. */
+  unsigned *barriers;
   /** Threads that run in step, for families that have them. */
   unsigned subgroupThreads;
   /** A number of the chip. */

@@ -1,3 +1,4 @@
+// See program.h.
 #include "program.h"
 
 #include <dlfcn.h>
@@ -11,8 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "report.h"
 
@@ -31,10 +30,13 @@ static const char MAGIC[32] = "anychip virtual chip program 1";
 // ---- compiling ----
 
 static std::string readFile(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+  std::string text;
+  std::FILE *file = std::fopen(path.c_str(), "rb");
+  if (!file) return text;
+  char part[1 << 16];
+  for (std::size_t n; (n = std::fread(part, 1, sizeof part, file)) > 0;) text.append(part, n);
+  std::fclose(file);
+  return text;
 }
 
 struct Folder {
@@ -73,15 +75,18 @@ static bool runCompiler(const Folder &folder, const std::vector<std::string> &ar
 
 /**
  * Accesses of kernels are checked through the calls that the compiler's race detector puts before each; the runtime has its own
- * definitions of them. Shared variables stay in the order in which they are declared, with guards between.
+ * definitions of them. Loads stay where they are written, and shared variables in the order in which they are declared, with guards between.
  */
-static const char *const FLAGS[] = {"-std=c++17", "-O1", "-fPIC", "-w", "-pipe", "-fsanitize=thread", "-fno-toplevel-reorder", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-fno-strict-aliasing", "-fwrapv", "-fno-math-errno", "-fno-trapping-math", "-fno-stack-protector", "-U_FORTIFY_SOURCE"};
+static const char *const FLAGS[] = {"-std=c++17", "-O1", "-fPIC", "-w", "-pipe", "-fsanitize=thread", "-fno-tree-sink", "-fno-toplevel-reorder", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-fno-strict-aliasing", "-fwrapv", "-fno-math-errno", "-fno-trapping-math", "-fno-stack-protector", "-U_FORTIFY_SOURCE"};
 
 std::string compileProgram(const CompileRequest &request, std::string &log) {
   Folder folder;
   if (folder.path.empty()) return log = "no folder for temporary files can be made", "";
   const std::string source = folder.path + "/k.cpp", object = folder.path + "/k.o", library = folder.path + "/k.so";
-  std::ofstream(source, std::ios::binary) << "#include \"kernel.h\"\n#line 1 \"kernels\"\n" << request.text;
+  const std::string text = "#include \"kernel.h\"\n#line 1 \"kernels\"\n" + request.text;
+  std::FILE *file = std::fopen(source.c_str(), "wb");
+  const bool isWritten = file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (!file || std::fclose(file) != 0 || !isWritten) return log = "the kernels cannot be written to " + source, "";
   std::vector<std::string> args(std::begin(FLAGS), std::end(FLAGS));
   args.insert(args.end(), request.flags.begin(), request.flags.end());
   args.insert(args.end(), {std::string("-I") + chip.include, "-c", "-o", object, source});
@@ -213,7 +218,7 @@ std::unique_ptr<Program> Program::load(const void *bytes, const std::string &arc
     program->shared_.push_back({base + variable.offset, variable.bytes, program->names_.end()[-2].c_str(), program->names_.back().c_str()});
   }
   described = &memory;
-  program->machine_ = {memory.base(), memory.reserved(), memory.shadow(), static_cast<unsigned>(hasFact("subgroupThreads") ? fact("subgroupThreads") : 1), fact, describe};
+  program->machine_ = {memory.base(), memory.reserved(), memory.shadow(), memory.writers(), memory.barriers(), static_cast<unsigned>(hasFact("subgroupThreads") ? fact("subgroupThreads") : 1), fact, describe};
   load(&program->machine_, program->shared_.data(), static_cast<int>(program->shared_.size()));
   return program;
 }

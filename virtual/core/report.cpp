@@ -1,3 +1,4 @@
+// See report.h.
 #include "report.h"
 
 #include <cstdarg>

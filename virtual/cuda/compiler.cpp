@@ -46,8 +46,9 @@ COMPILER COMPILER_NAME(CompileProgram)(Unit *unit, int count, const char *const 
   std::string contract = "-ffp-contract=fast";
   for (int i = 0; i < count; i++) {
     const std::string option = options[i];
+    if (option == LANGUAGE_OPTION) continue;
     if (const char *architecture = valueOf(option, ARCHITECTURE_OPTION)) request.architecture = architecture;
-    else if (const char *fuses = valueOf(option, "--fmad")) contract = std::string("-ffp-contract=") + (std::strcmp(fuses, "false") ? "fast" : "off");
+    else if (const char *fuses = valueOf(option, CONTRACT_OPTION)) contract = std::strcmp(fuses, "false") && std::strcmp(fuses, "off") ? "-ffp-contract=fast" : "-ffp-contract=off";
     else return unit->log = option + ": an option that the virtual compiler does not know", COMPILER_INVALID_OPTION;
   }
   request.flags.push_back(contract);

@@ -14,7 +14,7 @@
 #define ANYCHIP_NAME(a, b) ANYCHIP_JOIN(a, b)
 /** A variable of the block, which runs alone; what lies between two of them is nobody's. */
 #define __shared__                                                                                         \
-  static __attribute__((used, aligned(16))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[64]; \
+  static __attribute__((used, aligned(16))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[ANYCHIP_GUARD_BYTES]; \
   static __attribute__((aligned(16)))
 
 #define threadIdx anychip_thread.thread
@@ -79,19 +79,22 @@ inline float2 make_float2(float x, float y) {
   return v;
 }
 
+#define warpSize anychip_subgroup_threads
+
 /** Lanes of a warp exchange values: each leaves its own, all wait, each takes another's, all wait again. */
 template <class T>
 inline T anychip_shuffle(T value, unsigned from, int line) {
   unsigned long long word = 0;
   memcpy(&word, &value, sizeof value);
   unsigned long long *lanes = anychip_lanes();
-  lanes[anychip_thread.flat % 32] = word;
+  lanes[anychip_thread.flat % warpSize] = word;
   anychip_sync_subgroup(line);
-  word = lanes[from % 32];
+  word = lanes[from % warpSize];
   anychip_sync_subgroup(line);
   memcpy(&value, &word, sizeof value);
   return value;
 }
+inline unsigned anychip_lane() { return anychip_thread.flat % warpSize; }
 #define __shfl_sync(mask, value, lane) anychip_shuffle(value, lane, __LINE__)
-#define __shfl_down_sync(mask, value, delta) anychip_shuffle(value, anychip_thread.flat % 32 + (delta) < 32 ? anychip_thread.flat % 32 + (delta) : anychip_thread.flat % 32, __LINE__)
-#define __shfl_xor_sync(mask, value, lanes) anychip_shuffle(value, (anychip_thread.flat % 32) ^ (lanes), __LINE__)
+#define __shfl_down_sync(mask, value, delta) anychip_shuffle(value, anychip_lane() + (delta) < warpSize ? anychip_lane() + (delta) : anychip_lane(), __LINE__)
+#define __shfl_xor_sync(mask, value, lanes) anychip_shuffle(value, anychip_lane() ^ (lanes), __LINE__)

@@ -10,3 +10,7 @@
 #define BINARY_SIZE_NAME nvrtcGetCUBINSize
 #define BINARY_NAME nvrtcGetCUBIN
 #define ARCHITECTURE_OPTION "--gpu-architecture"
+#define ARCHITECTURE_PREFIX "sm_"
+#define CONTRACT_OPTION "--fmad"
+/** There is none that names the language. */
+#define LANGUAGE_OPTION ""

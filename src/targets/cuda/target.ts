@@ -2,15 +2,13 @@
 import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
 import { cudaLanguage } from '../../render/cuda/language.ts';
-import { CompileCache } from '../../runtime/compileCache.ts';
 import type { Target } from '../../runtime/device.ts';
+import { cudaChips } from './chips.ts';
 import { cudaTable } from './driver.ts';
 import { LEAST_ARCHITECTURE, cudaLeast } from './facts.ts';
-import { cudaVirtualChips } from './virtual.ts';
 
-export function createCudaTarget(options: Partial<DriverTarget> = {}): Target {
-  const { cache = new CompileCache() } = options;
-  const target: Target = createDriverTarget({
+export const createCudaTarget = (options: Partial<DriverTarget> = {}): Target =>
+  createDriverTarget({
     name: 'cuda',
     evidence: 'E1',
     rank: 200,
@@ -18,13 +16,6 @@ export function createCudaTarget(options: Partial<DriverTarget> = {}): Target {
     language: cudaLanguage,
     least: cudaLeast,
     architecture: LEAST_ARCHITECTURE,
-    virtual: cudaVirtualChips(
-      cache,
-      () => target,
-      (table) => createCudaTarget({ cache, table }),
-    ),
+    chips: cudaChips,
     ...options,
-    cache,
   });
-  return target;
-}

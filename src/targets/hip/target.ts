@@ -3,6 +3,7 @@ import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
 import { createCudaLanguage } from '../../render/cuda/language.ts';
 import type { Target } from '../../runtime/device.ts';
+import { hipChips } from './chips.ts';
 import { hipTable } from './driver.ts';
 
 /** The run-time compiler knows the language by itself; the program has to be told. */
@@ -22,5 +23,6 @@ export const createHipTarget = (options: Partial<DriverTarget> = {}): Target =>
       matrixUnitsOf: () => [],
     },
     architecture: 'gfx906',
+    chips: hipChips,
     ...options,
   });

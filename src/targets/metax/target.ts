@@ -3,6 +3,7 @@ import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
 import { createCudaLanguage } from '../../render/cuda/language.ts';
 import type { Target } from '../../runtime/device.ts';
+import { metaxChips } from './chips.ts';
 import { metaxTable } from './driver.ts';
 
 export const createMetaxTarget = (options: Partial<DriverTarget> = {}): Target =>
@@ -19,5 +20,6 @@ export const createMetaxTarget = (options: Partial<DriverTarget> = {}): Target =
       matrixUnitsOf: () => [],
     },
     architecture: 'xcore1000',
+    chips: metaxChips,
     ...options,
   });

@@ -3,6 +3,7 @@ import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
 import { createCudaLanguage } from '../../render/cuda/language.ts';
 import type { Target } from '../../runtime/device.ts';
+import { musaChips } from './chips.ts';
 import { musaTable } from './driver.ts';
 
 export const createMusaTarget = (options: Partial<DriverTarget> = {}): Target =>
@@ -19,5 +20,6 @@ export const createMusaTarget = (options: Partial<DriverTarget> = {}): Target =>
       matrixUnitsOf: () => [],
     },
     architecture: 'mp_22',
+    chips: musaChips,
     ...options,
   });

@@ -20,6 +20,7 @@ using namespace anychip;
 HIDDEN char __ehdr_start[], _end[];
 
 Thread anychip_thread;
+unsigned anychip_subgroup_threads;
 
 namespace {
 
@@ -28,6 +29,7 @@ using u64 = unsigned long long;
 const Machine *machine;
 u64 base, deviceBytes;
 unsigned char *shadow;
+Writer *writers;
 char *imageFrom, *imageTo;
 
 const Launch *launch;
@@ -68,8 +70,11 @@ struct Cell {
 };
 unsigned blockEpoch;
 unsigned short phases[MAX_THREADS + 1];
-unsigned blockStart;
+/** The epochs with which the block and the launch began. */
+unsigned blockStart, launchStart;
 
+/** Part of the guards around the first and the last shared variable. */
+constexpr u64 SLACK_BYTES = 4000;
 char *sharedFrom;
 u64 sharedBytes;
 /** For each byte the number of the variable it belongs to, from 1. */
@@ -100,12 +105,12 @@ void body() {
       t.flat = flat;
       t.thread = {flat % t.threads.x, flat / t.threads.x % t.threads.y, flat / (t.threads.x * t.threads.y)};
       Fiber *self = running;
-      alive[flat / machine->subgroupThreads]++;
+      alive[flat / anychip_subgroup_threads]++;
       launch->kernel->call(launch->params);
       running = self;
       ended++;
       endedThread = anychip_thread.flat;
-      alive[anychip_thread.flat / machine->subgroupThreads]--;
+      alive[anychip_thread.flat / anychip_subgroup_threads]--;
       if (self->wait != Wait::nothing) break;
       // A thread that others waited for has nothing to begin: all began before any went on.
     }
@@ -138,12 +143,12 @@ void waitFor(Wait what, int line) {
   anychip_thread = self->thread;
 }
 
-unsigned subgroupOf(const Fiber &fiber) { return fiber.thread.flat / machine->subgroupThreads; }
+unsigned subgroupOf(const Fiber &fiber) { return fiber.thread.flat / anychip_subgroup_threads; }
 
 /** Lets all subgroups go on whose threads all wait for each other; false where there is none. */
 bool resumeSubgroups(unsigned used) {
   bool any = false;
-  for (unsigned group = 0; group * machine->subgroupThreads < blockThreads; group++) {
+  for (unsigned group = 0; group * anychip_subgroup_threads < blockThreads; group++) {
     unsigned waiting = 0;
     for (unsigned i = 0; i < used; i++) waiting += fibers[i].wait == Wait::subgroup && subgroupOf(fibers[i]) == group;
     if (waiting == 0 || waiting != alive[group]) continue;
@@ -165,7 +170,7 @@ bool resumeSubgroups(unsigned used) {
 void runBlock() {
   begun = ended = 0;
   blockStart = ++blockEpoch;
-  for (unsigned group = 0; group * machine->subgroupThreads < blockThreads; group++) alive[group] = 0, phases[group] = 0;
+  for (unsigned group = 0; group * anychip_subgroup_threads < blockThreads; group++) alive[group] = 0, phases[group] = 0;
   unsigned used = 0;
   bool hasSubgroups = false;
   while (begun < blockThreads) {
@@ -214,6 +219,20 @@ void runBlock() {
   stop(Rule::host, "%s %u bytes at %p, which is neither memory of the device nor of the block", verb, bytes, p);
 }
 
+/** Whether the last writer of four bytes of device memory is another block of the launch, or another thread with no barrier between. */
+template <unsigned bytes>
+inline bool isRace(u64 offset) {
+  if (bytes < 4) return false;
+  const Writer &last = writers[offset / 4];
+  return last.at >= launchStart && (last.at < blockStart || (last.at == blockEpoch && last.thread != anychip_thread.flat && phases[anychip_thread.flat / anychip_subgroup_threads] == 0));
+}
+
+[[noreturn]] __attribute__((noinline)) void stopRace(const char *verb, const void *p, unsigned bytes) {
+  const Writer &last = writers[((u64)p - base) / 4];
+  if (last.at < blockStart) stop(Rule::race, "%s %s, which another block of the launch wrote", verb, machine->describe(p, bytes));
+  stop(Rule::race, "%s %s, which thread %u wrote with no barrier between", verb, machine->describe(p, bytes), last.thread);
+}
+
 /** The program's own constants and the threads' stacks. */
 inline bool isProgram(const void *p) {
   const char *at = (const char *)p;
@@ -226,7 +245,7 @@ const char *sharedPlace(u64 offset, unsigned bytes) {
   const char *address = sharedFrom + offset;
   for (int i = 0; i < variableCount; i++) {
     const SharedVariable &v = variables[i];
-    if (!isOwn[i] || address < v.address || address >= v.address + v.bytes + 64) continue;
+    if (!isOwn[i] || address < v.address || address >= v.address + v.bytes + 4096) continue;
     snprintf(text, sizeof text, "bytes %llu to %llu of the %llu bytes of shared %s", (u64)(address - v.address), (u64)(address - v.address) + bytes, (u64)v.bytes, v.name);
     return text;
   }
@@ -234,7 +253,7 @@ const char *sharedPlace(u64 offset, unsigned bytes) {
 }
 
 inline bool isOrdered(unsigned at, unsigned short phase, unsigned other) {
-  const unsigned group = anychip_thread.flat / machine->subgroupThreads;
+  const unsigned group = anychip_thread.flat / anychip_subgroup_threads;
   return at != blockEpoch || (other == group && phase != phases[group]);
 }
 
@@ -262,16 +281,16 @@ inline Cell &cellOf(u64 offset, unsigned bytes) {
 
 inline void readShared(u64 offset, unsigned bytes) {
   if (!isOwned(offset, bytes)) checkOwner("reads", offset, bytes);
-  const unsigned self = anychip_thread.flat, group = self / machine->subgroupThreads;
+  const unsigned self = anychip_thread.flat, group = self / anychip_subgroup_threads;
   Cell &cell = cellOf(offset, bytes);
   if (cell.writtenAt < blockStart) stop(Rule::unwritten, "reads %s, which no thread of the block wrote", sharedPlace(offset, bytes));
-  if (cell.writer != self && !isOrdered(cell.writtenAt, cell.writtenPhase, cell.writer / machine->subgroupThreads))
+  if (cell.writer != self && !isOrdered(cell.writtenAt, cell.writtenPhase, cell.writer / anychip_subgroup_threads))
     stop(Rule::race, "reads %s, which thread %u wrote with no barrier between", sharedPlace(offset, bytes), cell.writer);
   if (cell.readAt != blockEpoch) {
     cell.readAt = blockEpoch;
     cell.reader = (unsigned short)self;
   } else if (cell.reader != self && cell.reader != SEVERAL) {
-    const unsigned other = cell.reader & SUBGROUP ? cell.reader & ~SUBGROUP : cell.reader / machine->subgroupThreads;
+    const unsigned other = cell.reader & SUBGROUP ? cell.reader & ~SUBGROUP : cell.reader / anychip_subgroup_threads;
     cell.reader = other == group ? (unsigned short)(SUBGROUP | group) : SEVERAL;
   }
   cell.readPhase = phases[group];
@@ -279,13 +298,13 @@ inline void readShared(u64 offset, unsigned bytes) {
 
 inline void writeShared(u64 offset, unsigned bytes) {
   if (!isOwned(offset, bytes)) checkOwner("writes", offset, bytes);
-  const unsigned self = anychip_thread.flat, group = self / machine->subgroupThreads;
+  const unsigned self = anychip_thread.flat, group = self / anychip_subgroup_threads;
   Cell &old = cellOf(offset, bytes);
-  if (old.writtenAt >= blockStart && old.writer != self && !isOrdered(old.writtenAt, old.writtenPhase, old.writer / machine->subgroupThreads))
+  if (old.writtenAt >= blockStart && old.writer != self && !isOrdered(old.writtenAt, old.writtenPhase, old.writer / anychip_subgroup_threads))
     stop(Rule::race, "writes %s, which thread %u wrote with no barrier between", sharedPlace(offset, bytes), old.writer);
   if (old.readAt == blockEpoch && old.reader != self) {
     const bool isOneGroup = old.reader != SEVERAL;
-    const unsigned other = old.reader & SUBGROUP ? old.reader & ~SUBGROUP : old.reader / machine->subgroupThreads;
+    const unsigned other = old.reader & SUBGROUP ? old.reader & ~SUBGROUP : old.reader / anychip_subgroup_threads;
     if (!isOneGroup || !isOrdered(old.readAt, old.readPhase, other))
       stop(Rule::race, "writes %s, which another thread read with no barrier between", sharedPlace(offset, bytes));
   }
@@ -308,8 +327,9 @@ inline void readAccess(const void *p) {
   const u64 offset = (u64)p - base;
   if (offset < deviceBytes) {
     const Word bits = repeated<Word>(WRITTEN);
-    if (((u64)p % sizeof(Word)) == 0 && (*(Word *)(shadow + offset) & bits) == bits) return;
-    stopDevice("reads", p, sizeof(Word), WRITTEN);
+    if (((u64)p % sizeof(Word)) != 0 || (*(Word *)(shadow + offset) & bits) != bits) stopDevice("reads", p, sizeof(Word), WRITTEN);
+    if (isRace<sizeof(Word)>(offset)) stopRace("reads", p, sizeof(Word));
+    return;
   }
   const u64 in = (u64)p - (u64)sharedFrom;
   if (in < sharedBytes) return readShared(in, sizeof(Word));
@@ -324,6 +344,8 @@ inline void writeAccess(void *p) {
     Word *state = (Word *)(shadow + offset);
     if (((u64)p % sizeof(Word)) != 0 || (*state & bits) != bits) stopDevice("writes", p, sizeof(Word), ALLOCATED);
     *state = repeated<Word>(ALLOCATED | WRITTEN);
+    if (isRace<sizeof(Word)>(offset)) stopRace("writes", p, sizeof(Word));
+    if (sizeof(Word) >= 4) writers[offset / 4] = {blockEpoch, anychip_thread.flat};
     return;
   }
   const u64 in = (u64)p - (u64)sharedFrom;
@@ -376,17 +398,18 @@ void anychip_sync_block(int line) { waitFor(Wait::block, line); }
 void anychip_sync_subgroup(int line) { waitFor(Wait::subgroup, line); }
 u64 *anychip_lanes() {
   static u64 lanes[MAX_THREADS];
-  const unsigned size = machine->subgroupThreads;
-  return lanes + anychip_thread.flat / size * size;
+  return lanes + anychip_thread.flat / anychip_subgroup_threads * anychip_subgroup_threads;
 }
 
 // ---- what the loader calls ----
 
 EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int count) {
   machine = of;
+  anychip_subgroup_threads = of->subgroupThreads;
   base = (u64)of->base;
   deviceBytes = of->bytes;
   shadow = of->shadow;
+  writers = of->writers;
   imageFrom = __ehdr_start;
   imageTo = _end;
   stacks = (char *)mmap(nullptr, (u64)STACK_BYTES * MAX_THREADS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -398,9 +421,9 @@ EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int co
     if (shared[i].address + shared[i].bytes > to) to = shared[i].address + shared[i].bytes;
   }
   if (!from) return;
-  // Some more on both sides: what lies just outside is out of bounds, not elsewhere.
-  sharedFrom = (char *)((u64)(from - 64) & ~15ull);
-  sharedBytes = (u64)(to + 64 - sharedFrom);
+  // Some of the guards on both sides: what lies just outside is out of bounds, not elsewhere.
+  sharedFrom = (char *)((u64)(from - SLACK_BYTES) & ~15ull);
+  sharedBytes = (u64)(to + SLACK_BYTES - sharedFrom);
   isOwn = (unsigned char *)calloc((u64)count, 1);
   owners = (unsigned short *)calloc(sharedBytes + 16, sizeof *owners);
   cells = (Cell *)calloc(sharedBytes + 16, sizeof *cells);
@@ -418,6 +441,8 @@ EXPORT void anychip_unload(void) {
 EXPORT bool anychip_run(const Launch *what, Violation *broken) {
   launch = what;
   violation = broken;
+  blockEpoch = *machine->barriers;
+  launchStart = blockEpoch + 1;
   for (int i = 0; i < variableCount; i++) isOwn[i] = !strcmp(variables[i].kernel, what->kernel->name);
   blockThreads = what->block[0] * what->block[1] * what->block[2];
   Thread &t = anychip_thread;
@@ -426,10 +451,12 @@ EXPORT bool anychip_run(const Launch *what, Violation *broken) {
   if (_setjmp(stopped)) {
     // The threads that were under way are never gone on with.
     for (unsigned i = 0; i < MAX_THREADS; i++) fibers[i].isMade = false;
+    *machine->barriers = blockEpoch;
     return false;
   }
   for (t.block.z = 0; t.block.z < t.blocks.z; t.block.z++)
     for (t.block.y = 0; t.block.y < t.blocks.y; t.block.y++)
       for (t.block.x = 0; t.block.x < t.blocks.x; t.block.x++) runBlock();
+  *machine->barriers = blockEpoch;
   return true;
 }

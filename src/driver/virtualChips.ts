@@ -1,0 +1,72 @@
+// Virtual chips of a target whose driver is a row of the table: the same row on another library, and the chip's numbers.
+import { storedDTypes } from '../kernel/storedDTypes.ts';
+import type { CompileCache } from '../runtime/compileCache.ts';
+import type { SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
+import { createVirtualTarget } from '../runtime/virtualTarget.ts';
+import type { LeastMachine } from './machine.ts';
+import type { DriverTable } from './table.ts';
+
+/** One chip: what differs from what every device of the kind has. */
+export interface DriverChip {
+  /** For people: 'NVIDIA H100'. */
+  readonly title: string;
+  /** What machine code for it is made for, as the row's compiler spells it, with a number in it. */
+  readonly architecture: string;
+  readonly memoryBytes: number;
+  readonly attributes?: Readonly<Partial<Record<'maxThreads' | 'subgroupThreads' | 'sharedBytes' | 'units', number>>>;
+}
+
+/** By name; the first is taken where none is named. */
+export type DriverChips = Readonly<Record<string, DriverChip>>;
+
+/** What the libraries say of their version: 12.8, as CUDA counts. */
+const DRIVER_VERSION = 12_080;
+
+/** `on` is the target on another row. */
+export function virtualChipsOf(
+  { name: vendor, table, least, chips }: { readonly name: string; readonly table: DriverTable; readonly least: LeastMachine; readonly chips: DriverChips },
+  cache: CompileCache,
+  real: () => Target,
+  on: (table: DriverTable) => Target,
+): VirtualChips {
+  const open = (name: string, called: string): Target | undefined => {
+    const chip = Object.hasOwn(chips, name) ? chips[name] : undefined;
+    if (chip === undefined) return undefined;
+    const { title, architecture, memoryBytes } = chip;
+    const { maxThreads, subgroupThreads, sharedBytes, units } = { ...least.attributes, ...chip.attributes };
+    // Fragments of matrix units are the chip's own assembly, which means nothing here: kernels do without.
+    const capabilities: SimtCapabilities = {
+      family: 'simt',
+      storage: storedDTypes,
+      simt: { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: [] },
+      maxBufferBytes: memoryBytes,
+    };
+    const facts = { memoryBytes, maxThreads, subgroupThreads, sharedBytes, units, architecture: Number(/\d+/.exec(architecture)?.[0]), driverVersion: DRIVER_VERSION };
+    return createVirtualTarget({
+      name: called,
+      chip: { vendor, family: 'simt', title, facts },
+      capabilities,
+      real: real(),
+      cache,
+      on: (library, identity) => on(onLibrary(table, library, identity, architecture)),
+    });
+  };
+  return { names: Object.keys(chips), open };
+}
+
+/** The row with a virtual library in place of the vendor's, which is its compiler too. */
+function onLibrary(table: DriverTable, library: string, identity: string, architecture: string): DriverTable {
+  const libraries = { other: [library] };
+  const { compiler } = table;
+  return {
+    ...table,
+    title: `virtual ${table.title}`,
+    libraries,
+    architecture: 'always' in table.architecture ? { always: architecture } : table.architecture,
+    compiler: {
+      title: `virtual ${compiler.title} ${identity}`,
+      install: compiler.install,
+      ...(compiler.library === undefined ? {} : { library: { ...compiler.library, names: libraries } }),
+    },
+  };
+}

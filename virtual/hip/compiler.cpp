@@ -1,0 +1,2 @@
+// hiprtc: the interface of NVRTC under other names.
+#include "../cuda/compiler.cpp"

@@ -1,0 +1,2 @@
+// MACA C++ is CUDA C++ to the kernels here.
+#include "../cuda/kernel.h"

@@ -1,0 +1,3 @@
+// MACA: the same functions under other names.
+#include "../hip/runtime.cpp"
+#include "../cuda/compiler.cpp"

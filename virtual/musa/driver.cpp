@@ -1,0 +1,3 @@
+// MUSA: the same functions under other names.
+#include "../cuda/driver.cpp"
+#include "../cuda/compiler.cpp"
