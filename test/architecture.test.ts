@@ -47,6 +47,8 @@ const rooms: Readonly<Record<string, Room>> = {
   'api.ts': { may: ['core', 'formats', 'reference', 'session', 'compile.ts', 'planFile.ts'], types: ['graph', 'plan.ts', 'runtime'] },
   'index.ts': { may: ['session', 'api.ts'] },
   'web.ts': { may: ['session', 'api.ts'] },
+  // A program of its own: the vendor's compiler of models, on virtual chips.
+  'virtualAtc.ts': { may: ['core', 'formats', 'targets', 'compile.ts'], types: ['graph', 'passes', 'plan.ts'] },
   // The face for chips from outside.
   'target.ts': { may: ['driver', 'render', 'session'], types: ['runtime'] },
 };

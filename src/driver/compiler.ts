@@ -56,7 +56,7 @@ class CompilerProgram implements MachineCompiler {
   }
 }
 
-function findProgram({ name, folders: usual }: CompilerCommand): string | undefined {
+export function findProgram({ name, folders: usual }: Pick<CompilerCommand, 'name' | 'folders'>): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...usual];
   return folders
     .map((folder) => join(folder, name))

@@ -12,14 +12,39 @@ import { DriverQueue } from './queue.ts';
 /** The driver gives no empty memory. */
 const LEAST_BYTES = 16;
 
+/** Makes a program of what a compiler made, on a device that was entered. Rejects with a 'device' error. */
+export type LoadProgram = (machine: DriverMachine, binary: Binary) => Promise<Program>;
+
+/** Kernels, and the list of their launches. */
+const loadKernels: LoadProgram = async (machine, binary) => {
+  const { driver, architecture } = machine;
+  requireFormat(binary, binaryFormat(architecture));
+  const { plan, code } = unpackProgram(binary.bytes);
+  const image = new HostMemory(driver.native, code.byteLength);
+  image.bytes.set(code);
+  const module = driver.create('loadModule', { image, bytes: code.byteLength });
+  try {
+    return new DriverProgram(machine, module, plan);
+  } catch (error) {
+    driver.call('unloadModule', { module });
+    throw error;
+  }
+};
+
+export function requireFormat({ format }: Binary, own: string): void {
+  if (format !== own) throw new AnychipError('device', `the program is for ${format}, this is ${own}`, { hint: 'Compile the model again on this machine.' });
+}
+
 export class DriverDevice implements Device {
   readonly limits: DeviceLimits;
   readonly #machine: DriverMachine;
+  readonly #load: LoadProgram;
   #disposed = false;
   #queue: DriverQueue | undefined;
 
-  constructor(machine: DriverMachine) {
+  constructor(machine: DriverMachine, load: LoadProgram = loadKernels) {
     this.#machine = machine;
+    this.#load = load;
     this.limits = { threads: 1, maxBufferBytes: machine.memoryBytes };
   }
 
@@ -43,22 +68,9 @@ export class DriverDevice implements Device {
     return undefined;
   }
 
-  async load(binary: Binary): Promise<Program> {
-    const { driver, architecture } = this.#machine;
-    if (binary.format !== binaryFormat(architecture)) {
-      throw new AnychipError('device', `the program is for ${binary.format}, this is ${binaryFormat(architecture)}`, { hint: 'Compile the model again on this machine.' });
-    }
-    const { plan, code } = unpackProgram(binary.bytes);
-    const image = new HostMemory(driver.native, code.byteLength);
-    image.bytes.set(code);
+  load(binary: Binary): Promise<Program> {
     enter(this.#machine);
-    const module = driver.create('loadModule', { image, bytes: code.byteLength });
-    try {
-      return new DriverProgram(this.#machine, module, plan);
-    } catch (error) {
-      driver.call('unloadModule', { module });
-      throw error;
-    }
+    return this.#load(this.#machine, binary);
   }
 
   /** One serves all: the device does its work in order. */

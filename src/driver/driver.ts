@@ -103,10 +103,15 @@ export class Driver {
   }
 
   #failure(call: DriverCall, status: number): AnychipError {
+    return this.failureOf(this.#library.spelling(call).symbol, status);
+  }
+
+  /** The error that says what a status of this driver means, answered by the function `symbol`. */
+  failureOf(symbol: string, status: number): AnychipError {
     const known = this.table.errors[status];
     const name = known?.name ?? this.#say('errorName', status) ?? `error ${status}`;
     const text = this.#say('errorText', status);
-    const said = `${this.#library.spelling(call).symbol} gave ${name}${text === undefined ? '' : ` (${text})`}`;
+    const said = `${symbol} gave ${name}${text === undefined ? '' : ` (${text})`}`;
     if (known === undefined) return new AnychipError('device', said, { hint: 'Update the driver; use another device, such as cpu, if it persists.', facts: { status } });
     return new AnychipError(known.fault === 'memory' ? 'limit' : 'device', `${known.meaning}: ${said}`, { hint: `${known.cause} ${known.remedy}`, facts: { status } });
   }

@@ -34,7 +34,7 @@ export class DriverBuffer implements Buffer {
 const CELL_BYTES = 8;
 
 /** One call of the plan, with memory of its own for its arguments: a cell with an address each, and the list of the cells. */
-export class DriverCallable {
+export class DriverCallable implements StreamCall {
   readonly #driver: Driver;
   readonly #kernel: bigint;
   readonly #launch: LaunchedKernel;
@@ -78,7 +78,24 @@ interface Captured {
   readonly graph: bigint;
 }
 
-export class DriverProgram implements Program {
+/** A call of a program, handed in to a stream. */
+export interface StreamCall {
+  launch(stream: bigint, bases: readonly DriverBuffer[]): void;
+}
+
+/** What a queue can run: calls in order. */
+export abstract class StreamProgram implements Program {
+  abstract readonly init: readonly StreamCall[];
+  abstract readonly run: readonly StreamCall[];
+
+  /** Hands in all `run` calls: one by one through `launch`, or in a way of the program's own. */
+  runAll(_stream: bigint, _buffers: readonly DriverBuffer[], launch: (call: StreamCall, i: number) => void): void {
+    this.run.forEach(launch);
+  }
+  abstract dispose(): void;
+}
+
+export class DriverProgram extends StreamProgram {
   readonly init: readonly DriverCallable[];
   readonly run: readonly DriverCallable[];
   readonly #machine: DriverMachine;
@@ -88,6 +105,7 @@ export class DriverProgram implements Program {
   #captured: Captured | undefined;
 
   constructor(machine: DriverMachine, module: bigint, plan: LaunchPlan) {
+    super();
     this.#machine = machine;
     this.#module = module;
     const callsOf = (calls: readonly KernelCall[]): DriverCallable[] => calls.map((call) => new DriverCallable(machine.driver, module, plan.kernels[call.kernel]!, call.args));
@@ -95,8 +113,8 @@ export class DriverProgram implements Program {
     this.run = callsOf(plan.run);
   }
 
-  /** Hands in all `run` calls: one by one through `launch`, or at once where they were captured with the same bases. */
-  runAll(stream: bigint, buffers: readonly DriverBuffer[], launch: (call: DriverCallable, i: number) => void): void {
+  /** One by one, or at once where they were captured with the same bases. */
+  override runAll(stream: bigint, buffers: readonly DriverBuffer[], launch: (call: StreamCall, i: number) => void): void {
     const { driver } = this.#machine;
     const bases = buffers.map(({ address }) => address);
     const isSame = (others: readonly bigint[]): boolean => others.length === bases.length && others.every((base, i) => base === bases[i]);
@@ -111,7 +129,7 @@ export class DriverProgram implements Program {
     driver.call('launchGraph', { graph, stream });
   }
 
-  #capture(stream: bigint, launch: (call: DriverCallable, i: number) => void): bigint {
+  #capture(stream: bigint, launch: (call: StreamCall, i: number) => void): bigint {
     const { driver } = this.#machine;
     driver.call('beginCapture', { stream });
     const out = new HostMemory(driver.native, 8);

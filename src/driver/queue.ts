@@ -6,7 +6,7 @@ import { HostMemory } from '../ffi/hostMemory.ts';
 import type { Buffer, Program, Queue } from '../runtime/device.ts';
 import { enter } from './machine.ts';
 import type { DriverMachine } from './machine.ts';
-import { DriverBuffer, DriverProgram } from './memory.ts';
+import { DriverBuffer, StreamProgram } from './memory.ts';
 
 /** Work expected to take less than this is waited for at once. */
 const SHORT_MILLIS = 0.5;
@@ -56,7 +56,7 @@ export class DriverQueue implements Queue {
   }
 
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
-    invariant(program instanceof DriverProgram, 'a program of another device');
+    invariant(program instanceof StreamProgram, 'a program of another device');
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
     const stream = this.#enter();
     if (entry !== 'run') return program.init[entry.init]!.launch(stream, buffers);
@@ -64,7 +64,7 @@ export class DriverQueue implements Queue {
   }
 
   async #profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
-    invariant(program instanceof DriverProgram && program.run.length === calls, 'a program of another device');
+    invariant(program instanceof StreamProgram && program.run.length === calls, 'a program of another device');
     const { driver } = this.#machine;
     const buffers = bases.map((buffer) => checked(buffer, 0, 0));
     const stream = this.#enter();

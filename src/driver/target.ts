@@ -4,7 +4,7 @@ import { storedDTypes } from '../kernel/storedDTypes.ts';
 import { LaunchedRenderer } from '../render/c/launched.ts';
 import type { LaunchedLanguage } from '../render/c/launched.ts';
 import { CompileCache } from '../runtime/compileCache.ts';
-import type { Availability, Capabilities, SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
+import type { Availability, Capabilities, SimtCapabilities, Target, Unavailable, VirtualChips } from '../runtime/device.ts';
 import { LaunchedCompiler, findCompiler } from './compiler.ts';
 import { DriverDevice } from './device.ts';
 import { findMachine, hasChip, useMachine } from './machine.ts';
@@ -40,6 +40,16 @@ function leastCapabilities({ attributes, memoryBytes, matrixUnitsOf }: LeastMach
   return { family: 'simt', storage: storedDTypes, simt, maxBufferBytes: memoryBytes };
 }
 
+/** What an error of looking for a device or its compiler says to users. */
+export function whyMissing(error: unknown, table: DriverTable, isFound: boolean): Unavailable {
+  if (!(error instanceof AnychipError)) return { ok: false, needs: 'software', reason: String(error), hint: table.install };
+  const hint = 'Use another device, or a machine with one.';
+  if (Number(error.facts['devices'] ?? 0) > 0) return { ok: false, needs: 'hardware', reason: error.reason, hint };
+  // Where the system does not show its bus, a driver that is missing is taken for missing software.
+  if (!isFound && hasChip(table.pciVendors) === false) return { ok: false, needs: 'hardware', reason: `this machine has no chip of ${table.vendor} (${error.reason})`, hint };
+  return { ok: false, needs: 'software', reason: error.reason, hint: error.hint ?? table.install };
+}
+
 export function createDriverTarget(options: DriverTarget): Target {
   const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0, chips } = options;
   const architecture = process.env[`ANYCHIP_${name.toUpperCase()}_ARCH`] ?? options.architecture;
@@ -52,14 +62,7 @@ export function createDriverTarget(options: DriverTarget): Target {
       await findCompiler(table.compiler);
       return { ok: true, detail: title, memoryBytes, ...(driverVersion === '' ? {} : { driver: `driver ${driverVersion}` }) };
     } catch (error) {
-      if (!(error instanceof AnychipError)) return { ok: false, needs: 'software', reason: String(error), hint: table.install };
-      const hint = 'Use another device, or a machine with one.';
-      if (Number(error.facts['devices'] ?? 0) > 0) return { ok: false, needs: 'hardware', reason: error.reason, hint };
-      // Where the system does not show its bus, a driver that is missing is taken for missing software.
-      if (found === undefined && hasChip(table.pciVendors) === false) {
-        return { ok: false, needs: 'hardware', reason: `this machine has no chip of ${table.vendor} (${error.reason})`, hint };
-      }
-      return { ok: false, needs: 'software', reason: error.reason, hint: error.hint ?? table.install };
+      return whyMissing(error, table, found !== undefined);
     }
   };
   const architectureHere = async (): Promise<string> => {

@@ -1,5 +1,6 @@
 // The chips this build knows. Adding one is a folder and a line here.
 import type { Engine } from '../runtime/device.ts';
+import { createOmEngine } from './ascend/om/engine.ts';
 import { createAscendTarget } from './ascend/target.ts';
 import { createCambriconTarget } from './cambricon/target.ts';
 import { createCpuTarget } from './cpu/target.ts';
@@ -20,6 +21,7 @@ export const createTargets = (): readonly Engine[] =>
     createCpuTarget(),
     createCudaTarget(),
     createAscendTarget(),
+    createOmEngine(),
     createCambriconTarget(),
     createHipTarget(),
     createMetaxTarget(),

@@ -5,6 +5,11 @@ import { words } from '../../driver/words.ts';
 export const ascendErrors: VendorErrors = {
   100000: { name: 'ACL_ERROR_INVALID_PARAM', ...words.badArgument },
   100002: { name: 'ACL_ERROR_REPEAT_INITIALIZE', ...words.badArgument, meaning: 'the runtime was started twice' },
+  100011: { name: 'ACL_ERROR_INVALID_MODEL_ID', ...words.badArgument },
+  100012: { name: 'ACL_ERROR_DESERIALIZE_MODEL', ...words.wrongCode, meaning: 'the offline model is not for this chip, or damaged' },
+  100013: { name: 'ACL_ERROR_PARSE_MODEL', ...words.wrongCode, meaning: 'the offline model is not for this chip, or damaged' },
+  100017: { name: 'ACL_ERROR_MODEL_INPUT_NOT_MATCH', ...words.wrongCode, meaning: 'the offline model takes other inputs' },
+  100018: { name: 'ACL_ERROR_MODEL_OUTPUT_NOT_MATCH', ...words.wrongCode, meaning: 'the offline model gives other outputs' },
   100026: { name: 'ACL_ERROR_UNSUPPORTED_DATA_TYPE', ...words.notSupported },
   107000: { name: 'ACL_ERROR_RT_PARAM_INVALID', ...words.badArgument },
   107001: { name: 'ACL_ERROR_RT_INVALID_DEVICEID', ...words.badDevice },
