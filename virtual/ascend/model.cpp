@@ -9,7 +9,7 @@ namespace {
 
 using Execute = void (*)(void *pool, std::int64_t entry, char *const *bases, char *scratch, std::int64_t stride, std::int64_t *times);
 const std::int64_t RUN = -1;
-enum { BAD_PARAM = 100000, INVALID_MODEL_ID = 100011, INVALID_MODEL = 100012, INPUT_NOT_MATCH = 100017, OUTPUT_NOT_MATCH = 100018 };
+constexpr int BAD_PARAM = 100000, INVALID_MODEL_ID = 100011, INVALID_MODEL = 100012, INPUT_NOT_MATCH = 100017, OUTPUT_NOT_MATCH = 100018;
 
 struct Port {
   std::uint64_t bytes;
@@ -185,9 +185,9 @@ MODEL(Description *) aclmdlCreateDesc() {
   device().alive.insert(description);
   return description;
 }
-ACL aclmdlDestroyDesc(Description *description) { return drop(description, "description"); }
+ACL aclmdlDestroyDesc(Description *description) { return device().drop(description, "description") ? SUCCESS : BAD_PARAM; }
 ACL aclmdlGetDesc(Description *description, std::uint32_t id) {
-  if (!isAlive(description) || !modelAt(id)) return INVALID_MODEL_ID;
+  if (!device().isAlive(description) || !modelAt(id)) return INVALID_MODEL_ID;
   return description->model = modelAt(id), SUCCESS;
 }
 MODEL(std::size_t) aclmdlGetNumInputs(Description *description) { return description->model->inputs.size(); }
@@ -206,15 +206,15 @@ MODEL(Dataset *) aclmdlCreateDataset() {
   device().alive.insert(dataset);
   return dataset;
 }
-ACL aclmdlDestroyDataset(Dataset *dataset) { return drop(dataset, "dataset"); }
+ACL aclmdlDestroyDataset(Dataset *dataset) { return device().drop(dataset, "dataset") ? SUCCESS : BAD_PARAM; }
 MODEL(Buffer *) aclCreateDataBuffer(void *address, std::size_t bytes) {
   auto *buffer = new Buffer{address, bytes};
   device().alive.insert(buffer);
   return buffer;
 }
-ACL aclDestroyDataBuffer(Buffer *buffer) { return drop(buffer, "buffer"); }
+ACL aclDestroyDataBuffer(Buffer *buffer) { return device().drop(buffer, "buffer") ? SUCCESS : BAD_PARAM; }
 ACL aclmdlAddDatasetBuffer(Dataset *dataset, Buffer *buffer) {
-  if (!isAlive(dataset) || !isAlive(buffer)) return BAD_PARAM;
+  if (!device().isAlive(dataset) || !device().isAlive(buffer)) return BAD_PARAM;
   return dataset->buffers.push_back(buffer), SUCCESS;
 }
 
@@ -222,8 +222,8 @@ ACL aclmdlExecuteAsync(std::uint32_t id, const Dataset *inputs, Dataset *outputs
   ENTER
   auto model = modelAt(id);
   if (!model) return say(Rule::freed, "model %u was unloaded or never loaded", id), INVALID_MODEL_ID;
-  if (!isAlive(stream)) return badStream(stream);
-  if (!isAlive(const_cast<Dataset *>(inputs)) || !isAlive(outputs)) return say(Rule::freed, "a dataset that was destroyed or never made"), BAD_PARAM;
+  if (!device().isStream(stream)) return STREAM_CONTEXT;
+  if (!device().isAlive(const_cast<Dataset *>(inputs)) || !device().isAlive(outputs)) return say(Rule::freed, "a dataset that was destroyed or never made"), BAD_PARAM;
   if (isFaulty("launch")) return say(Rule::fault, "this run of a model fails, as ANYCHIP_FAULT asks"), VECTOR_CORE_EXCEPTION;
   const Dataset from = *inputs, to = *outputs;
   return device().worker.enqueue(stream, [=] {
