@@ -72,6 +72,7 @@ const everyNth = {
   'cuda:virtual': 3,
   'ascend:virtual': 3,
   'cambricon:virtual': 3,
+  'ascend:om:virtual': 30,
   'hip:virtual': 30,
   'metax:virtual': 30,
   'musa:virtual': 30,
