@@ -15,7 +15,7 @@ export function createAscendTarget(options: Partial<DriverTarget> = {}): Target 
   const { cache = new CompileCache() } = options;
   const target: Target = createDriverTarget({
     name: 'ascend',
-    evidence: 'E1',
+    evidence: 'E2',
     rank: 190,
     table: ascendTable,
     language: ascendLanguage,

@@ -10,7 +10,7 @@ import { LEAST_ARCHITECTURE, cudaLeast } from './facts.ts';
 export const createCudaTarget = (options: Partial<DriverTarget> = {}): Target =>
   createDriverTarget({
     name: 'cuda',
-    evidence: 'E1',
+    evidence: 'E2',
     rank: 200,
     table: cudaTable,
     language: cudaLanguage,
