@@ -1,8 +1,9 @@
 // Work in order on a stream. Everything is handed in without waiting; `finish` waits, and lets the event loop go on where it takes long.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { launchNumbered } from '../core/blame.ts';
-import { AnychipError, invariant } from '../core/error.ts';
-import { HostMemory } from '../ffi/hostMemory.ts';
+import { invariant } from '../core/error.ts';
+import { HostMemory, hostAddress } from '../ffi/hostMemory.ts';
+import { checkedBuffer } from '../runtime/checkedBuffer.ts';
 import type { Buffer, Program, Queue } from '../runtime/device.ts';
 import { enter } from './machine.ts';
 import type { DriverMachine } from './machine.ts';
@@ -117,17 +118,10 @@ export class DriverQueue implements Queue {
 
   /** The address of host memory that must live until the work is done. */
   #hold(bytes: Uint8Array): bigint {
-    const address = this.#machine.driver.native.addressOf(bytes);
-    if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
+    const address = hostAddress(this.#machine.driver.native, bytes);
     this.#inUse.push(bytes);
     return address;
   }
 }
 
-/** A buffer of this device with `bytes` bytes at an offset. */
-function checked(buffer: Buffer, offset: number, bytes: number): DriverBuffer {
-  invariant(buffer instanceof DriverBuffer, 'a buffer of another device');
-  invariant(buffer.alive, 'a buffer that was disposed');
-  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
-  return buffer;
-}
+const checked = (buffer: Buffer, offset: number, bytes: number): DriverBuffer => checkedBuffer(DriverBuffer, buffer, offset, bytes);

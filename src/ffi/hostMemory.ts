@@ -1,5 +1,5 @@
 // Memory that native functions read from and write to: arguments that are passed by address, answers, strings.
-import { invariant } from '../core/error.ts';
+import { AnychipError, invariant } from '../core/error.ts';
 import type { Native } from './native.ts';
 
 export class HostMemory {
@@ -40,4 +40,11 @@ export class HostMemory {
     const end = this.bytes.indexOf(0);
     return new TextDecoder().decode(end < 0 ? this.bytes : this.bytes.subarray(0, end)).trim();
   }
+}
+
+/** Where the caller's bytes lie, for native code to read or write; whoever asks keeps them alive until it is done. */
+export function hostAddress(native: Native, bytes: Uint8Array): bigint {
+  const address = native.addressOf(bytes);
+  if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
+  return address;
 }

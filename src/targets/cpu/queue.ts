@@ -1,7 +1,9 @@
 // Work in order on the processor. What is short runs at once on the calling thread; a long run goes to a thread of its own, so that the
 // event loop goes on, and all later work waits for it.
-import { AnychipError, invariant } from '../../core/error.ts';
+import { invariant } from '../../core/error.ts';
+import { hostAddress } from '../../ffi/hostMemory.ts';
 import type { Native } from '../../ffi/native.ts';
+import { checkedBuffer } from '../../runtime/checkedBuffer.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import { InOrder } from '../../runtime/inOrder.ts';
 import { CpuBuffer, CpuProgram } from './memory.ts';
@@ -24,12 +26,12 @@ export class CpuQueue implements Queue {
 
   write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
     const to = placeIn(target, offsetBytes, data.byteLength);
-    this.#work.enqueue(() => this.#native.copy(to, this.#hostAddress(data), data.byteLength));
+    this.#work.enqueue(() => this.#native.copy(to, hostAddress(this.#native, data), data.byteLength));
   }
 
   read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
     const from = placeIn(source, offsetBytes, into.byteLength);
-    this.#work.enqueue(() => this.#native.copy(this.#hostAddress(into), from, into.byteLength));
+    this.#work.enqueue(() => this.#native.copy(hostAddress(this.#native, into), from, into.byteLength));
   }
 
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
@@ -52,7 +54,7 @@ export class CpuQueue implements Queue {
   #execute(program: Program, entry: number, bases: readonly Buffer[], times = new BigInt64Array()): void {
     invariant(program instanceof CpuProgram, 'a program of another device');
     const table = BigUint64Array.from(bases, (buffer) => placeIn(buffer, 0, 0));
-    const [tableAt, timesAt] = [table, times].map(({ buffer }) => this.#hostAddress(new Uint8Array(buffer)));
+    const [tableAt, timesAt] = [table, times].map(({ buffer }) => hostAddress(this.#native, new Uint8Array(buffer)));
     const args = [program.pool, entry, tableAt!, program.scratch.address, program.strideBytes, timesAt!];
     this.#work.enqueue(() => {
       const start = performance.now();
@@ -70,18 +72,7 @@ export class CpuQueue implements Queue {
   finish(): Promise<void> {
     return this.#work.finish();
   }
-
-  #hostAddress(bytes: Uint8Array): bigint {
-    const address = this.#native.addressOf(bytes);
-    if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
-    return address;
-  }
 }
 
 /** The address of `bytes` bytes at an offset of a buffer of this device. */
-function placeIn(buffer: Buffer, offset: number, bytes: number): bigint {
-  invariant(buffer instanceof CpuBuffer, 'a buffer of another device');
-  invariant(buffer.alive, 'a buffer that was disposed');
-  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
-  return buffer.address + BigInt(offset);
-}
+const placeIn = (buffer: Buffer, offset: number, bytes: number): bigint => checkedBuffer(CpuBuffer, buffer, offset, bytes).address + BigInt(offset);

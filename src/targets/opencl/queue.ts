@@ -1,7 +1,8 @@
 // Work in order on an OpenCL device. Everything is handed in without waiting; `finish` waits, on another thread where it may take long.
 import { launchNumbered } from '../../core/blame.ts';
-import { AnychipError, invariant } from '../../core/error.ts';
-import { HostMemory } from '../../ffi/hostMemory.ts';
+import { invariant } from '../../core/error.ts';
+import { HostMemory, hostAddress } from '../../ffi/hostMemory.ts';
+import { checkedBuffer } from '../../runtime/checkedBuffer.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import type { ClMachine } from './machine.ts';
 import { ClBuffer, ClProgram } from './memory.ts';
@@ -95,17 +96,10 @@ export class ClQueue implements Queue {
 
   /** The address of host memory that must live until the work is done. */
   #hold(bytes: Uint8Array): bigint {
-    const address = this.#machine.cl.native.addressOf(bytes);
-    if (address === undefined) throw new AnychipError('bad-argument', 'host memory without an address', { hint: 'Pass data in an ordinary ArrayBuffer.' });
+    const address = hostAddress(this.#machine.cl.native, bytes);
     this.#inUse.push(bytes);
     return address;
   }
 }
 
-/** A buffer of this device with `bytes` bytes at an offset. */
-function checked(buffer: Buffer, offset: number, bytes: number): ClBuffer {
-  invariant(buffer instanceof ClBuffer, 'a buffer of another device');
-  invariant(buffer.alive, 'a buffer that was disposed');
-  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
-  return buffer;
-}
+const checked = (buffer: Buffer, offset: number, bytes: number): ClBuffer => checkedBuffer(ClBuffer, buffer, offset, bytes);

@@ -2,6 +2,7 @@
 // loop goes on, and all later work waits for it.
 import { invariant } from '../../core/error.ts';
 import { InOrder } from '../../runtime/inOrder.ts';
+import { checkedBuffer } from '../../runtime/checkedBuffer.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import type { WasmDevice } from './device.ts';
 import { WasmProgram } from './program.ts';
@@ -107,9 +108,4 @@ export class WasmQueue implements Queue {
 const addressesOf = (bases: readonly Buffer[]): Uint32Array => Uint32Array.from(bases, (buffer) => placeIn(buffer, 0, 0));
 
 /** The address of `bytes` bytes at an offset of a buffer of this device. */
-function placeIn(buffer: Buffer, offset: number, bytes: number): number {
-  invariant(buffer instanceof WasmBuffer, 'a buffer of another device');
-  invariant(buffer.alive, 'a buffer that was disposed');
-  invariant(offset >= 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
-  return buffer.address + offset;
-}
+const placeIn = (buffer: Buffer, offset: number, bytes: number): number => checkedBuffer(WasmBuffer, buffer, offset, bytes).address + offset;

@@ -2,6 +2,7 @@
 import { byteWidth } from '../../core/dtype.ts';
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { KernelCall } from '../../kernel/ir.ts';
+import { checkedBuffer } from '../../runtime/checkedBuffer.ts';
 import type { Buffer, Program } from '../../runtime/device.ts';
 import type { LaunchPlan, LaunchedKernel } from '../../runtime/launchPlan.ts';
 import { usage } from './api.ts';
@@ -101,12 +102,10 @@ export class GpuProgram implements Program {
   }
 }
 
-/** A buffer of this device with `bytes` bytes at an offset. */
-export function checkedBuffer(buffer: Buffer, offset: number, bytes: number): DeviceBuffer {
-  invariant(buffer instanceof DeviceBuffer, 'a buffer of another device');
-  invariant(buffer.alive, 'a buffer that was disposed');
-  invariant(offset >= 0 && offset % WORD === 0 && offset + bytes <= buffer.bytes, `bytes ${offset}…${offset + bytes} of a buffer of ${buffer.bytes}`);
-  return buffer;
+/** A buffer of this device with `bytes` bytes at an offset, which is of whole words. */
+export function wordsOf(buffer: Buffer, offset: number, bytes: number): DeviceBuffer {
+  invariant(offset % WORD === 0, `byte ${offset} of a buffer is within a word`);
+  return checkedBuffer(DeviceBuffer, buffer, offset, bytes);
 }
 
 const WORD = byteWidth('u32');

@@ -4,7 +4,7 @@ import { AnychipError, invariant } from '../../core/error.ts';
 import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import type { GpuBuffer, GpuComputePass, GpuEncoder } from './api.ts';
 import type { WebGpuDevice } from './device.ts';
-import { GpuProgram, checkedBuffer } from './memory.ts';
+import { GpuProgram, wordsOf } from './memory.ts';
 import type { Staging } from './staging.ts';
 
 interface Reading {
@@ -27,7 +27,7 @@ export class GpuQueue implements Queue {
 
   /** Copies come in words; what lies behind the last one's end is nobody's. */
   write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
-    const { handle } = checkedBuffer(target, offsetBytes, data.byteLength);
+    const { handle } = wordsOf(target, offsetBytes, data.byteLength);
     if (data.byteLength === 0) return;
     this.#submit();
     const whole = data.byteLength - (data.byteLength % 4);
@@ -42,7 +42,7 @@ export class GpuQueue implements Queue {
   }
 
   read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
-    const { handle } = checkedBuffer(source, offsetBytes, into.byteLength);
+    const { handle } = wordsOf(source, offsetBytes, into.byteLength);
     if (into.byteLength === 0) return;
     this.readBack(handle, offsetBytes, into);
   }
@@ -55,14 +55,14 @@ export class GpuQueue implements Queue {
   }
 
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
-    const [from, to] = [checkedBuffer(source, sourceOffset, bytes), checkedBuffer(target, targetOffset, bytes)];
+    const [from, to] = [wordsOf(source, sourceOffset, bytes), wordsOf(target, targetOffset, bytes)];
     invariant(bytes % 4 === 0, 'copies come in words');
     if (bytes > 0) this.commands().copyBufferToBuffer(from.handle, sourceOffset, to.handle, targetOffset, bytes);
   }
 
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {
     invariant(program instanceof GpuProgram, 'a program of another device');
-    const buffers = bases.map((buffer) => checkedBuffer(buffer, 0, 0));
+    const buffers = bases.map((buffer) => wordsOf(buffer, 0, 0));
     const pass = this.#computePass();
     for (const call of entry === 'run' ? program.run : [program.init[entry.init]!]) call.encode(pass, buffers);
   }

@@ -2,7 +2,7 @@
 import { invariant } from '../../core/error.ts';
 import type { Buffer, Program } from '../../runtime/device.ts';
 import { usage } from './api.ts';
-import { GpuProgram, checkedBuffer } from './memory.ts';
+import { GpuProgram, wordsOf } from './memory.ts';
 import { GpuQueue } from './queue.ts';
 
 /** Calls that are timed in one go: each takes two timestamps, and a set of them has at most 4096. */
@@ -12,7 +12,7 @@ export class TimedGpuQueue extends GpuQueue {
   async profile(program: Program, bases: readonly Buffer[], calls: number): Promise<readonly number[]> {
     invariant(program instanceof GpuProgram && program.run.length === calls, 'a program of another device');
     const { gpu } = this.owner;
-    const buffers = bases.map((buffer) => checkedBuffer(buffer, 0, 0));
+    const buffers = bases.map((buffer) => wordsOf(buffer, 0, 0));
     const nanos: number[] = [];
     for (let first = 0; first < calls; first += TIMED_AT_ONCE) {
       const part = program.run.slice(first, first + TIMED_AT_ONCE);
