@@ -3,6 +3,7 @@
 // An expression is a sum of atoms with coefficients; an atom is a symbol, a floor division or a modulus (always non-negative).
 // It knows nothing of tensors' data, loops or chips.
 import { invariant } from './error.ts';
+import { gcd } from './integers.ts';
 import { stridesOf } from './shape.ts';
 import type { Shape } from './shape.ts';
 
@@ -118,7 +119,6 @@ export function delinearize(flat: IndexExpr, shape: Shape): IndexExpr[] {
   return shape.map((size, i) => (size <= 1 ? ZERO : i === 0 ? floorDiv(flat, strides[i]!) : modIndex(floorDiv(flat, strides[i]!), size)));
 }
 
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 const floorMod = (a: number, b: number): number => a - Math.floor(a / b) * b;
 
 interface Split {

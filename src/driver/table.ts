@@ -4,18 +4,10 @@
 /** How wide an operand is: 32 bits, size_t, or an address or handle. */
 export type OperandType = 'u32' | 'size' | 'pointer';
 
-/** What a driver does, and with what. `out`: where it puts what it makes or tells. */
-export const driverCalls = {
+/** What every driver does, and with what. `out`: where it puts what it makes or tells. */
+const neededCalls = {
   init: {},
-  version: { out: 'pointer' },
   countDevices: { out: 'pointer' },
-  device: { out: 'pointer', ordinal: 'u32' },
-  deviceName: { out: 'pointer', bytes: 'u32', device: 'u32' },
-  deviceAttribute: { out: 'pointer', attribute: 'u32', device: 'u32' },
-  deviceBytes: { out: 'pointer', device: 'u32' },
-  deviceProperties: { out: 'pointer', device: 'u32' },
-  retainContext: { out: 'pointer', device: 'u32' },
-  releaseContext: { device: 'u32' },
   /** Makes the device the one that this thread's calls are for. */
   useDevice: { device: 'u32', context: 'pointer' },
   memoryInfo: { free: 'pointer', total: 'pointer' },
@@ -27,14 +19,25 @@ export const driverCalls = {
   loadModule: { out: 'pointer', image: 'pointer', bytes: 'size' },
   unloadModule: { module: 'pointer' },
   findKernel: { out: 'pointer', module: 'pointer', name: 'pointer' },
-  /** Hands in one argument of the next launch, `offset` bytes from the first. */
-  setArgument: { value: 'pointer', bytes: 'size', offset: 'size' },
-  /** Hands in the shape of the next launch. */
-  configure: { blocks: 'u32', threads: 'u32', stream: 'pointer' },
   launch: { kernel: 'pointer', blocks: 'u32', threads: 'u32', stream: 'pointer', args: 'pointer', argBytes: 'size' },
   createStream: { out: 'pointer' },
   destroyStream: { stream: 'pointer' },
   waitForStream: { stream: 'pointer' },
+} as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
+/** What some drivers have no call for: they have no such thing, or it is known without asking. */
+const dispensableCalls = {
+  version: { out: 'pointer' },
+  device: { out: 'pointer', ordinal: 'u32' },
+  deviceName: { out: 'pointer', bytes: 'u32', device: 'u32' },
+  deviceAttribute: { out: 'pointer', attribute: 'u32', device: 'u32' },
+  deviceBytes: { out: 'pointer', device: 'u32' },
+  deviceProperties: { out: 'pointer', device: 'u32' },
+  retainContext: { out: 'pointer', device: 'u32' },
+  releaseContext: { device: 'u32' },
+  /** Hands in one argument of the next launch, `offset` bytes from the first. */
+  setArgument: { value: 'pointer', bytes: 'size', offset: 'size' },
+  /** Hands in the shape of the next launch. */
+  configure: { blocks: 'u32', threads: 'u32', stream: 'pointer' },
   pollStream: { stream: 'pointer' },
   createEvent: { out: 'pointer' },
   recordEvent: { event: 'pointer', stream: 'pointer' },
@@ -49,33 +52,8 @@ export const driverCalls = {
   errorName: { status: 'u32', out: 'pointer' },
   errorText: { status: 'u32', out: 'pointer' },
 } as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
+export const driverCalls = { ...neededCalls, ...dispensableCalls };
 export type DriverCall = keyof typeof driverCalls;
-
-/** What some drivers have no call for: they have no such thing, or it is known without asking. */
-type Dispensable =
-  | 'version'
-  | 'device'
-  | 'deviceName'
-  | 'deviceAttribute'
-  | 'deviceBytes'
-  | 'deviceProperties'
-  | 'retainContext'
-  | 'releaseContext'
-  | 'setArgument'
-  | 'configure'
-  | 'pollStream'
-  | 'createEvent'
-  | 'recordEvent'
-  | 'eventMillis'
-  | 'destroyEvent'
-  | 'beginCapture'
-  | 'endCapture'
-  | 'instantiate'
-  | 'launchGraph'
-  | 'destroyGraph'
-  | 'destroyGraphExec'
-  | 'errorName'
-  | 'errorText';
 
 /** The functions of a compiler at run time. */
 export const compilerCalls = {
@@ -109,7 +87,7 @@ export const fn = <Operand extends string = never>(symbol: string, ...args: read
 export const text = <Operand extends string = never>(symbol: string, ...args: readonly (Operand | Fixed)[]): Spelling<Operand> => ({ symbol, args, answers: 'text' });
 
 type Spellings<Calls> = { readonly [C in keyof Calls]: Spelling<Extract<keyof Calls[C], string>> };
-export type DriverSpellings = Spellings<Omit<typeof driverCalls, Dispensable>> & Partial<Spellings<Pick<typeof driverCalls, Dispensable>>>;
+export type DriverSpellings = Spellings<typeof neededCalls> & Partial<Spellings<typeof dispensableCalls>>;
 export type CompilerSpellings = Spellings<Omit<typeof compilerCalls, 'version'>> & Partial<Spellings<Pick<typeof compilerCalls, 'version'>>>;
 
 /** Names of a library, tried in order; `other` where the platform has none of its own. */

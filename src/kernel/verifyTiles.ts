@@ -2,6 +2,7 @@
 // A vector instruction is a store of one operation on vectors that lie in scratch memory, with scalars splat over the lanes.
 import { byteWidth } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
+import { gcd } from '../core/integers.ts';
 import type { BufferParam, Expr, Kernel, Rows, ScratchBuffer, Stmt, StmtKind, TileRules } from './ir.ts';
 import { operandsOf } from './rewriteKernel.ts';
 
@@ -10,8 +11,6 @@ type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 /** Bytes of scratch memory that the buffers fill, each rounded up. */
 export const tileBytes = (scratch: readonly ScratchBuffer[], { alignBytes }: Pick<TileRules, 'alignBytes'>): number =>
   scratch.reduce((sum, s) => sum + Math.ceil((s.elements * byteWidth(s.dtype)) / alignBytes) * alignBytes, 0);
-
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** A number that divides every value of the index `e`, 0 where it is 0; `known` tells that of variables. */
 function divisorOf(e: Expr, known: ReadonlyMap<string, number>): number {

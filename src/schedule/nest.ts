@@ -1,6 +1,6 @@
 // A loop nest before any machine is chosen: outer axes whose points are independent, and at each point stages that run one after the
 // other. Axes are split where a view divides them and merged where memory does not see the difference.
-import { addIndex, coefficientOf, floorDiv, indexSymbol, modIndex, quotientsIn, scaleIndex } from '../core/indexExpr.ts';
+import { addIndex, coefficientOf, delinearize, floorDiv, indexSymbol, modIndex, quotientsIn, scaleIndex } from '../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../core/indexExpr.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import type { ReduceFn, ScatterFn } from '../graph/prims.ts';
@@ -14,6 +14,15 @@ export interface Axis {
   readonly extent: number;
 }
 export const axisIndex = (axis: Axis): IndexExpr => indexSymbol(axis.name, 0, axis.extent - 1);
+
+/** Where along each of the axes the point `flat` of all of them lies, row-major. */
+export function unflatten(axes: readonly Axis[], flat: IndexExpr): Bindings {
+  const position = delinearize(
+    flat,
+    axes.map((a) => a.extent),
+  );
+  return new Map(axes.map((a, i) => [a.name, position[i]!]));
+}
 
 interface Place {
   readonly slot: MemorySlot;

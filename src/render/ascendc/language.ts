@@ -1,11 +1,11 @@
 // Ascend C: kernels of the vector cores of Ascend processors, with tensors over the unified buffer and explicit flags between pipes.
 // Names and rules from the Ascend C API reference (CANN 8): DataCopyPad, SetFlag/WaitFlag, vector calculations on the first n elements.
 import type { Kernel } from '../../kernel/ir.ts';
-import type { Dialect } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
-import { bitcastByUnion, noVectors, scalarLibrary } from '../c/scalars.ts';
+import { scalarDialect, scalarLibrary } from '../c/scalars.ts';
 import { ascendTiles } from './tiles.ts';
 
+const HELPER = '__aicore__ inline';
 const HEAD = `#include "kernel_operator.h"
 using namespace AscendC;
 typedef int8_t i8;
@@ -13,23 +13,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef int64_t i64;
 typedef uint64_t u64;
-${scalarLibrary('__aicore__ inline')}`;
-
-const createDialect = (): Dialect => ({
-  head: HEAD,
-  index: 'i64',
-  wideSuffix: 'll',
-  helper: '__aicore__ inline',
-  unroll: '#pragma unroll',
-  barrier: '',
-  nan: () => 'any_float(0x7fc00000u)',
-  infinity: () => 'any_float(0x7f800000u)',
-  real: (fn) => `any_${fn}`,
-  fma: (p) => p.use('FMA_F32', () => '#define FMA_F32(a, b, c) ((a) * (b) + (c))\n'),
-  bitcast: bitcastByUnion,
-  vectors: noVectors,
-  tiles: ascendTiles,
-});
+${scalarLibrary(HELPER)}`;
 
 /** What scalar code stored into global memory lies in the core's cache until it is told to go. */
 function flushes(kernel: Kernel): readonly string[] {
@@ -40,7 +24,7 @@ function flushes(kernel: Kernel): readonly string[] {
 export const ascendLanguage: LaunchedLanguage = {
   name: 'ascend-c',
   lacksDoubles: true,
-  dialect: createDialect,
+  dialect: () => scalarDialect(HEAD, HELPER, ascendTiles),
   head: (symbol) => `extern "C" __global__ __aicore__ void ${symbol}`,
   param: ({ name, elements }, element) => ({
     declaration: `GM_ADDR ${name}_at`,

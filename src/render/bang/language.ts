@@ -2,9 +2,9 @@
 // Names from the BANG C developer's guide and from Cambricon's open operators (mlu-ops).
 import { invariant } from '../../core/error.ts';
 import type { Expr, Pipe } from '../../kernel/ir.ts';
-import type { BufferText, Dialect, RowsText, TileInstruction, TileOperand, TileSyntax } from '../c/dialect.ts';
+import type { BufferText, RowsText, TileInstruction, TileOperand, TileSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
-import { bitcastByUnion, noVectors, scalarLibrary } from '../c/scalars.ts';
+import { scalarDialect, scalarLibrary } from '../c/scalars.ts';
 
 const HELPER = '__mlu_func__ inline';
 const HEAD = `#include <bang.h>
@@ -78,26 +78,10 @@ const tiles: TileSyntax = {
   wait: ({ from }) => WAITS[from],
 };
 
-const createDialect = (): Dialect => ({
-  head: HEAD,
-  index: 'i64',
-  wideSuffix: 'll',
-  helper: HELPER,
-  unroll: '#pragma unroll',
-  barrier: '',
-  nan: () => 'any_float(0x7fc00000u)',
-  infinity: () => 'any_float(0x7f800000u)',
-  real: (fn) => `any_${fn}`,
-  fma: (p) => p.use('FMA_F32', () => '#define FMA_F32(a, b, c) ((a) * (b) + (c))\n'),
-  bitcast: bitcastByUnion,
-  vectors: noVectors,
-  tiles,
-});
-
 export const bangLanguage: LaunchedLanguage = {
   name: 'bang-c',
   lacksDoubles: true,
-  dialect: createDialect,
+  dialect: () => scalarDialect(HEAD, HELPER, tiles),
   head: (symbol) => `extern "C" __mlu_global__ void ${symbol}`,
   param: ({ name, access }, element) => ({ declaration: `${access === 'read' ? 'const ' : ''}${element} *${name}` }),
   scratch: ({ name, elements }, element) => [`__nram__ __attribute__((aligned(${ALIGN_BYTES}))) ${element} ${name}[${elements}];`],

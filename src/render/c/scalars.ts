@@ -1,7 +1,7 @@
 // What languages of C's family without vectors, and without a C library, have in common.
 import { AnychipError } from '../../core/error.ts';
 import type { ComputeDType } from '../../kernel/ir.ts';
-import type { VectorSyntax } from './dialect.ts';
+import type { Dialect, TileSyntax, VectorSyntax } from './dialect.ts';
 import type { Prelude } from './prelude.ts';
 
 const none = (): never => {
@@ -47,3 +47,20 @@ ${helper} float any_sqrt(float a) {
   return (s + 0.5f * r * (a - s * s)) * scale;
 }
 `;
+
+/** The dialect of a language for cores with scratchpads; its head holds `scalarLibrary`, whose functions have `helper` before them. */
+export const scalarDialect = (head: string, helper: string, tiles: TileSyntax): Dialect => ({
+  head,
+  index: 'i64',
+  wideSuffix: 'll',
+  helper,
+  unroll: '#pragma unroll',
+  barrier: '',
+  nan: () => 'any_float(0x7fc00000u)',
+  infinity: () => 'any_float(0x7f800000u)',
+  real: (fn) => `any_${fn}`,
+  fma: (p) => p.use('FMA_F32', () => '#define FMA_F32(a, b, c) ((a) * (b) + (c))\n'),
+  bitcast: bitcastByUnion,
+  vectors: noVectors,
+  tiles,
+});

@@ -49,7 +49,7 @@ function offsetOf({ emitter, node, at }: TopKRow, storage: Storage, i: Expr): Ex
 }
 
 /** Whether a comes before b, for unlike values: strictly. */
-function before({ node }: TopKRow, a: Expr, b: Expr): Expr {
+export function before(node: PrimNodes['topK'], a: Expr, b: Expr): Expr {
   const [x, y] = a.type.dtype === 'bool' ? [cast('i32', a), cast('i32', b)] : [a, b];
   const { largest } = node.attrs;
   const better = compare(largest ? 'gt' : 'lt', x, y);
@@ -70,8 +70,8 @@ function insertRow(row: TopKRow, n: number): void {
   const held = variable(other, type);
   const heldPlace = variable(otherPlace, 'i32');
   // Equal keys are told apart by their index.
-  const tie = binary('and', unary('not', before(row, held, carried)), compare('lt', at, heldPlace));
-  const wins = binary('or', before(row, carried, held), tie);
+  const tie = binary('and', unary('not', before(row.node, held, carried)), compare('lt', at, heldPlace));
+  const wins = binary('or', before(row.node, carried, held), tie);
   const swap: Stmt[] = [store(keys, add(start, variable(j)), carried), store(places, add(start, variable(j)), at), assign(key, held), assign(place, heldPlace)];
   const slot: Stmt[] = [
     { kind: 'let', name: other, value: load(keys, add(start, variable(j)), type) },
@@ -123,7 +123,7 @@ function mergePass(row: TopKRow, { n, width, from, to }: Pass): Stmt {
   const v = variable;
   const last = index(n - 1);
   const at = (buffer: string, i: Expr, dtype: typeof type): Expr => load(buffer, add(from, i), dtype);
-  const takeRight = binary('and', compare('lt', v(right), v(end)), binary('or', compare('ge', v(left), v(middle)), before(row, v(b, type), v(a, type))));
+  const takeRight = binary('and', compare('lt', v(right), v(end)), binary('or', compare('ge', v(left), v(middle)), before(row.node, v(b, type), v(a, type))));
   const put = (source: string): Stmt[] => [
     store(keys, add(to, v(t)), v(source === left ? a : b, type)),
     store(places, add(to, v(t)), at(places, v(source), 'i32')),

@@ -1,11 +1,11 @@
 // A nest as one kernel of the simd family: which axis the vectors run along, how the outer points are dealt out to grid steps, and the
 // loops around the stages.
-import { constantIndex, delinearize, indexSymbol } from '../../core/indexExpr.ts';
-import type { IndexExpr } from '../../core/indexExpr.ts';
+import { constantIndex, indexSymbol } from '../../core/indexExpr.ts';
+import type { Bindings } from '../../core/indexExpr.ts';
 import { add, binary, index, mul, variable } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import { findPairs } from '../inPlace.ts';
-import { refineAxes } from '../nest.ts';
+import { refineAxes, unflatten } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
 import { Substitution } from '../point.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
@@ -60,16 +60,9 @@ function outerLanesOf(nest: Nest, machineLanes: number): number {
 }
 
 /** Loops from `from` to `to` over the points of `axes` in row-major order, as one loop. */
-export function loopFlat(emitter: Emitter, axes: readonly Axis[], from: Expr, to: Expr, write: (bindings: Map<string, IndexExpr>) => void): void {
+export function loopFlat(emitter: Emitter, axes: readonly Axis[], from: Expr, to: Expr, write: (bindings: Bindings) => void): void {
   const flat = emitter.fresh('p');
-  const total = pointsOf(axes);
-  emitter.loop(flat, from, to, 1, () => {
-    const position = delinearize(
-      indexSymbol(flat, 0, total - 1),
-      axes.map((a) => a.extent),
-    );
-    write(new Map(axes.map((a, i) => [a.name, position[i]!])));
-  });
+  emitter.loop(flat, from, to, 1, () => write(unflatten(axes, indexSymbol(flat, 0, pointsOf(axes) - 1))));
 }
 
 /** Bounds of the grid step at hand. */
@@ -104,7 +97,7 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   const writeStages = (substitution: Substitution, laneCount: number): void => {
     for (const stage of nest.stages) writeStage({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution, overlap }, stage);
   };
-  const along = (axis: Axis, bindings: ReadonlyMap<string, IndexExpr>, range?: { readonly from: Expr; readonly to: Expr }): void =>
+  const along = (axis: Axis, bindings: Bindings, range?: { readonly from: Expr; readonly to: Expr }): void =>
     writeStrips(emitter, {
       axis,
       widths: halvings(outerLanes),
@@ -159,7 +152,7 @@ function loopAxes(emitter: Emitter, axes: readonly Axis[], write: () => void): v
 }
 
 /** The outer bindings together with that of the vector axis. */
-function chain(emitter: Emitter, bindings: ReadonlyMap<string, IndexExpr>, axis: Axis, inner: Substitution): Substitution {
+function chain(emitter: Emitter, bindings: Bindings, axis: Axis, inner: Substitution): Substitution {
   const own = inner.index(indexSymbol(axis.name, 0, Math.max(axis.extent - 1, 0)));
   return new Substitution(new Map([...bindings, [axis.name, axis.extent === 1 ? constantIndex(0) : own]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
 }

@@ -1,10 +1,10 @@
 // A nest as one kernel of the simt family: a thread for every outer point, or a group of threads of a block for every row.
-import { coefficientOf, delinearize, indexSymbol } from '../../core/indexExpr.ts';
+import { coefficientOf, indexSymbol } from '../../core/indexExpr.ts';
 import { add, binary, compare, index, mul } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
-import { refineAxes } from '../nest.ts';
+import { refineAxes, unflatten } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
 import { Substitution, visitPoints } from '../point.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -100,11 +100,8 @@ export function lowerNest(name: string, raw: Nest, facts: SimtFacts, flops?: num
 
 /** The outer axes in terms of one flat symbol. */
 function bindFlat(emitter: Emitter, outer: readonly Axis[], symbol: string): Substitution {
-  const position = delinearize(
-    indexSymbol(symbol, 0, Math.max(pointsOf(outer) - 1, 0)),
-    outer.map((a) => a.extent),
-  );
-  return new Substitution(new Map(outer.map((a, i) => [a.name, position[i]!])), emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
+  const bindings = unflatten(outer, indexSymbol(symbol, 0, Math.max(pointsOf(outer) - 1, 0)));
+  return new Substitution(bindings, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
 }
 
 /** A thread for every outer point. */

@@ -7,7 +7,8 @@ import { dtypes } from '../../core/dtype.ts';
 import { add, assign, binary, compare, constant, declare, index, load, store, variable } from '../../kernel/build.ts';
 import type { Expr, Fragment, Stmt } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
-import type { Axis, Nest } from '../nest.ts';
+import { unflatten } from '../nest.ts';
+import type { Nest } from '../nest.ts';
 import { Substitution, guardPoint, literal } from '../point.ts';
 import type { Condition, PointExpr } from '../point.ts';
 import { computeType, typed } from '../emit/compute.ts';
@@ -21,14 +22,6 @@ import { STAGES, sideA, sideB, subgroupsOf } from './matrixShape.ts';
 import type { MatrixInput, MatrixTile } from './matrixShape.ts';
 
 const barrier: Stmt = { kind: 'barrier' };
-
-const unflatten = (axes: readonly Axis[], flat: IndexExpr): Bindings => {
-  const position = delinearize(
-    flat,
-    axes.map((a) => a.extent),
-  );
-  return new Map(axes.map((a, i) => [a.name, position[i]!]));
-};
 
 /** One factor: how it is brought, where its tiles lie, and the fragments that are filled from them. */
 interface Side {

@@ -1,5 +1,5 @@
 // The stages of a row that several threads share: each walks every n-th point, and partial results meet in a tree in shared memory.
-import { ZERO, delinearize, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
+import { ZERO, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
@@ -7,7 +7,7 @@ import { AnychipError, invariant } from '../../core/error.ts';
 import { stridesOf } from '../../core/shape.ts';
 import { add, assign, binary, cast, compare, constant, declare, index, load, store, unary, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
-import { axisIndex } from '../nest.ts';
+import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
 import { Substitution } from '../point.ts';
 import { computeType, narrowTo, typed } from '../emit/compute.ts';
@@ -48,11 +48,7 @@ function walk({ emitter, threads, inRow }: RowContext, axes: readonly Axis[], wr
     if (first !== undefined) return emitter.loop(first.name, index(0), index(first.extent), 1, () => loops(others));
     const symbol = emitter.fresh('w');
     emitter.loop(symbol, inRow, index(total), threads, () => {
-      const position = delinearize(
-        indexSymbol(symbol, 0, total - 1),
-        fast.map((a) => a.extent),
-      );
-      write(new Substitution(new Map(fast.map((a, i) => [a.name, position[i]!])), emitter.dynamic, (d) => emitter.dynamicSymbol(d)));
+      write(new Substitution(unflatten(fast, indexSymbol(symbol, 0, total - 1)), emitter.dynamic, (d) => emitter.dynamicSymbol(d)));
     });
   };
   loops(slow);

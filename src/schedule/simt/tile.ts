@@ -8,7 +8,7 @@ import { addIndex, scaleIndex } from '../../core/indexExpr.ts';
 import { add, assign, binary, constant, declare, fma, index, load, loop, mul, splat, store, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import { findPairs } from '../inPlace.ts';
-import { axisIndex } from '../nest.ts';
+import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
 import { Substitution, guardPoint, literal } from '../point.ts';
 import type { Condition } from '../point.ts';
@@ -23,14 +23,6 @@ import type { Contraction, Factor } from './contraction.ts';
 import { sharedElements, sideA, sideB } from './tileShape.ts';
 import type { TileShape } from './tileShape.ts';
 import { finishKernel, grid, thread, when } from './machine.ts';
-
-const unflatten = (axes: readonly Axis[], flat: IndexExpr): Bindings => {
-  const position = delinearize(
-    flat,
-    axes.map((a) => a.extent),
-  );
-  return new Map(axes.map((a, i) => [a.name, position[i]!]));
-};
 
 class TileWriter {
   readonly emitter: Emitter;

@@ -3,7 +3,6 @@
 // Ties keep the lower index; NaN counts as the largest value.
 import { delinearize, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
-import { isFloat } from '../../core/dtype.ts';
 import { elementCount } from '../../core/shape.ts';
 import { add, assign, binary, cast, compare, declare, index, load, loop, mul, store, unary, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
@@ -11,6 +10,7 @@ import type { SimtFacts } from '../../runtime/device.ts';
 import type { PrimNodes } from '../positions.ts';
 import { computeType } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
+import { before } from '../emit/topK.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot, Storage } from '../storage.ts';
@@ -74,17 +74,6 @@ function forElements(row: Row, name: string, write: (point: Point) => void): Low
   return finishKernel(emitter, name, { blocks: Math.ceil(total / threads), threads }, false, { flops: total * RUN, bytes: 0 });
 }
 
-/** Whether a comes before b, for unlike values: strictly. */
-function before({ node }: Row, a: Expr, b: Expr): Expr {
-  const [x, y] = a.type.dtype === 'bool' ? [cast('i32', a), cast('i32', b)] : [a, b];
-  const { largest } = node.attrs;
-  const better = compare(largest ? 'gt' : 'lt', x, y);
-  if (!isFloat(node.inputs[0]!.dtype)) return better;
-  const [first, second] = largest ? [x, y] : [y, x];
-  const isNaN = (v: Expr): Expr => compare('ne', v, v);
-  return binary('or', better, binary('and', isNaN(first), unary('not', isNaN(second))));
-}
-
 /** Writes the element to position `place` of its row. */
 function put(row: Row, { emitter, at, start }: Point, to: Ordered | undefined, place: Expr, key: Expr, source: Expr): void {
   if (to !== undefined) {
@@ -115,10 +104,10 @@ function countRuns(row: Row, to: Ordered | undefined): LoweredKernel {
     const count = emitter.fresh('c');
     const [j, other] = [emitter.fresh('n'), emitter.fresh('t')];
     const rival = variable(other, type);
-    const tie = binary('and', unary('not', before(row, key, rival)), compare('lt', variable(j), i));
+    const tie = binary('and', unary('not', before(row.node, key, rival)), compare('lt', variable(j), i));
     const body: Stmt[] = [
       declare(other, element(variable(j))),
-      { kind: 'if', condition: binary('or', before(row, rival, key), tie), then: [assign(count, add(variable(count), index(1)))], else: [] },
+      { kind: 'if', condition: binary('or', before(row.node, rival, key), tie), then: [assign(count, add(variable(count), index(1)))], else: [] },
     ];
     emitter.push(declare(count, run), loop(j, run, end, body));
     put(row, point, to, variable(count), key, cast('i32', i));
@@ -143,7 +132,7 @@ function mergeRuns(row: Row, width: number, from: Ordered, to: Ordered | undefin
     const [half, rivalName] = [emitter.fresh('t'), emitter.fresh('t')];
     const rival = variable(rivalName, type);
     // Equal keys of the left run come first.
-    const precedes = binary('or', before(row, rival, key), binary('and', unary('not', isLeft), unary('not', before(row, key, rival))));
+    const precedes = binary('or', before(row.node, rival, key), binary('and', unary('not', isLeft), unary('not', before(row.node, key, rival))));
     const [lowest, highest] = [variable(low), variable(high)];
     const step: Stmt[] = [
       declare(half, binary('div', add(lowest, highest), index(2))),

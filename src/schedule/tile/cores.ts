@@ -3,6 +3,7 @@
 import { ZERO, coefficientOf, substituteIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
+import { gcd, lcm } from '../../core/integers.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { add, binary, index, mul, variable } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
@@ -26,9 +27,6 @@ export interface CorePlan {
   readonly shift: number;
   readonly cores: number;
 }
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-const lcm = (a: number, b: number): number => (a / gcd(a, b)) * b;
 
 /** Points that a run has a multiple of, and the points the first run is short of one. */
 interface Runs {

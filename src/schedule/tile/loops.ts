@@ -1,9 +1,10 @@
 // The loops around the stages of a tile kernel: the points of the core at hand, then what is not dealt out.
-import { delinearize, indexSymbol } from '../../core/indexExpr.ts';
+import { indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { index } from '../../kernel/build.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { TileFacts } from '../../runtime/device.ts';
+import { unflatten } from '../nest.ts';
 import type { Axis } from '../nest.ts';
 import { Substitution } from '../point.ts';
 import type { Emitter, LoweredKernel } from '../emit/emitter.ts';
@@ -28,10 +29,6 @@ export function loopCore(emitter: Emitter, plan: CorePlan, rest: readonly Axis[]
   const { from, to } = coreBounds(emitter, plan);
   const flat = emitter.fresh('p');
   emitter.loop(flat, from, to, 1, () => {
-    const position = delinearize(
-      indexSymbol(flat, 0, pointsOf(plan.axes) - 1),
-      plan.axes.map((a) => a.extent),
-    );
-    inner(new Map(plan.axes.map((a, i) => [a.name, position[i]!])), rest);
+    inner(unflatten(plan.axes, indexSymbol(flat, 0, pointsOf(plan.axes) - 1)), rest);
   });
 }
