@@ -1,7 +1,7 @@
 // Matrix units in kernels: how large fragments are, what a step reads and writes, what is wrong with one, and what it computes.
 import { decodeFloat } from '../core/float.ts';
 import type { NumericDType } from '../core/dtype.ts';
-import type { Expr, Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
+import type { Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
 
 /** dtypes of memory that a factor may be read from: its own, or the integer that holds its bits. */
 const stored: { readonly [I in MatrixUnit['in']]: readonly NumericDType[] } = {
@@ -27,11 +27,10 @@ export function linesOf(fragment: Fragment): readonly [lines: number, elements: 
   return fragment.order === 'rows' ? [rows, columns] : [columns, rows];
 }
 
-/** The step with its position in memory replaced. */
-export function mapPlace(step: MatrixStep, f: (index: Expr) => Expr): MatrixStep {
-  const moved = (place: FragmentPlace): FragmentPlace => ({ ...place, index: f(place.index) });
-  if (step.do === 'load') return { ...step, from: moved(step.from) };
-  return step.do === 'store' ? { ...step, to: moved(step.to) } : step;
+/** The step with its place in memory replaced. */
+export function mapPlace(step: MatrixStep, f: (place: FragmentPlace) => FragmentPlace): MatrixStep {
+  if (step.do === 'load') return { ...step, from: f(step.from) };
+  return step.do === 'store' ? { ...step, to: f(step.to) } : step;
 }
 
 /** f32 with the mantissa of f16, the nearest, ties away from zero. */

@@ -2,7 +2,7 @@
 // holds the expression. It knows nothing of what is rewritten into what.
 import { assign, declare, variable } from './build.ts';
 import { mapPlace } from './matrix.ts';
-import type { Expr, ExprKind, Kernel, Rows, Stmt } from './ir.ts';
+import type { Expr, ExprKind, FragmentPlace, Kernel, Rows, Stmt } from './ir.ts';
 
 export type ExprOf = { readonly [K in ExprKind]: Extract<Expr, { kind: K }> };
 
@@ -86,6 +86,38 @@ export class StatementWriter {
   }
 }
 
+/** The statements over other buffers, wherever they name one. */
+export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) => string): Stmt[] {
+  const expr = (e: Expr): Expr => {
+    if (e.kind === 'const' || e.kind === 'var') return e;
+    const mapped = mapOperands(e, expr);
+    return mapped.kind === 'load' ? { ...mapped, buffer: nameOf(mapped.buffer) } : mapped;
+  };
+  const place = <P extends Rows | FragmentPlace>(at: P): P => ({ ...at, buffer: nameOf(at.buffer), index: expr(at.index) });
+  const statement = (s: Stmt): Stmt => {
+    switch (s.kind) {
+      case 'for':
+        return { ...s, from: expr(s.from), to: expr(s.to), body: s.body.map(statement) };
+      case 'if':
+        return { ...s, condition: expr(s.condition), then: s.then.map(statement), else: s.else.map(statement) };
+      case 'let':
+      case 'assign':
+        return { ...s, value: expr(s.value) };
+      case 'store':
+        return { ...s, buffer: nameOf(s.buffer), index: expr(s.index), value: expr(s.value) };
+      case 'copy':
+        return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
+      case 'matrix':
+        return { ...s, step: mapPlace(s.step, place) };
+      case 'barrier':
+      case 'signal':
+      case 'wait':
+        return s;
+    }
+  };
+  return body.map(statement);
+}
+
 export interface KernelRules {
   /** Prefix of the names the rules make. */
   readonly prefix: string;
@@ -131,7 +163,7 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
         return out.push({ ...s, to: place(s.to), from: place(s.from), rows: rewrite(s.rows), elements: rewrite(s.elements) });
       }
       case 'matrix':
-        return out.push({ ...s, step: mapPlace(s.step, rewrite) });
+        return out.push({ ...s, step: mapPlace(s.step, (place) => ({ ...place, index: rewrite(place.index) })) });
       case 'barrier':
       case 'signal':
       case 'wait':

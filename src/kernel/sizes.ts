@@ -39,7 +39,7 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
         return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
       }
       case 'matrix':
-        return { ...s, step: mapPlace(s.step, expr) };
+        return { ...s, step: mapPlace(s.step, (place) => ({ ...place, index: expr(place.index) })) };
       case 'barrier':
       case 'signal':
       case 'wait':

@@ -1,7 +1,7 @@
 // Kernels that may write over what they read: every element is read only where the same element is written, and what is read is not
 // needed later. Such a pair of slots becomes one, so the arena holds it once.
 import { substituteIndex } from '../core/indexExpr.ts';
-import { rewriteKernel } from '../kernel/rewriteKernel.ts';
+import { renameBuffers } from '../kernel/rewriteKernel.ts';
 import type { BufferParam } from '../kernel/ir.ts';
 import { axisIndex } from './nest.ts';
 import type { Nest, Stage } from './nest.ts';
@@ -77,13 +77,7 @@ function mergeParams(call: LoweredKernel, { read, write }: InPlacePair): Lowered
   const at = (slot: MemorySlot): number => call.args.findIndex((a) => a.slot === slot);
   const [from, to] = [at(write), at(read)];
   const { params } = call.kernel;
-  const names = new Map([[params[from]!.name, params[to]!.name]]);
-  const buffer = (name: string): string => names.get(name) ?? name;
-  const kernel = rewriteKernel(call.kernel, {
-    prefix: 'r',
-    expr: (e) => (e.kind === 'load' && names.has(e.buffer) ? { ...e, buffer: buffer(e.buffer) } : e),
-    store: (s) => (names.has(s.buffer) ? { ...s, buffer: buffer(s.buffer) } : s),
-  });
+  const body = renameBuffers(call.kernel.body, (name) => (name === params[from]!.name ? params[to]!.name : name));
   const kept = params.map((p, i): BufferParam => (i === to ? { ...p, access: 'readwrite' } : p)).filter((_, i) => i !== from);
-  return { ...call, kernel: { ...kernel, params: kept }, args: call.args.filter((_, i) => i !== from) };
+  return { ...call, kernel: { ...call.kernel, body, params: kept }, args: call.args.filter((_, i) => i !== from) };
 }

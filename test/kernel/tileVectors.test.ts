@@ -98,3 +98,20 @@ describe.each(Object.entries(machines))('on %s', (_, capabilities) => {
     expectClose(interpretSchedule(graph, schedule, values, 'backward', lowered(schedule.module))[0]!, expected!, 'backward');
   });
 });
+
+describe('work in place', () => {
+  it('is one buffer for what copies read and write', () => {
+    const b = createBuilder(createFolder());
+    const random = createRandom(5);
+    const x = b.input({ dtype: 'f32', shape: [5, 70] }, 'x');
+    const w = b.constant(randomTensor(random, 'f32', [70, 70]));
+    const product = b.matmul(x, w);
+    const graph = b.finish('in place', [x], [b.matmul(b.div(product, b.reduce('sum', b.abs(product), [1])), w)]);
+    const values = [randomTensor(random, 'f32', x.shape)];
+    const schedule = scheduleGraph(graph, createTileCapabilities());
+    expect(problemsOf(graph, schedule)).toEqual([]);
+    const inPlace = schedule.module.kernels.filter(({ params }) => params.some((p) => p.access === 'readwrite'));
+    expect(inPlace.map(({ body }) => hasInstructions(body))).toEqual([true]);
+    expectClose(interpretSchedule(graph, schedule, values)[0]!, interpretPrims(graph, values)[0]!, 'in place');
+  });
+});

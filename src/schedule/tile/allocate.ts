@@ -1,6 +1,6 @@
 // Gives tiles their memory: tiles of one dtype that are never in use at the same time share a buffer.
 import type { Expr, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
-import { mapOperands } from '../../kernel/rewriteKernel.ts';
+import { mapOperands, renameBuffers } from '../../kernel/rewriteKernel.ts';
 import type { Selected } from './select.ts';
 
 /** The first and the last statement that uses a tile, counted through the whole kernel. */
@@ -78,33 +78,6 @@ function loadsIn(e: Expr): string[] {
   return found;
 }
 
-function rename(body: readonly Stmt[], nameOf: (name: string) => string): Stmt[] {
-  const expr = (e: Expr): Expr => {
-    if (e.kind === 'const' || e.kind === 'var') return e;
-    const mapped = mapOperands(e, expr);
-    return mapped.kind === 'load' ? { ...mapped, buffer: nameOf(mapped.buffer) } : mapped;
-  };
-  return body.map((s): Stmt => {
-    switch (s.kind) {
-      case 'for':
-        return { ...s, from: expr(s.from), to: expr(s.to), body: rename(s.body, nameOf) };
-      case 'if':
-        return { ...s, condition: expr(s.condition), then: rename(s.then, nameOf), else: rename(s.else, nameOf) };
-      case 'let':
-      case 'assign':
-        return { ...s, value: expr(s.value) };
-      case 'store':
-        return { ...s, buffer: nameOf(s.buffer), index: expr(s.index), value: expr(s.value) };
-      case 'copy': {
-        const place = (rows: typeof s.to): typeof s.to => ({ ...rows, buffer: nameOf(rows.buffer), index: expr(rows.index) });
-        return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
-      }
-      default:
-        return s;
-    }
-  });
-}
-
 /** The statements over as few buffers as lives allow. An instruction never writes over what it reads. */
 export function allocateTiles({ body, tiles }: Selected): { readonly body: readonly Stmt[]; readonly scratch: readonly ScratchBuffer[] } {
   const { lives } = new Lives(body, new Set(tiles.map((t) => t.name)));
@@ -121,5 +94,5 @@ export function allocateTiles({ body, tiles }: Selected): { readonly body: reado
     place.elements = Math.max(place.elements, elements);
     places.set(name, place.name);
   }
-  return { body: rename(body, (name) => places.get(name) ?? name), scratch: scratch.map(({ name, dtype, elements }) => ({ name, dtype, elements })) };
+  return { body: renameBuffers(body, (name) => places.get(name) ?? name), scratch: scratch.map(({ name, dtype, elements }) => ({ name, dtype, elements })) };
 }
