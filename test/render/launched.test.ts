@@ -71,7 +71,7 @@ describe('a row that threads share', () => {
         }
         barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
         float t10 = s0[0];
-        for (int n1 = t; n1 < 1; n1 += 16) {
+        if (t < 1) {
           b1[g] = t10;
         }
       }
@@ -117,7 +117,7 @@ describe('a row that threads share', () => {
         }
         __syncthreads();
         float t10 = s0[0];
-        for (int n1 = t; n1 < 1; n1 += 16) {
+        if (t < 1) {
           b1[g] = t10;
         }
       }

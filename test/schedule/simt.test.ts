@@ -41,6 +41,15 @@ const cases: Readonly<Record<string, Case>> = {
     blocks: [9],
   },
   'columns are summed by threads of neighbouring columns': { shapes: [[200, 33]], build: (b, [x]) => b.reduce('sum', b.mul(x!, x!), [0]), blocks: [5] },
+  'a sum that lands where an operand of what is fused behind it lies': {
+    shapes: [
+      [1, 300],
+      [300, 72],
+      [72, 8],
+    ],
+    build: (b, [x, y, z]) => b.matmul(b.add(b.matmul(x!, y!), b.matmul(b.neg(x!), y!)), z!),
+    blocks: [9, 3, 9, 1],
+  },
   'short rows share a block, the last one not full': { shapes: [[43, 40]], build: (b, [x]) => b.reduce('sum', x!, [1]), blocks: [11] },
 };
 

@@ -38,17 +38,23 @@ export interface RowContext {
 
 const barrier: Stmt = { kind: 'barrier' };
 
-/** Walks the points of a stage, every thread its own: along the last axis alone where it is long, else over all axes as one. */
+/**
+ * Walks the points of a stage, every thread its own: along the last axis alone where it is long, else over all axes as one. Where there are
+ * fewer points than threads, nothing of it is done outside of the branch: what a point reads may be what its thread writes over.
+ */
 function walk({ emitter, threads, inRow }: RowContext, axes: readonly Axis[], write: (inner: Substitution) => void): void {
   const split = (axes.at(-1)?.extent ?? 0) >= threads ? axes.length - 1 : 0;
   const [slow, fast] = [axes.slice(0, split), axes.slice(split)];
   const total = pointsOf(fast);
+  const symbol = emitter.fresh('w');
+  const one = (): void => write(new Substitution(unflatten(fast, indexSymbol(symbol, 0, total - 1)), emitter.dynamic, (d) => emitter.dynamicSymbol(d)));
   const loops = (rest: readonly Axis[]): void => {
     const [first, ...others] = rest;
     if (first !== undefined) return emitter.loop(first.name, index(0), index(first.extent), 1, () => loops(others));
-    const symbol = emitter.fresh('w');
-    emitter.loop(symbol, inRow, index(total), threads, () => {
-      write(new Substitution(unflatten(fast, indexSymbol(symbol, 0, total - 1)), emitter.dynamic, (d) => emitter.dynamicSymbol(d)));
+    if (total >= threads) return emitter.loop(symbol, inRow, index(total), threads, one);
+    when(emitter, compare('lt', inRow, index(total)), () => {
+      emitter.define(symbol, inRow);
+      one();
     });
   };
   loops(slow);
