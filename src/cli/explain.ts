@@ -1,5 +1,6 @@
 // `anychip explain`: what a compilation made of a model.
 import { Command } from 'commander';
+import type { Allowance } from '../compile.ts';
 import { AnychipError } from '../core/error.ts';
 import { explain, kernelSource } from '../inspect/explain.ts';
 import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
@@ -15,6 +16,7 @@ import { endProgress, formatBytes, percent, print, printJson, progress, table } 
 interface Given extends FeedOptions {
   readonly device: string;
   readonly source?: string;
+  readonly allow?: readonly Allowance[];
   readonly json?: boolean;
 }
 
@@ -23,6 +25,7 @@ export const explainModel = new Command('explain')
   .argument('<model>', 'ONNX file')
   .addOption(options.device)
   .addOption(options.source)
+  .addOption(options.allow)
   .addOption(options.bind)
   .addOption(options.input)
   .addOption(options.inputs)
@@ -32,19 +35,20 @@ export const explainModel = new Command('explain')
   .addOption(options.json)
   .action(async (path: string, given: Given) => {
     const model = loadModel(path);
-    const { target } = await chooseDevice([given.device]);
+    const { target, decide } = await chooseDevice([given.device]);
     if (target === undefined)
       throw new AnychipError('bad-argument', 'the reference compiles nothing, so there is nothing to explain', { hint: 'Take another device: anychip devices.' });
     const { values, assumed } = prepareFeeds(model.graph, given);
     progress(`compiling ${path}`);
     const graph = closeDefaults(model.graph, new Set(model.graph.inputs.filter(({ name }) => values.has(name))));
     const bindings = bindingsFor(graph, values);
+    const how = { allow: given.allow ?? [], ...(decide === undefined ? {} : { decide }) };
     if (given.source !== undefined) {
-      const source = kernelSource(graph, target, bindings, given.source);
+      const source = kernelSource(graph, target, bindings, given.source, how);
       endProgress();
       return given.json === true ? printJson({ kernel: given.source, source }) : print(source);
     }
-    const explanation = explain(graph, target, bindings);
+    const explanation = explain(graph, target, bindings, how);
     endProgress();
     if (given.json === true) return printJson({ ...explanation, assumed });
     printExplanation(explanation);

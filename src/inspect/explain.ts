@@ -4,6 +4,7 @@ import { byteWidth } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
 import { composeStep, scheduleStep, specializeFor } from '../compile.ts';
+import type { CompileOptions } from '../compile.ts';
 import type { PrimNode } from '../graph/builder.ts';
 import { subgraphsOf, titleOf } from '../graph/graph.ts';
 import type { Graph, Node, Value } from '../graph/graph.ts';
@@ -52,10 +53,10 @@ export interface Explanation {
 type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
 
 /** Explains how `graph` compiles for `target` with these bindings of its inputs. */
-export function explain(graph: Graph, target: Engine, bindings: readonly InputBinding[]): Explanation {
-  const parts = specializeFor(graph, target, bindings);
+export function explain(graph: Graph, target: Engine, bindings: readonly InputBinding[], options: CompileOptions = {}): Explanation {
+  const parts = specializeFor(graph, target, bindings, options);
   const order = new Map(graph.nodes.map((node, i) => [titleOf(node), i]));
-  const programs = deviceParts(parts.steps).map((part) => (takesModels(target) ? explainModel(part, target.capabilities.opset) : explainProgram(part, target, order)));
+  const programs = deviceParts(parts.steps).map((part) => (takesModels(target) ? explainModel(part, target.capabilities.opset) : explainProgram(part, target, order, options)));
   return {
     device: target.name,
     model: graph.name,
@@ -67,11 +68,11 @@ export function explain(graph: Graph, target: Engine, bindings: readonly InputBi
 }
 
 /** The rendered source of the first kernel called `name`. */
-export function kernelSource(graph: Graph, engine: Engine, bindings: readonly InputBinding[], name: string): string {
+export function kernelSource(graph: Graph, engine: Engine, bindings: readonly InputBinding[], name: string, options: CompileOptions = {}): string {
   const target = requireKernels(engine);
   const known: string[] = [];
-  for (const part of deviceParts(specializeFor(graph, target, bindings).steps)) {
-    const { module } = scheduleStep(part, target);
+  for (const part of deviceParts(specializeFor(graph, target, bindings, options).steps)) {
+    const { module } = scheduleStep(part, target, options);
     const at = module.kernels.findIndex((kernel) => kernel.name === name);
     if (at >= 0) return target.createRenderer().renderKernel(module, at);
     known.push(...module.kernels.map((kernel) => kernel.name));
@@ -82,8 +83,8 @@ export function kernelSource(graph: Graph, engine: Engine, bindings: readonly In
 const deviceParts = (steps: readonly PartitionStep[]): DevicePart[] => steps.filter((step) => step.kind === 'device');
 
 /** `order`: places of nodes in the model, by title. */
-function explainProgram(part: DevicePart, target: Target, order: ReadonlyMap<string, number>): ExplainedProgram {
-  const schedule = scheduleStep(part, target);
+function explainProgram(part: DevicePart, target: Target, order: ReadonlyMap<string, number>, options: CompileOptions): ExplainedProgram {
+  const schedule = scheduleStep(part, target, options);
   return {
     kernelsBefore: part.graph.nodes.filter(isKernel).length,
     kernelsAfter: schedule.module.run.length,
