@@ -18,12 +18,14 @@ export interface Mutant {
   readonly offsetBytes?: readonly number[];
   /** Threads of a block in the launch, where they are not those that the kernel was compiled for. */
   readonly threads?: number;
+  /** A change of the kernel's text, where the rule is the language's and not the IR's. */
+  readonly text?: (text: string) => string;
 }
 
 type Edit = (s: Stmt) => readonly Stmt[] | undefined;
 
 /** The kernel once for each statement that `edit` changes, changed there alone. */
-function editEach(kernel: Kernel, edit: Edit): Kernel[] {
+export function editEach(kernel: Kernel, edit: Edit): Kernel[] {
   const found: Kernel[] = [];
   const visit = (list: readonly Stmt[], rebuild: (list: readonly Stmt[]) => Kernel): void => {
     list.forEach((s, i) => {
@@ -59,7 +61,7 @@ function shiftFirstLoad(e: Expr, elementsOf: (buffer: string) => number): Expr |
 const bounds = /out of bounds/;
 const order = /race|never-written memory/;
 
-type Mutation = (kernel: Kernel) => readonly Mutant[];
+export type Mutation = (kernel: Kernel) => readonly Mutant[];
 
 const elementsIn = (kernel: Kernel) => {
   const sizes = new Map([...kernel.params, ...kernel.scratch.filter((s) => s.shared === true)].map((b) => [b.name, b.elements]));

@@ -21,7 +21,7 @@
 
 const anychip::Rules anychip_rules = {{"scalar", "compute", "IO", "IO out"}, false, false};
 
-enum mluMemcpyDirection_t { GDRAM2NRAM, NRAM2GDRAM, NRAM2NRAM };
+enum mluMemcpyDirection_t { GDRAM2NRAM, NRAM2GDRAM };
 
 namespace anychip {
 
@@ -55,8 +55,8 @@ ANYCHIP_PLAIN inline void mapTwo(const char *what, T *to, const T *a, const T *b
 }
 
 ANYCHIP_PLAIN inline void copyRow(void *to, const void *from, uint64_t bytes, mluMemcpyDirection_t direction) {
-  const int pipe = direction == GDRAM2NRAM ? IN : direction == NRAM2GDRAM ? OUT : VECTOR;
-  if (anychip_is_scratch(to) != (direction != NRAM2GDRAM) || anychip_is_scratch(from) != (direction != GDRAM2NRAM))
+  const int pipe = direction == GDRAM2NRAM ? IN : OUT;
+  if (anychip_is_scratch(to) != (pipe == IN) || anychip_is_scratch(from) != (pipe == OUT))
     anychip_stop(Rule::host, "__memcpy from %p to %p: one side is not where the direction says", from, to);
   anychip_use(from, bytes, pipe, false);
   anychip_use(to, bytes, pipe, true);
@@ -66,12 +66,12 @@ ANYCHIP_PLAIN inline void copyRow(void *to, const void *from, uint64_t bytes, ml
 }  // namespace anychip
 
 inline void __memcpy_async(void *to, const void *from, int bytes, mluMemcpyDirection_t direction) {
-  anychip_give(direction == GDRAM2NRAM ? anychip::IN : direction == NRAM2GDRAM ? anychip::OUT : anychip::VECTOR);
+  anychip_give(direction == GDRAM2NRAM ? anychip::IN : anychip::OUT);
   anychip::copyRow(to, from, (uint64_t)bytes, direction);
 }
 /** `segments` more rows after the first. */
 inline void __memcpy_async(void *to, const void *from, int bytes, mluMemcpyDirection_t direction, int toStride, int fromStride, int segments) {
-  anychip_give(direction == GDRAM2NRAM ? anychip::IN : direction == NRAM2GDRAM ? anychip::OUT : anychip::VECTOR);
+  anychip_give(direction == GDRAM2NRAM ? anychip::IN : anychip::OUT);
   for (int i = 0; i <= segments; i++) anychip::copyRow((char *)to + (int64_t)i * toStride, (const char *)from + (int64_t)i * fromStride, (uint64_t)bytes, direction);
 }
 inline void __sync_io() {
@@ -79,7 +79,6 @@ inline void __sync_io() {
   anychip_order(anychip::OUT, anychip::SCALAR);
 }
 inline void __sync_compute() { anychip_order(anychip::VECTOR, anychip::SCALAR); }
-inline void __sync_move() { anychip_order(anychip::VECTOR, anychip::SCALAR); }
 inline void __sync() {
   for (int of = 0; of < anychip::PIPES; of++)
     for (int to = 0; to < anychip::PIPES; to++) anychip_order(of, to);
@@ -108,6 +107,14 @@ ANYCHIP_UNARY(__bang_ceil, __builtin_ceilf(a))
 ANYCHIP_UNARY(__bang_rint, __builtin_rintf(a))
 ANYCHIP_UNARY(__bang_trunc, __builtin_truncf(a))
 
+/** Bytes within neural memory, by the unit that computes. */
+ANYCHIP_PLAIN inline void __bang_move(void *to, const void *from, int bytes) {
+  if (bytes <= 0 || bytes % (int)anychip::ALIGN_BYTES) anychip_stop(anychip::Rule::granularity, "__bang_move of %d bytes, which is no multiple of %u", bytes, anychip::ALIGN_BYTES);
+  anychip_give(anychip::VECTOR);
+  anychip::useVector("__bang_move", from, (uint64_t)bytes, false);
+  anychip::useVector("__bang_move", to, (uint64_t)bytes, true);
+  __builtin_memmove(to, from, (uint64_t)bytes);
+}
 inline void __bang_half2float(float *to, const half *from, int count) {
   anychip::mapOne("__bang_half2float", to, from, count, [](half a) ANYCHIP_PLAIN { return (float)a; });
 }

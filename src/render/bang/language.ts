@@ -59,7 +59,7 @@ function instruct({ value, to, operands, count }: TileInstruction): string {
   invariant(value.kind === 'load' || value.kind === 'cast' || value.kind === 'bitcast', `${value.kind} as an instruction`);
   const from = tileOf(x).buffer.storage;
   const bits = from.bytes === to.buffer.storage.bytes && (value.kind === 'bitcast' || from.c === to.buffer.storage.c);
-  if (bits) return `__memcpy_async(${target}, ${tile(x)}, ${count * from.bytes}, NRAM2NRAM); __sync_move();`;
+  if (bits) return `__bang_move(${target}, ${tile(x)}, ${count * from.bytes});`;
   const name = CONVERSIONS[`${from.c} ${to.buffer.storage.c}`];
   invariant(name !== undefined, `no conversion of ${from.c} to ${to.buffer.storage.c}`);
   return `${name}(${target}, ${tile(x)}, ${count});`;

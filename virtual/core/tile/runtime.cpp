@@ -32,6 +32,13 @@ unsigned char *shadow;
 u64 *lineOwners;
 u64 lineBytes, lineCount;
 u64 launches;
+/** Which core wrote and which read each byte of a page of global memory last: the launch, and the core's number from 1. */
+struct Users {
+  u64 writer[4096], reader[4096];
+  Users *next;
+};
+Users **users, *allUsers;
+constexpr u64 MANY = 0xffff;
 bool isDirty;
 
 const Launch *launch;
@@ -141,6 +148,26 @@ void usePad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
   }
 }
 
+/** Cores of a launch run in any order: none may use what another writes. */
+void shareGlobal(const void *p, u64 bytes, bool writes) {
+  constexpr u64 PAGE = sizeof Users::writer / sizeof *Users::writer;
+  const u64 self = launches << 16 | (anychip_core + 1), offset = (u64)p - base;
+  const auto isOther = [self](u64 user) { return user >> 16 == launches && user != self; };
+  for (u64 b = offset; b < offset + bytes; b++) {
+    Users *&page = users[b / PAGE];
+    if (!page) {
+      page = (Users *)calloc(1, sizeof *page);
+      page->next = allUsers;
+      allUsers = page;
+    }
+    u64 &writer = page->writer[b % PAGE], &reader = page->reader[b % PAGE];
+    const bool isWritten = isOther(writer);
+    if (isWritten || (writes && isOther(reader))) anychip_stop(Rule::race, "%s what another core %s: %s", writes ? "writes" : "reads", isWritten ? "writes" : "reads", machine->describe(p, bytes));
+    if (writes) writer = self;
+    else reader = isOther(reader) ? launches << 16 | MANY : self;
+  }
+}
+
 void useGlobal(const void *p, u64 bytes, int pipe, bool writes) {
   const u64 offset = (u64)p - base;
   const unsigned char bit = writes ? ALLOCATED : WRITTEN;
@@ -151,6 +178,7 @@ void useGlobal(const void *p, u64 bytes, int pipe, bool writes) {
     if (offset + i < deviceBytes && shadow[offset + i] & ALLOCATED) anychip_stop(Rule::unwritten, "%s %s", verb, place);
     anychip_stop(strstr(place, "freed") ? Rule::freed : Rule::bounds, "%s %s", verb, place);
   }
+  shareGlobal(p, bytes, writes);
   if (!writes) return;
   memset(shadow + offset, ALLOCATED | WRITTEN, bytes);
   if (pipe != SCALAR) return;
@@ -298,6 +326,7 @@ EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int co
   lineBytes = (u64)of->fact("lineBytes");
   lineCount = lineBytes == 0 ? 0 : deviceBytes / lineBytes + 1;
   if (lineCount > 0) lineOwners = (u64 *)mmap(nullptr, lineCount * sizeof *lineOwners, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  users = (Users **)calloc(deviceBytes * sizeof(u64) / sizeof Users::writer + 1, sizeof *users);
   padLimit = (u64)of->fact("scratchBytes");
   variables = shared;
   variableCount = count;
@@ -314,6 +343,11 @@ EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int co
 
 EXPORT void anychip_unload(void) {
   if (lineCount > 0) munmap(lineOwners, lineCount * sizeof *lineOwners);
+  for (Users *next; allUsers; allUsers = next) {
+    next = allUsers->next;
+    free(allUsers);
+  }
+  free(users);
   if (pad.from) free(pad.from);
   pad.drop();
   declared.drop();

@@ -1,0 +1,94 @@
+// Mutants of kernels on a virtual chip: which of them break a rule is known from how they were made, or from the verifier and the
+// interpreter of kernels, which know nothing of virtual chips; of those the chip must name the rule.
+import { expect } from 'vitest';
+import type { NumericTensor } from '../../src/core/tensor.ts';
+import { createBuilder } from '../../src/graph/builder.ts';
+import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
+import type { Kernel } from '../../src/kernel/ir.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import type { Source, Target } from '../../src/runtime/device.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { createRandom, randomTensor } from '../schedule/randomGraph.ts';
+import { deviceVerdict, interpreterVerdict, moduleOf } from './bench.ts';
+import type { Mutant, Mutation } from './mutate.ts';
+
+export function graph(dtype: NumericTensor['dtype'], shape: readonly number[], build: (b: Builder, x: Operand) => readonly Operand[]): PrimGraph {
+  const b = createBuilder(createFolder());
+  const x = b.input({ dtype, shape }, 'x');
+  return b.finish('problem', [x], build(b, x));
+}
+export const constant = (b: Builder, seed: number, shape: readonly number[]): Operand => b.constant(randomTensor(createRandom(seed), 'f32', shape));
+export const softmax = (b: Builder, x: Operand): Operand[] => {
+  const e = b.exp(b.sub(x, b.reduce('max', x, [1])));
+  return [b.div(e, b.reduce('sum', e, [1]))];
+};
+
+export interface Bench {
+  readonly target: Target;
+  readonly mutations: Readonly<Record<string, Mutation>>;
+  /** Of the mutants of a kind every n-th is taken. */
+  readonly every: number;
+  /** What a kernel means in the chip's language, where that is more than it says. */
+  readonly meaning?: (kernel: Kernel) => Kernel;
+}
+
+interface Tally {
+  /** Mutants that break a rule, those whose rule the chip named, and those that break none. */
+  broken: number;
+  named: number;
+  harmless: number;
+  readonly missed: string[];
+  readonly kinds: Set<string>;
+}
+
+/** The kernels with what mutants change in the launch or in the text. */
+function changed(source: Source, mutants: readonly Mutant[]): Source {
+  const { kernels, ...launches } = source.launches!;
+  const text = String(source.units[0]);
+  const starts = kernels.map(({ symbol }) => text.indexOf(`${symbol}(`));
+  const parts = mutants.map((mutant, i) => {
+    const own = text.slice(starts[i]!, starts[i + 1] ?? text.length);
+    const changedText = mutant.text?.(own) ?? own;
+    if (mutant.text !== undefined) expect(changedText, mutant.title).not.toBe(own);
+    return changedText;
+  });
+  const threads = kernels.map((kernel, i) => ({ ...kernel, threads: mutants[i]!.threads ?? kernel.threads }));
+  return { ...source, units: [text.slice(0, starts[0]) + parts.join('')], launches: { ...launches, kernels: threads } };
+}
+
+async function judge({ target: on, mutations, every, meaning = (k) => k }: Bench, kernel: Kernel, tally: Tally): Promise<void> {
+  const isWhole = interpreterVerdict(kernel, true) === undefined;
+  const original: Mutant = { title: 'as it is', kernel, verdict: 'ask', rule: /./ };
+  const kinds = Object.entries(mutations).flatMap(([kind, mutate]) =>
+    mutate(kernel)
+      .filter((_, i) => i % every === 0)
+      .map((mutant) => ({ kind, mutant })),
+  );
+  const all = [original, ...kinds.map(({ mutant }) => mutant)];
+  const { binary } = await on.createCompiler().compile(changed(on.createRenderer().render(moduleOf(all.map((m) => m.kernel))), all));
+  expect(await deviceVerdict(on, binary, 0, { kernel, isWhole }), kernel.name).toBeUndefined();
+  for (const [i, { kind, mutant }] of kinds.entries()) {
+    const said = await deviceVerdict(on, binary, i + 1, { ...mutant, isWhole });
+    const breaks = mutant.verdict === 'sure' ? 'by what it is' : interpreterVerdict(meaning(mutant.kernel), isWhole);
+    if (breaks === undefined) {
+      tally.harmless++;
+      continue;
+    }
+    tally.broken++;
+    tally.kinds.add(kind);
+    if (said !== undefined && /virtual/.test(said) && mutant.rule.test(said)) tally.named++;
+    else tally.missed.push(`${kernel.name}: ${mutant.title} (${breaks}): ${said ?? 'nothing said'}`);
+  }
+}
+
+/** Of at least `least` mutants of the problems' kernels that break a rule, of every kind, the chip names at least 95 %. */
+export async function expectNamed(bench: Bench, problems: readonly PrimGraph[], least: number): Promise<void> {
+  const tally: Tally = { broken: 0, named: 0, harmless: 0, missed: [], kinds: new Set() };
+  for (const problem of problems) {
+    for (const kernel of scheduleGraph(problem, bench.target.capabilities).module.kernels) await judge(bench, kernel, tally);
+  }
+  console.log(`${tally.named} of ${tally.broken} named, ${tally.harmless} harmless\n${tally.missed.join('\n')}`);
+  expect(tally.broken).toBeGreaterThanOrEqual(least);
+  expect([...tally.kinds].sort()).toEqual(Object.keys(bench.mutations).sort());
+  expect(tally.named / tally.broken, tally.missed.join('\n')).toBeGreaterThanOrEqual(0.95);
+}

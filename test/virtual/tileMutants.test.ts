@@ -1,0 +1,81 @@
+// Virtual chips of cores with scratchpads under mutation: of rendered kernels that are in order and break one rule, they name the rule.
+import { describe, it } from 'vitest';
+import type { Kernel, Stmt } from '../../src/kernel/ir.ts';
+import { storePipe } from '../../src/kernel/pipes.ts';
+import { operandsOf } from '../../src/kernel/rewriteKernel.ts';
+import type { PrimGraph } from '../../src/graph/builder.ts';
+import { createAscendTarget } from '../../src/targets/ascend/target.ts';
+import { createCambriconTarget } from '../../src/targets/cambricon/target.ts';
+import type { Target } from '../../src/runtime/device.ts';
+import { constant, expectNamed, graph, softmax } from './judge.ts';
+import { tileMutations } from './mutateTiles.ts';
+import type { TileLanguageRules } from './mutateTiles.ts';
+
+const problems: Readonly<Record<string, PrimGraph>> = {
+  elements: graph('f32', [301], (b, x) => [b.add(b.neg(b.abs(x)), b.scalar('f32', 1))]),
+  halves: graph('f16', [3, 70], (b, x) => [b.mul(x, x)]),
+  choices: graph('f32', [2, 130], (b, x) => [b.where(b.lt(x, b.scalar('f32', 0)), b.mul(x, x), b.floor(x))]),
+  'whole numbers': graph('i32', [200], (b, x) => [b.cast(b.eq(x, b.scalar('i32', 3)), 'i32')]),
+  'a quotient of rows': graph('f32', [2, 200], (b, x) => [b.div(x, b.reduce('sum', b.mul(x, x), [1]))]),
+  'sums of columns': graph('f32', [5, 96], (b, x) => [b.reduce('sum', x, [0])]),
+  'whole tiles': graph('f32', [2, 128], (b, x) => [b.sqrt(b.abs(b.mul(x, x)))]),
+  'short rows': graph('f32', [9, 6], softmax),
+  product: graph('f32', [3, 24], (b, x) => [b.max(b.matmul(x, constant(b, 3, [24, 80])), b.scalar('f32', 0))]),
+  transposed: graph('f32', [12, 40], (b, x) => [b.transpose(x, [1, 0])]),
+  'first of rows': graph('f32', [2, 30], (b, x) => b.topK(x, 1, 10, true)),
+};
+
+/** Statements in the order in which they are printed. */
+const flat = (body: readonly Stmt[]): Stmt[] => body.flatMap((s) => (s.kind === 'for' ? [s, ...flat(s.body)] : s.kind === 'if' ? [s, ...flat(s.then), ...flat(s.else)] : [s]));
+const isInstruction = (s: Stmt): s is Extract<Stmt, { kind: 'store' }> => s.kind === 'store' && storePipe(s) === 'vector';
+
+/** Numbers of the instructions, counted among all, whose result the very next statement, an instruction too, reads. */
+const readAtOnce = ({ body }: Kernel): number[] => {
+  const list = flat(body);
+  const numbers = new Map(list.filter(isInstruction).map((s, i) => [s as Stmt, i]));
+  return list.flatMap((s, i) => {
+    const next = list[i + 1];
+    const isRead = isInstruction(s) && next !== undefined && isInstruction(next) && operandsOf(next.value).some((e) => e.kind === 'load' && e.buffer === s.buffer);
+    return isRead ? [numbers.get(s)!] : [];
+  });
+};
+const storesScalars = ({ params, body }: Kernel): boolean => flat(body).some((s) => s.kind === 'store' && params.some((p) => p.name === s.buffer));
+
+const ascendC: TileLanguageRules = {
+  hasSignals: true,
+  hasCounts: (value) => value.kind === 'compare',
+  alignsCopies: true,
+  texts: {
+    'a barrier between instructions left out': { pattern: /PipeBarrier<PIPE_V>\(\);/g, rule: /missing order: .*no barrier between/, needed: readAtOnce },
+    'caches that are not written back': { pattern: /DataCacheCleanAndInvalid<[^;]*;/g, rule: /missing order: .*cache/, needed: (kernel) => (storesScalars(kernel) ? [0] : []) },
+  },
+};
+
+/** Waits in BANG C are the core's, for all that a unit was given; those for copies are for either way. */
+const inBang = (kernel: Kernel): Kernel => {
+  const waits = (s: Stmt): Stmt[] => {
+    if (s.kind === 'signal') return [];
+    if (s.kind === 'for') return [{ ...s, body: s.body.flatMap(waits) }];
+    if (s.kind === 'if') return [{ ...s, then: s.then.flatMap(waits), else: s.else.flatMap(waits) }];
+    if (s.kind !== 'wait' || s.from === 'scalar') return s.kind === 'wait' ? [] : [s];
+    const pipes = s.from === 'vector' ? (['vector'] as const) : (['in', 'out'] as const);
+    return pipes.flatMap((from): Stmt[] => [
+      { kind: 'signal', from, to: 'scalar', flag: 0 },
+      { kind: 'wait', from, to: 'scalar', flag: 0 },
+    ]);
+  };
+  return { ...kernel, body: kernel.body.flatMap(waits) };
+};
+const bangC: TileLanguageRules = { hasSignals: false, hasCounts: (value) => value.kind !== 'across', alignsCopies: false, texts: {} };
+
+const chips: Readonly<Record<string, { readonly target: Target; readonly rules: TileLanguageRules; readonly meaning?: (kernel: Kernel) => Kernel }>> = {
+  Ascend: { target: createAscendTarget().virtual!.open('910b4', 'ascend:virtual')!, rules: ascendC },
+  Cambricon: { target: createCambriconTarget().virtual!.open('mlu370', 'cambricon:virtual')!, rules: bangC, meaning: inBang },
+};
+
+describe.each(Object.entries(chips))('mutants of tile kernels on a virtual chip of %s', (_, { target, rules, ...rest }) => {
+  it('have the broken rule named', async ({ skip }) => {
+    if (!(await target.probe()).ok) skip();
+    await expectNamed({ target, mutations: tileMutations(rules), every: 1, ...rest }, Object.values(problems), 200);
+  }, 600_000);
+});
