@@ -73,6 +73,7 @@ const everyNth = {
   'ascend:virtual': 3,
   'cambricon:virtual': 3,
   'ascend:om:virtual': 30,
+  'biren:virtual': 30,
   'hip:virtual': 30,
   'metax:virtual': 30,
   'musa:virtual': 30,

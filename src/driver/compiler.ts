@@ -40,19 +40,25 @@ class CompilerProgram implements MachineCompiler {
   }
 
   async compile(text: string, architecture: string): Promise<Uint8Array> {
-    const { name, input, args } = this.#command;
+    const { input, args, link } = this.#command;
     const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
     try {
       writeFileSync(join(folder, input), text);
-      await new Promise<void>((resolve, reject) => {
-        execFile(this.#path, [...args(architecture), '-o', 'out', input], { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-          error === null ? resolve() : reject(quoted(name, `${stdout}${stderr}`.trim() || error.message)),
-        );
-      });
-      return readFileSync(join(folder, 'out'));
+      await this.#run(folder, [...args(architecture), '-o', 'out', input]);
+      if (link === undefined) return readFileSync(join(folder, 'out'));
+      await this.#run(folder, [...link(architecture), '-o', 'linked', 'out']);
+      return readFileSync(join(folder, 'linked'));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+
+  #run(folder: string, args: readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      execFile(this.#path, args, { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+        error === null ? resolve() : reject(quoted(this.#command.name, `${stdout}${stderr}`.trim() || error.message)),
+      );
+    });
   }
 }
 
@@ -98,7 +104,8 @@ export class LaunchedCompiler implements Compiler {
     if (typeof text !== 'string' || launches === undefined) throw new AnychipError('internal', 'a compiler of launched kernels was given something else than their source');
     const [architecture, compiler] = await Promise.all([this.#architecture(), (this.#found ??= findCompiler(this.#table))]);
     const format = binaryFormat(architecture);
-    const options = [...(this.#table.library?.options(architecture) ?? []), ...(this.#table.program?.args(architecture) ?? [])];
+    const { library, program } = this.#table;
+    const options = [library?.options, program?.args, program?.link].flatMap((of) => of?.(architecture) ?? []);
     const key = contentKey(['launched 1', architecture, compiler.identity, ...options, text]);
     const kept = this.#cache.get(key);
     if (kept !== undefined) return { binary: { format, bytes: packProgram(launches, kept) }, cached: true };

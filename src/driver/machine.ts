@@ -1,6 +1,7 @@
 // Which device of a driver is used, and what it can do.
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { Driver } from './driver.ts';
 import { HostMemory } from '../ffi/hostMemory.ts';
@@ -10,6 +11,8 @@ import type { SimtFacts } from '../runtime/device.ts';
 
 /** What every device of a kind has, for what its driver is not asked. */
 export interface LeastMachine {
+  /** dtypes that buffers of its kernels may have; all that can be stored where absent. */
+  readonly storage?: readonly DType[];
   readonly attributes: Readonly<Record<DeviceAttribute, number>>;
   readonly memoryBytes: number;
   matrixUnitsOf(architecture: string): readonly MatrixUnit[];
@@ -97,10 +100,11 @@ export function memoryInfo(machine: DriverMachine): { readonly free: number; rea
 
 const PCI_DEVICES = '/sys/bus/pci/devices';
 
-/** Whether a chip of one of the vendors is on the PCI bus; undefined where the system does not show its bus. */
-export function hasChip(vendors: readonly number[]): boolean | undefined {
+/** Whether a chip of the vendor shows itself: on the PCI bus, or by the files of its driver; undefined where the system does not show its bus. */
+export function hasChip({ pciVendors, deviceFiles = [] }: Pick<DriverTable, 'pciVendors' | 'deviceFiles'>): boolean | undefined {
+  if (deviceFiles.some((file) => existsSync(file))) return true;
   try {
-    return readdirSync(PCI_DEVICES).some((name) => vendors.includes(Number(readFileSync(join(PCI_DEVICES, name, 'vendor'), 'utf8'))));
+    return readdirSync(PCI_DEVICES).some((name) => pciVendors.includes(Number(readFileSync(join(PCI_DEVICES, name, 'vendor'), 'utf8'))));
   } catch {
     return undefined;
   }

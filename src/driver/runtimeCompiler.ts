@@ -46,8 +46,11 @@ export class RuntimeCompiler {
 
   /** Rejects with a 'device' error where the library is not installed. */
   static async open(table: CompilerTable): Promise<RuntimeCompiler> {
-    if (table.library === undefined) throw new AnychipError('device', `${table.title} has no library that compiles at run time`, { hint: table.install });
-    return new RuntimeCompiler(table, table.library, await openNative());
+    const { title, library, program, install } = table;
+    if (library !== undefined) return new RuntimeCompiler(table, library, await openNative());
+    throw new AnychipError('device', program === undefined ? `${title} has nothing that compiles here` : `${title} is not installed: there is no ${program.name}`, {
+      hint: install,
+    });
   }
 
   /** Rejects with a 'device' error that quotes the compiler. */

@@ -119,6 +119,8 @@ export interface DriverTable {
   readonly install: string;
   /** Vendor numbers of its chips on the PCI bus: tell a missing driver from a missing chip. */
   readonly pciVendors: readonly number[];
+  /** For vendors whose number is not public: what their driver makes in /dev where there is a chip. */
+  readonly deviceFiles?: readonly string[];
   readonly calls: DriverSpellings;
   /**
    * What `args` of a launch is. addresses: a list with the address of each argument. packed: the arguments themselves, 8 bytes each.
@@ -150,5 +152,12 @@ export interface CompilerTable {
     readonly options: (architecture: string) => readonly string[];
   };
   /** Its name, its arguments before the names of output and input, and how its input is called. */
-  readonly program?: { readonly name: string; readonly folders: readonly string[]; readonly args: (architecture: string) => readonly string[]; readonly input: string };
+  readonly program?: {
+    readonly name: string;
+    readonly folders: readonly string[];
+    readonly args: (architecture: string) => readonly string[];
+    readonly input: string;
+    /** Those of a second call, for what the first one made, where that is no program yet. */
+    readonly link?: (architecture: string) => readonly string[];
+  };
 }

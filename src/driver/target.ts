@@ -34,10 +34,10 @@ export interface DriverTarget {
   readonly ordinal?: number;
 }
 
-function leastCapabilities({ attributes, memoryBytes, matrixUnitsOf }: LeastMachine, architecture: string): SimtCapabilities {
+function leastCapabilities({ storage = storedDTypes, attributes, memoryBytes, matrixUnitsOf }: LeastMachine, architecture: string): SimtCapabilities {
   const { maxThreads, subgroupThreads, sharedBytes, units } = attributes;
   const simt = { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: matrixUnitsOf(architecture) };
-  return { family: 'simt', storage: storedDTypes, simt, maxBufferBytes: memoryBytes };
+  return { family: 'simt', storage, simt, maxBufferBytes: memoryBytes };
 }
 
 /** What an error of looking for a device or its compiler says to users. */
@@ -46,7 +46,10 @@ export function whyMissing(error: unknown, table: DriverTable, isFound: boolean)
   const hint = 'Use another device, or a machine with one.';
   if (Number(error.facts['devices'] ?? 0) > 0) return { ok: false, needs: 'hardware', reason: error.reason, hint };
   // Where the system does not show its bus, a driver that is missing is taken for missing software.
-  if (!isFound && hasChip(table.pciVendors) === false) return { ok: false, needs: 'hardware', reason: `this machine has no chip of ${table.vendor} (${error.reason})`, hint };
+  if (!isFound && hasChip(table) === false) {
+    const sign = table.deviceFiles === undefined ? `chip of ${table.vendor}` : `${table.deviceFiles.join(' or ')}, which the driver of ${table.vendor} makes`;
+    return { ok: false, needs: 'hardware', reason: `this machine has no ${sign} (${error.reason})`, hint };
+  }
   return { ok: false, needs: 'software', reason: error.reason, hint: error.hint ?? table.install };
 }
 

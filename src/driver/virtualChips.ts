@@ -1,7 +1,9 @@
 // Virtual chips of a target whose driver is a row of the table: the same row on another library, and the chip's numbers.
+import { basename, dirname } from 'node:path';
 import { storedDTypes } from '../kernel/storedDTypes.ts';
 import type { CompileCache } from '../runtime/compileCache.ts';
 import type { SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
+import type { BuiltChip } from '../runtime/virtualChip.ts';
 import { createVirtualTarget } from '../runtime/virtualTarget.ts';
 import type { LeastMachine } from './machine.ts';
 import type { DriverTable } from './table.ts';
@@ -14,6 +16,8 @@ export interface DriverChip {
   readonly architecture: string;
   readonly memoryBytes: number;
   readonly attributes?: Readonly<Partial<Record<'maxThreads' | 'subgroupThreads' | 'sharedBytes' | 'units', number>>>;
+  /** Numbers that only its library asks for. */
+  readonly limits?: Readonly<Record<string, number>>;
 }
 
 /** By name; the first is taken where none is named. */
@@ -32,41 +36,43 @@ export function virtualChipsOf(
   const open = (name: string, called: string): Target | undefined => {
     const chip = Object.hasOwn(chips, name) ? chips[name] : undefined;
     if (chip === undefined) return undefined;
-    const { title, architecture, memoryBytes } = chip;
+    const { title, architecture, memoryBytes, limits = {} } = chip;
     const { maxThreads, subgroupThreads, sharedBytes, units } = { ...least.attributes, ...chip.attributes };
     // Fragments of matrix units are the chip's own assembly, which means nothing here: kernels do without.
     const capabilities: SimtCapabilities = {
       family: 'simt',
-      storage: storedDTypes,
+      storage: least.storage ?? storedDTypes,
       simt: { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: [] },
       maxBufferBytes: memoryBytes,
     };
-    const facts = { memoryBytes, maxThreads, subgroupThreads, sharedBytes, units, architecture: Number(/\d+/.exec(architecture)?.[0]), driverVersion: DRIVER_VERSION };
+    const facts = { memoryBytes, maxThreads, subgroupThreads, sharedBytes, units, architecture: Number(/\d+/.exec(architecture)?.[0]), driverVersion: DRIVER_VERSION, ...limits };
+    const { library, program } = table.compiler;
     return createVirtualTarget({
       name: called,
-      chip: { vendor, family: 'simt', title, facts },
+      chip: { vendor, family: 'simt', title, facts, ...(library === undefined && program !== undefined ? { program: program.name } : {}) },
       capabilities,
       real: real(),
       cache,
-      on: (library, identity) => on(onLibrary(table, library, identity, architecture)),
+      on: (built) => on(onChip(table, built, architecture)),
     });
   };
   return { names: Object.keys(chips), open };
 }
 
-/** The row with a virtual library in place of the vendor's, which is its compiler too. */
-function onLibrary(table: DriverTable, library: string, identity: string, architecture: string): DriverTable {
-  const libraries = { other: [library] };
-  const { compiler } = table;
+/** The row with a virtual library in place of the vendor's, which is its compiler too, or has one beside it. */
+function onChip(table: DriverTable, { path, identity, program }: BuiltChip, architecture: string): DriverTable {
+  const libraries = { other: [path] };
+  const { library, program: command, ...compiler } = table.compiler;
   return {
     ...table,
     title: `virtual ${table.title}`,
     libraries,
     architecture: 'always' in table.architecture ? { always: architecture } : table.architecture,
     compiler: {
+      ...compiler,
       title: `virtual ${compiler.title} ${identity}`,
-      install: compiler.install,
-      ...(compiler.library === undefined ? {} : { library: { ...compiler.library, names: libraries } }),
+      ...(library === undefined ? {} : { library: { ...library, names: libraries } }),
+      ...(program === undefined || command === undefined ? {} : { program: { ...command, name: basename(program), folders: [dirname(program)] } }),
     },
   };
 }

@@ -14,6 +14,8 @@ import type { HostCompiler } from './hostCompiler.ts';
 export interface VirtualChip {
   /** Folder of `virtual/` with the vendor's interface and the header of its kernel language. */
   readonly vendor: string;
+  /** For vendors that compile by a program: its name, and the folder of `vendor` that it is made from. */
+  readonly program?: string;
   /** Folder of `virtual/core` with the runtime that programs are linked to: one for each kernel family. */
   readonly family: 'simt' | 'tile';
   /** For people: 'NVIDIA H100'. */
@@ -49,8 +51,17 @@ function factsText(chip: VirtualChip, compiler: HostCompiler, runtime: string): 
   ].join('\n');
 }
 
-/** Path of the chip's library and a name for what it was made from. Rejects with a 'device' error where it cannot be built. */
-export async function buildVirtualChip(chip: VirtualChip, cache: CompileCache): Promise<{ readonly path: string; readonly identity: string }> {
+export interface BuiltChip {
+  /** Of the library. */
+  readonly path: string;
+  /** A name for what it was made from. */
+  readonly identity: string;
+  /** Of the program that compiles, where the vendor has one. */
+  readonly program?: string;
+}
+
+/** Rejects with a 'device' error where the chip cannot be built. */
+export async function buildVirtualChip(chip: VirtualChip, cache: CompileCache): Promise<BuiltChip> {
   const compiler = await findHostCompiler();
   // Vendors share parts of each other.
   const sources = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
@@ -70,14 +81,20 @@ export async function buildVirtualChip(chip: VirtualChip, cache: CompileCache): 
     return path;
   };
   const runtime = await object(chip.family, unitOf(filesOf(join('core', chip.family), /\.cpp$/)), RUNTIME_FLAGS);
-  const objects = await Promise.all([
+  const [core, facts, vendor] = await Promise.all([
     object('core', unitOf(filesOf('core', /\.cpp$/))),
-    object(chip.vendor, unitOf(filesOf(chip.vendor, /^names\.h$|\.cpp$/).sort((a, b) => Number(b.endsWith('.h')) - Number(a.endsWith('.h'))))),
     object('chip', factsText(chip, compiler, runtime)),
+    object(chip.vendor, unitOf(filesOf(chip.vendor, /^names\.h$|\.cpp$/).sort((a, b) => Number(b.endsWith('.h')) - Number(a.endsWith('.h'))))),
   ]);
-  const path = join(cache.folder, `virtual-${chip.vendor}-${contentKey([identity, ...objects])}.so`);
-  await make(path, (output) => runHostCompiler(compiler, ['-shared', '-pthread', '-o', output, ...objects]));
-  return { path, identity };
+  const linked = async (objects: readonly string[], suffix: string, flags: readonly string[]): Promise<string> => {
+    const path = join(cache.folder, `virtual-${chip.vendor}-${contentKey([identity, ...objects])}${suffix}`);
+    await make(path, (output) => runHostCompiler(compiler, [...flags, '-pthread', '-o', output, ...objects, '-ldl']));
+    return path;
+  };
+  const path = await linked([core, facts, vendor], '.so', ['-shared']);
+  if (chip.program === undefined) return { path, identity };
+  const main = await object(chip.program, unitOf(filesOf(join(chip.vendor, chip.program), /\.cpp$/)));
+  return { path, identity, program: await linked([core, facts, main], `-${chip.program}`, []) };
 }
 
 async function compile(compiler: HostCompiler, args: readonly string[], text: string, output: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { CompileCache } from './compileCache.ts';
 import type { Capabilities, Target } from './device.ts';
 import { findHostCompiler } from './hostCompiler.ts';
 import { buildVirtualChip } from './virtualChip.ts';
-import type { VirtualChip } from './virtualChip.ts';
+import type { BuiltChip, VirtualChip } from './virtualChip.ts';
 
 export interface VirtualTargetOptions {
   /** As users call it: 'cuda:virtual/a100'. */
@@ -15,14 +15,14 @@ export interface VirtualTargetOptions {
   /** What it stands in for, which says how kernels are rendered. */
   readonly real: Target;
   readonly cache: CompileCache;
-  /** The real target on another library; `identity` names what the library was made from. */
-  readonly on: (library: string, identity: string) => Target;
+  /** The real target on another library. */
+  readonly on: (built: BuiltChip) => Target;
 }
 
 export function createVirtualTarget({ name, chip, capabilities, real, cache, on }: VirtualTargetOptions): Target {
   let made: Promise<Target> | undefined;
   const target = async (): Promise<Target> => {
-    made ??= buildVirtualChip(chip, cache).then(({ path, identity }) => on(path, identity));
+    made ??= buildVirtualChip(chip, cache).then(on);
     return made;
   };
   return {

@@ -3,6 +3,8 @@ import type { AbiPart } from '../driver/abi.ts';
 import type { DriverTable } from '../driver/table.ts';
 import { ascendAbi } from './ascend/abi.ts';
 import { ascendTable } from './ascend/driver.ts';
+import { birenAbi } from './biren/abi.ts';
+import { birenTable } from './biren/driver.ts';
 import { cambriconAbi } from './cambricon/abi.ts';
 import { cambriconTable } from './cambricon/driver.ts';
 import { cudaAbi } from './cuda/abi.ts';
@@ -16,6 +18,7 @@ import { musaTable } from './musa/driver.ts';
 
 export const abis: Readonly<Record<string, { readonly table: DriverTable; readonly parts: readonly AbiPart[] }>> = {
   ascend: { table: ascendTable, parts: ascendAbi },
+  biren: { table: birenTable, parts: birenAbi },
   cambricon: { table: cambriconTable, parts: cambriconAbi },
   cuda: { table: cudaTable, parts: cudaAbi },
   hip: { table: hipTable, parts: hipAbi },

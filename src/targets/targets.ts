@@ -2,6 +2,7 @@
 import type { Engine } from '../runtime/device.ts';
 import { createOmEngine } from './ascend/om/engine.ts';
 import { createAscendTarget } from './ascend/target.ts';
+import { createBirenTarget } from './biren/target.ts';
 import { createCambriconTarget } from './cambricon/target.ts';
 import { createCpuTarget } from './cpu/target.ts';
 import { createCudaTarget } from './cuda/target.ts';
@@ -24,6 +25,7 @@ export const createTargets = (): readonly Engine[] =>
     createOmEngine(),
     createCambriconTarget(),
     createHipTarget(),
+    createBirenTarget(),
     createMetaxTarget(),
     createMusaTarget(),
     createOpenClTarget(),

@@ -7,6 +7,24 @@
 
 using namespace anychip;
 
+#ifndef ERROR_NAMES
+#define ERROR_NAMES \
+  {INVALID_VALUE, ERROR_PREFIX "INVALID_VALUE"}, \
+  {OUT_OF_MEMORY, ERROR_PREFIX "OUT_OF_MEMORY"}, \
+  {NOT_INITIALIZED, ERROR_PREFIX "NOT_INITIALIZED"}, \
+  {INVALID_DEVICE, ERROR_PREFIX "INVALID_DEVICE"}, \
+  {INVALID_IMAGE, ERROR_PREFIX "INVALID_IMAGE"}, \
+  {INVALID_CONTEXT, ERROR_PREFIX "INVALID_CONTEXT"}, \
+  {INVALID_HANDLE, ERROR_PREFIX "INVALID_HANDLE"}, \
+  {NOT_FOUND, ERROR_PREFIX "NOT_FOUND"}, \
+  {NOT_READY, ERROR_PREFIX "NOT_READY"}, \
+  {ILLEGAL_ADDRESS, ERROR_PREFIX "ILLEGAL_ADDRESS"}, \
+  {LAUNCH_OUT_OF_RESOURCES, ERROR_PREFIX "LAUNCH_OUT_OF_RESOURCES"}, \
+  {MISALIGNED_ADDRESS, ERROR_PREFIX "MISALIGNED_ADDRESS"}, \
+  {LAUNCH_FAILED, ERROR_PREFIX "LAUNCH_FAILED"}, \
+  {STREAM_CAPTURE_UNSUPPORTED, ERROR_PREFIX "STREAM_CAPTURE_UNSUPPORTED"}
+#endif
+
 #define DRIVER extern "C" __attribute__((visibility("default"))) int
 
 namespace {
@@ -43,17 +61,6 @@ DRIVER NAME(DriverGetVersion)(int *version) { return *version = static_cast<int>
 DRIVER NAME(DeviceGetCount)(int *count) { return *count = 1, SUCCESS; }
 DRIVER NAME(DeviceGet)(int *out, int ordinal) { return ordinal == 0 ? (*out = 0, SUCCESS) : INVALID_DEVICE; }
 DRIVER NAME(DeviceGetName)(char *name, int bytes, int) { return std::snprintf(name, static_cast<std::size_t>(bytes), "%s", chip.title), SUCCESS; }
-DRIVER NAME(DeviceGetAttribute)(int *value, int attribute, int) {
-  switch (attribute) {
-    case 1: return *value = static_cast<int>(fact("maxThreads")), SUCCESS;
-    case 8: return *value = static_cast<int>(fact("sharedBytes")), SUCCESS;
-    case 10: return *value = static_cast<int>(fact("subgroupThreads")), SUCCESS;
-    case 16: return *value = static_cast<int>(fact("units")), SUCCESS;
-    case 75: return *value = static_cast<int>(fact("architecture") / 10), SUCCESS;
-    case 76: return *value = static_cast<int>(fact("architecture") % 10), SUCCESS;
-    default: return say(Rule::limit, "attribute %d is not known", attribute), INVALID_VALUE;
-  }
-}
 DRIVER NAME2(DeviceTotalMem)(std::size_t *bytes, int) { return *bytes = gpu().totalBytes(), SUCCESS; }
 
 DRIVER NAME(DevicePrimaryCtxRetain)(void **context, int) { return retained++, *context = &contextObject, SUCCESS; }
@@ -158,22 +165,7 @@ DRIVER NAME(GetErrorName)(int status, const char **text) {
   const struct {
     int status;
     const char *name;
-  } names[] = {
-      {INVALID_VALUE, ERROR_PREFIX "INVALID_VALUE"},
-      {OUT_OF_MEMORY, ERROR_PREFIX "OUT_OF_MEMORY"},
-      {NOT_INITIALIZED, ERROR_PREFIX "NOT_INITIALIZED"},
-      {INVALID_DEVICE, ERROR_PREFIX "INVALID_DEVICE"},
-      {INVALID_IMAGE, ERROR_PREFIX "INVALID_IMAGE"},
-      {INVALID_CONTEXT, ERROR_PREFIX "INVALID_CONTEXT"},
-      {INVALID_HANDLE, ERROR_PREFIX "INVALID_HANDLE"},
-      {NOT_FOUND, ERROR_PREFIX "NOT_FOUND"},
-      {NOT_READY, ERROR_PREFIX "NOT_READY"},
-      {ILLEGAL_ADDRESS, ERROR_PREFIX "ILLEGAL_ADDRESS"},
-      {LAUNCH_OUT_OF_RESOURCES, ERROR_PREFIX "LAUNCH_OUT_OF_RESOURCES"},
-      {MISALIGNED_ADDRESS, ERROR_PREFIX "MISALIGNED_ADDRESS"},
-      {LAUNCH_FAILED, ERROR_PREFIX "LAUNCH_FAILED"},
-      {STREAM_CAPTURE_UNSUPPORTED, ERROR_PREFIX "STREAM_CAPTURE_UNSUPPORTED"},
-  };
+  } names[] = {ERROR_NAMES};
   for (auto &row : names)
     if (row.status == status) return *text = row.name, SUCCESS;
   return *text = nullptr, INVALID_VALUE;

@@ -18,9 +18,14 @@ export interface CudaSettings {
   readonly head?: string;
   /** Where its machines have matrix units. */
   readonly matrix?: MatrixSyntax;
+  /** The number of the block, and of the thread in it, where CUDA's words are not its own. */
+  readonly indices?: Pick<LaunchedLanguage, 'block' | 'thread'>;
+  /** Functions that it calls otherwise. */
+  readonly builtins?: Partial<Pick<Dialect, 'nan' | 'infinity' | 'fma'>>;
+  readonly lacksDoubles?: boolean;
 }
 
-const createDialect = ({ head = '', matrix }: CudaSettings, wide: boolean): Dialect => ({
+const createDialect = ({ head = '', matrix, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
   head: `${head}${HEAD}`,
   index: wide ? 'i64' : 'int',
   wideSuffix: 'll',
@@ -33,18 +38,19 @@ const createDialect = ({ head = '', matrix }: CudaSettings, wide: boolean): Dial
   fma: (_, dtype) => (dtype === 'f32' ? '__fmaf_rn' : '__fma_rn'),
   bitcast: bitcastByUnion,
   vectors: noVectors,
+  ...builtins,
   ...(matrix === undefined ? {} : { matrix }),
 });
 
 export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => ({
   name: settings.name,
+  ...(settings.lacksDoubles === undefined ? {} : { lacksDoubles: settings.lacksDoubles }),
   dialect: (wide) => createDialect(settings, wide),
   head: (symbol, threads) => `extern "C" __global__ void __launch_bounds__(${threads})\n${symbol}`,
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
   // Fragments of matrix units begin at a multiple of 32 bytes.
   scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__shared__ __attribute__((aligned(64))) ' : ''}${element} ${name}[${elements}];`],
-  block: 'blockIdx.x',
-  thread: 'threadIdx.x',
+  ...(settings.indices ?? { block: 'blockIdx.x', thread: 'threadIdx.x' }),
 });
 
 export const cudaLanguage = createCudaLanguage({ name: 'cuda-c', matrix: cudaMatrix });

@@ -34,8 +34,8 @@ export function createAscendTarget(options: Partial<DriverTarget> = {}): Target 
           capabilities: ascendCapabilities(chip),
           real: target,
           cache,
-          on: (library, identity) => {
-            const libraries = { other: [library] };
+          on: ({ path, identity }) => {
+            const libraries = { other: [path] };
             const compiler = { ...ascendTable.compiler, title: `virtual aclrtc ${identity}`, library: { ...ascendTable.compiler.library!, names: libraries } };
             const architecture = { always: `dav-${chip.architecture}` };
             return createAscendTarget({ cache, capabilities: ascendCapabilities(chip), table: { ...ascendTable, title: 'virtual Ascend', libraries, architecture, compiler } });

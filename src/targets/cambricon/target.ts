@@ -34,8 +34,8 @@ export function createCambriconTarget(options: Partial<DriverTarget> = {}): Targ
           capabilities: cambriconCapabilities(chip),
           real: target,
           cache,
-          on: (library, identity) => {
-            const libraries = { other: [library] };
+          on: ({ path, identity }) => {
+            const libraries = { other: [path] };
             const compiler = { ...cambriconTable.compiler, title: `virtual CNRTC ${identity}`, library: { ...cambriconTable.compiler.library!, names: libraries } };
             const architecture = { always: `mtp_${chip.architecture}` };
             return createCambriconTarget({

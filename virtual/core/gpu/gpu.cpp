@@ -79,6 +79,23 @@ static bool isTooLarge(const KernelEntry *kernel, const char *what, unsigned lon
   return true;
 }
 
+static long long factOr(const char *name, long long common) { return hasFact(name) ? fact(name) : common; }
+
+/** Whether a launch has more blocks or threads along an axis than the chip takes: where it has no number of its own, what GPUs of this shape have. */
+static bool isTooWide(const KernelEntry *kernel, const unsigned (&grid)[3], const unsigned (&block)[3]) {
+  const struct {
+    const char *what, *fact;
+    unsigned asked;
+    long long common;
+  } axes[] = {
+      {"blocks along x", "gridX", grid[0], 2147483647}, {"blocks along y", "gridY", grid[1], 65535}, {"blocks along z", "gridZ", grid[2], 65535},
+      {"threads along x", "blockX", block[0], 1024},    {"threads along y", "blockY", block[1], 1024}, {"threads along z", "blockZ", block[2], 64},
+  };
+  for (auto &axis : axes)
+    if (isTooLarge(kernel, axis.what, axis.asked, factOr(axis.fact, axis.common))) return true;
+  return false;
+}
+
 int Gpu::launch(Function *function, const unsigned (&grid)[3], const unsigned (&block)[3], unsigned sharedBytes, Stream *stream, void **params, void **extra) {
   if (!isAlive(function)) return badHandle("kernel", function);
   if (!isAlive(stream)) return badHandle("stream", stream);
@@ -87,8 +104,7 @@ int Gpu::launch(Function *function, const unsigned (&grid)[3], const unsigned (&
   if (threads == 0 || grid[0] == 0 || grid[1] == 0 || grid[2] == 0) return say(Rule::limit, "kernel %s: an empty grid", kernel->name), INVALID_VALUE;
   if (extra || (!params && kernel->params > 0)) return say(Rule::limit, "kernel %s: no list of parameters", kernel->name), INVALID_VALUE;
   if (isTooLarge(kernel, "threads in a block", threads, fact("maxThreads"))) return INVALID_VALUE;
-  if (isTooLarge(kernel, "blocks along x", grid[0], 2147483647) || isTooLarge(kernel, "blocks along y", grid[1], 65535) || isTooLarge(kernel, "blocks along z", grid[2], 65535))
-    return INVALID_VALUE;
+  if (isTooWide(kernel, grid, block)) return INVALID_VALUE;
   if (kernel->maxThreads && isTooLarge(kernel, "threads in a block that was compiled for fewer", threads, kernel->maxThreads)) return LAUNCH_OUT_OF_RESOURCES;
   const auto shared = function->module->program->sharedBytes(kernel) + sharedBytes;
   if (isTooLarge(kernel, "bytes of shared memory", shared, fact("sharedBytes"))) return LAUNCH_OUT_OF_RESOURCES;

@@ -1,5 +1,5 @@
 // What drivers of CUDA's shape do, whatever their functions are called: memory, streams, events, modules, launches, graphs. A vendor's
-// folder spells it. Statuses are CUDA's numbers, which the others took over.
+// folder spells it. Statuses are CUDA's numbers, which the others took over; one whose own differ says so in its names.h.
 #pragma once
 
 #include <cstddef>
@@ -19,18 +19,22 @@ enum Status : int {
   SUCCESS = 0,
   INVALID_VALUE = 1,
   OUT_OF_MEMORY = 2,
-  NOT_INITIALIZED = 3,
   INVALID_DEVICE = 101,
+  INVALID_HANDLE = 400,
+  NOT_READY = 600,
+  LAUNCH_FAILED = 719,
+  STREAM_CAPTURE_UNSUPPORTED = 900,
+#ifdef OWN_STATUSES
+  OWN_STATUSES
+#else
+  NOT_INITIALIZED = 3,
   INVALID_IMAGE = 200,
   INVALID_CONTEXT = 201,
-  INVALID_HANDLE = 400,
   NOT_FOUND = 500,
-  NOT_READY = 600,
   ILLEGAL_ADDRESS = 700,
   LAUNCH_OUT_OF_RESOURCES = 701,
   MISALIGNED_ADDRESS = 716,
-  LAUNCH_FAILED = 719,
-  STREAM_CAPTURE_UNSUPPORTED = 900,
+#endif
 };
 
 /** What a real driver answers to a broken rule; the message says which it was. */

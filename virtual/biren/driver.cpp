@@ -1,0 +1,2 @@
+// BIRENSUPA's driver: CUDA's functions under other names.
+#include "../cuda/driver.cpp"
