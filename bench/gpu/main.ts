@@ -1,5 +1,6 @@
 // An NVIDIA GPU: anychip beside PyTorch (eager: cuBLAS and cuDNN; compiled: Inductor) and ONNX Runtime, where that has CUDA, in turns in one run.
-//   npx tsx bench/gpu/main.ts [--only GLOB] [--device cuda] [--rounds 3] [--calls 10] [--tune] [--json]
+//   npx tsx bench/gpu/main.ts [--only GLOB] [--device cuda] [--rounds 3] [--calls 10] [--tune] [--keep DIR] [--json]
+// DIR keeps the cases as files: `anychip bench DIR/CASE/model.onnx --profile` shows where the time goes.
 // Needs python3 with torch and onnx. Device times of anychip are the sum of its kernels', of the peers one event before and one behind their calls.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,6 +49,7 @@ const { values: given } = parseArgs({
     rounds: { type: 'string', default: '3' },
     calls: { type: 'string', default: '10' },
     tune: { type: 'boolean', default: false },
+    keep: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -130,7 +132,7 @@ async function measureCase(peer: Peer, { name, ...rest }: GpuCase, root: string)
 const fixed = (x: number | undefined, digits = 3): string => (x === undefined ? '' : x.toFixed(digits));
 const ratio = (x: number | undefined, first: number | undefined): string => (x === undefined || first === undefined ? '' : (x / first).toFixed(2));
 
-const root = mkdtempSync(join(tmpdir(), 'anychip-gpu-'));
+const root = given.keep ?? mkdtempSync(join(tmpdir(), 'anychip-gpu-'));
 const peer = new Peer(fileURLToPath(new URL('torchPeer.py', import.meta.url)));
 try {
   const ceilings = await peer.ask<Ceilings>({ do: 'probe' });
@@ -162,6 +164,6 @@ try {
   process.stdout.write(`${given.json ? JSON.stringify({ ceilings, rows }) : table(titles, cells, titles.slice(2))}\n`);
 } finally {
   peer.close();
-  rmSync(root, { recursive: true, force: true });
+  if (given.keep === undefined) rmSync(root, { recursive: true, force: true });
 }
 process.exit(0);
