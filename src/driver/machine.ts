@@ -13,6 +13,8 @@ import type { SimtFacts } from '../runtime/device.ts';
 export interface LeastMachine {
   /** dtypes that buffers of its kernels may have; all that can be stored where absent. */
   readonly storage?: readonly DType[];
+  /** Whether the threads of a subgroup take each other's values, in the words of the target's language. */
+  readonly shuffles?: boolean;
   readonly attributes: Readonly<Record<DeviceAttribute, number>>;
   readonly memoryBytes: number;
   matrixUnitsOf(architecture: string): readonly MatrixUnit[];
@@ -49,6 +51,9 @@ function versionOf(driver: Driver): string {
   return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
 }
 
+/** SimtFacts.shuffleThreads of subgroups of so many. */
+export const shuffleThreads = ({ shuffles = false }: LeastMachine, subgroupThreads: number): number => (shuffles ? subgroupThreads : 1);
+
 /** The device of this number; `least`: what every device of the kind has. Rejects with a 'device' error. */
 export async function findMachine(table: DriverTable, ordinal: number, least: LeastMachine): Promise<FoundMachine> {
   const driver = await Driver.open(table);
@@ -62,13 +67,14 @@ export async function findMachine(table: DriverTable, ordinal: number, least: Le
     return attribute === undefined ? least.attributes[name] : driver.number('deviceAttribute', { attribute, device });
   };
   const architecture = architectureOf(driver, device, ask);
-  const units = ask('units');
+  const [units, subgroupThreads] = [ask('units'), ask('subgroupThreads')];
   return {
     driver,
     device,
     facts: {
       maxThreads: ask('maxThreads'),
-      subgroupThreads: ask('subgroupThreads'),
+      subgroupThreads,
+      shuffleThreads: shuffleThreads(least, subgroupThreads),
       sharedBytes: ask('sharedBytes'),
       vectorLanes: 1,
       units,

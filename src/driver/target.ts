@@ -7,7 +7,7 @@ import { CompileCache } from '../runtime/compileCache.ts';
 import type { Availability, Capabilities, SimtCapabilities, Target, Unavailable, VirtualChips } from '../runtime/device.ts';
 import { LaunchedCompiler, findCompiler } from './compiler.ts';
 import { DriverDevice } from './device.ts';
-import { findMachine, hasChip, useMachine } from './machine.ts';
+import { findMachine, hasChip, shuffleThreads, useMachine } from './machine.ts';
 import type { FoundMachine, LeastMachine } from './machine.ts';
 import type { DriverTable } from './table.ts';
 import { virtualChipsOf } from './virtualChips.ts';
@@ -34,10 +34,10 @@ export interface DriverTarget {
   readonly ordinal?: number;
 }
 
-function leastCapabilities({ storage = storedDTypes, attributes, memoryBytes, matrixUnitsOf }: LeastMachine, architecture: string): SimtCapabilities {
-  const { maxThreads, subgroupThreads, sharedBytes, units } = attributes;
-  const simt = { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: matrixUnitsOf(architecture) };
-  return { family: 'simt', storage, simt, maxBufferBytes: memoryBytes };
+function leastCapabilities(least: LeastMachine, architecture: string): SimtCapabilities {
+  const { maxThreads, subgroupThreads, sharedBytes, units } = least.attributes;
+  const ofSubgroups = { subgroupThreads, shuffleThreads: shuffleThreads(least, subgroupThreads), matrixUnits: least.matrixUnitsOf(architecture) };
+  return { family: 'simt', storage: least.storage ?? storedDTypes, simt: { maxThreads, sharedBytes, vectorLanes: 1, units, ...ofSubgroups }, maxBufferBytes: least.memoryBytes };
 }
 
 /** What an error of looking for a device or its compiler says to users. */

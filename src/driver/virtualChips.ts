@@ -5,6 +5,7 @@ import type { CompileCache } from '../runtime/compileCache.ts';
 import type { SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
 import type { BuiltChip } from '../runtime/virtualChip.ts';
 import { createVirtualTarget } from '../runtime/virtualTarget.ts';
+import { shuffleThreads } from './machine.ts';
 import type { LeastMachine } from './machine.ts';
 import type { DriverTable } from './table.ts';
 
@@ -42,7 +43,7 @@ export function virtualChipsOf(
     const capabilities: SimtCapabilities = {
       family: 'simt',
       storage: least.storage ?? storedDTypes,
-      simt: { maxThreads, subgroupThreads, sharedBytes, vectorLanes: 1, units, matrixUnits: [] },
+      simt: { maxThreads, subgroupThreads, shuffleThreads: shuffleThreads(least, subgroupThreads), sharedBytes, vectorLanes: 1, units, matrixUnits: [] },
       maxBufferBytes: memoryBytes,
     };
     const facts = { memoryBytes, maxThreads, subgroupThreads, sharedBytes, units, architecture: Number(/\d+/.exec(architecture)?.[0]), driverVersion: DRIVER_VERSION, ...limits };

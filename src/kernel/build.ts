@@ -40,4 +40,5 @@ export const mul = (a: Expr, b: Expr): Expr => binary('mul', a, b);
 export const loop = (name: string, from: Expr, to: Expr, body: readonly Stmt[], step = 1): Stmt => ({ kind: 'for', var: name, from, to, step, body });
 export const declare = (name: string, value: Expr): Stmt => ({ kind: 'let', name, value });
 export const assign = (name: string, value: Expr): Stmt => ({ kind: 'assign', name, value });
+export const shuffle = (name: string, value: Expr, mask: number): Stmt => ({ kind: 'shuffle', name, value, mask });
 export const store = (buffer: string, at: Expr, value: Expr): Stmt => ({ kind: 'store', buffer, index: at, value });

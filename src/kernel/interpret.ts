@@ -28,8 +28,13 @@ interface Frame {
   matrixSteps: number;
 }
 
-/** Work that pauses at every barrier. */
-type Work = Generator<void, void, void>;
+/** What a thread gives to its subgroup, and waits for the others to give. */
+interface Given {
+  readonly shuffle: StmtOf['shuffle'];
+  readonly value: Value;
+}
+/** Work that pauses at every barrier, and with a value at every shuffle, where it takes another thread's. */
+type Work = Generator<Given | undefined, void, Value | undefined>;
 
 const lanesOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -126,7 +131,11 @@ const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | 
   },
   if: (s, frame) => runAll(scalarOf(s.condition, frame) === 0 ? s.else : s.then, frame),
   barrier: function* () {
-    yield;
+    yield undefined;
+  },
+  shuffle: function* (s, frame): Work {
+    const value = yield { shuffle: s, value: evaluate(s.value, frame) };
+    if (value !== undefined) frame.locals.set(s.name, value);
   },
   copy: (s, frame) => {
     const [to, from] = [bufferOf(frame, s.to.buffer), bufferOf(frame, s.from.buffer)];
@@ -235,26 +244,39 @@ export class Interpreter {
   #step(kernel: Kernel, params: readonly View[], position: number, call: number): void {
     const step = this.#stamp + 1;
     const { var: name, threads } = kernel.block ?? { var: '', threads: 1 };
+    const together = kernel.block?.subgroup ?? 1;
     const shared = scratchOf(kernel, true);
     const frames = lanesOf(threads).map((thread): Frame => {
       const locals = new Map<string, Value>([[kernel.grid.var, [position]]]);
       if (name !== '') locals.set(name, [thread]);
       const buffers = new Map([...params, ...shared, ...scratchOf(kernel, false)].map((view) => [view.name, view]));
-      const leads = thread % (kernel.block?.subgroup ?? 1) === 0;
+      const leads = thread % together === 0;
       return { buffers, params: new Set(params.map((view) => view.name)), locals, now: { stamp: 0, call, step, phase: 0 }, fragments: new Map(), leads, matrixSteps: 0 };
     });
     const core = kernel.tiles === undefined ? {} : { pipes: new PipeWatch(), pipe: 'scalar' as const, lineBytes: kernel.tiles.lineBytes };
     const running = frames.map((frame) => runAll(kernel.body, frame));
     for (let ended = 0; ended === 0;) {
       const phase = this.#stamp + 1;
-      for (const [thread, work] of running.entries()) {
-        frames[thread]!.now = { stamp: ++this.#stamp, call, step, phase, ...core };
-        if (work.next().done === true) ended++;
-      }
+      for (const frame of frames) frame.now = { stamp: ++this.#stamp, call, step, phase, ...core };
+      for (let first = 0; first < threads; first += together) ended += advance(running.slice(first, first + together), first);
       checkTogether(kernel, frames);
       if (ended > 0 && ended < threads) throw new AnychipError('internal', `${threads - ended} of ${threads} threads wait at a barrier that the others do not reach`);
     }
     core.pipes?.finish();
+  }
+}
+
+/** Lets the threads of a subgroup, numbered from `first`, run to the next barrier, with their shuffles on the way; says how many ended. */
+function advance(threads: readonly Work[], first: number): number {
+  let taken: readonly (Value | undefined)[] = [];
+  for (;;) {
+    const paused = threads.map((work, i) => work.next(taken[i]));
+    const given = paused.map((p) => (p.done === true ? undefined : p.value));
+    const shuffle = given.find((x) => x !== undefined)?.shuffle;
+    if (shuffle === undefined) return paused.filter((p) => p.done === true).length;
+    const missing = given.findIndex((x) => x?.shuffle !== shuffle);
+    if (missing >= 0) throw new AnychipError('internal', `thread ${first + missing} does not reach the shuffle of ${shuffle.name} that its subgroup waits at`);
+    taken = given.map((_, i) => given[i ^ shuffle.mask]?.value);
   }
 }
 

@@ -90,6 +90,11 @@ export type Stmt =
   /** Every thread of the block waits for the others, and sees what they stored. All of them reach it, equally often. */
   | { readonly kind: 'barrier' }
   /**
+   * Declares a local: the value of that thread of the same subgroup whose number differs in the bits of `mask`. The threads of a subgroup take
+   * it together: all of them reach it, equally often.
+   */
+  | { readonly kind: 'shuffle'; readonly name: string; readonly value: Expr; readonly mask: number }
+  /**
    * Moves `rows` rows of `elements` elements each, as they lie in memory, from a parameter into scratch memory or back. Of tile kernels, as
    * the next two are.
    */
@@ -205,7 +210,7 @@ export interface Kernel {
   readonly block?: {
     readonly var: string;
     readonly threads: number;
-    /** Threads 0 to subgroup − 1, and so on, run in step and share the fragments of matrix units. */
+    /** Threads 0 to subgroup − 1, and so on, run in step, see each other's values and share the fragments of matrix units. */
     readonly subgroup?: number;
   };
   readonly body: readonly Stmt[];

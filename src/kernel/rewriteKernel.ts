@@ -102,6 +102,7 @@ export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) =>
         return { ...s, condition: expr(s.condition), then: s.then.map(statement), else: s.else.map(statement) };
       case 'let':
       case 'assign':
+      case 'shuffle':
         return { ...s, value: expr(s.value) };
       case 'store':
         return { ...s, buffer: nameOf(s.buffer), index: expr(s.index), value: expr(s.value) };
@@ -149,6 +150,7 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
         return out.push({ ...s, from: rewrite(s.from), to: rewrite(s.to), body: statements(s.body) });
       case 'let':
       case 'assign':
+      case 'shuffle':
         return out.push({ ...s, value: rewrite(s.value) });
       case 'store': {
         const stored: Extract<Stmt, { kind: 'store' }> = { ...s, index: rewrite(s.index), value: rewrite(s.value) };
@@ -182,7 +184,7 @@ function freePrefix(kernel: Kernel, prefix: string): string {
   const visit = (list: readonly Stmt[]): void => {
     for (const s of list) {
       if (s.kind === 'for') names.add(s.var);
-      if (s.kind === 'let') names.add(s.name);
+      if (s.kind === 'let' || s.kind === 'shuffle') names.add(s.name);
       if (s.kind === 'matrix' && s.step.do === 'declare') names.add(s.step.name);
       if (s.kind === 'for') visit(s.body);
       if (s.kind === 'if') [s.then, s.else].forEach(visit);

@@ -29,6 +29,7 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
         return { ...s, from: expr(s.from), to: expr(s.to), body: s.body.map(stmt) };
       case 'let':
       case 'assign':
+      case 'shuffle':
         return { ...s, value: expr(s.value) };
       case 'store':
         return { ...s, index: expr(s.index), value: expr(s.value) };

@@ -25,6 +25,8 @@ type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 interface Local {
   readonly type: Expr['type'];
   readonly kind: 'loop' | 'let';
+  /** Whether it may differ between threads of a block. */
+  readonly varies: boolean;
   /** What is known of a scalar index. */
   readonly range: IndexRange | undefined;
 }
@@ -36,6 +38,8 @@ interface Scope {
   readonly fragments: ReadonlyMap<string, Fragment>;
   /** Whether some grid step certainly gets here. */
   readonly certain: boolean;
+  /** Whether all threads of a block get here, equally often. */
+  readonly together: boolean;
 }
 
 class KernelVerifier {
@@ -45,12 +49,12 @@ class KernelVerifier {
   readonly #buffers = new Map<string, AnyBuffer>();
   readonly #assigned: ReadonlySet<string>;
   readonly #isTiles: boolean;
-  readonly #hasSubgroups: boolean;
+  readonly #subgroup: number | undefined;
 
   constructor(kernel: Kernel) {
     this.#assigned = assignedIn(kernel.body);
     this.#isTiles = kernel.tiles !== undefined;
-    this.#hasSubgroups = kernel.block?.subgroup !== undefined;
+    this.#subgroup = kernel.block?.subgroup;
     for (const buffer of [...kernel.params, ...kernel.scratch]) {
       if (this.#buffers.has(buffer.name)) this.#report(`two buffers are called ${buffer.name}`);
       if (!Number.isInteger(buffer.elements) || buffer.elements < 0) this.#report(`buffer ${buffer.name} has ${buffer.elements} elements`);
@@ -59,13 +63,13 @@ class KernelVerifier {
     const { var: name, extent } = kernel.grid;
     if (!Number.isInteger(extent) || extent < 0) this.#report(`a grid of ${extent} steps`);
     if (this.#buffers.has(name)) this.#report(`the grid variable ${name} is also a buffer`);
-    const grid: Local = { type: INDEX, kind: 'loop', range: variableRange(name, 0, extent - 1) };
-    let scope: Scope = { locals: new Map([[name, grid]]), fragments: new Map(), certain: extent > 0 };
+    const grid: Local = { type: INDEX, kind: 'loop', varies: false, range: variableRange(name, 0, extent - 1) };
+    let scope: Scope = { locals: new Map([[name, grid]]), fragments: new Map(), certain: extent > 0, together: true };
     if (kernel.block !== undefined) {
       const { var: thread, threads } = kernel.block;
       if (!Number.isInteger(threads) || threads < 1) this.#report(`a block of ${threads} threads`);
       if (threads % (kernel.block.subgroup ?? 1) !== 0) this.#report(`a block of ${threads} threads in subgroups of ${kernel.block.subgroup}`);
-      scope = this.#declare(thread, { type: INDEX, kind: 'loop', range: variableRange(thread, 0, threads - 1) }, scope);
+      scope = this.#declare(thread, { type: INDEX, kind: 'loop', varies: true, range: variableRange(thread, 0, threads - 1) }, scope);
     }
     this.#block(kernel.body, scope);
     tileProblems(kernel).forEach((problem) => this.#report(problem));
@@ -91,14 +95,16 @@ class KernelVerifier {
       if (!Number.isInteger(s.step) || s.step <= 0) this.#report(`loop ${s.var} has step ${s.step}`);
       const [from, to] = [this.#range(s.from, scope), this.#range(s.to, scope)];
       const isEntered = from.max < to.min;
-      const local: Local = { type: INDEX, kind: 'loop', range: loopRange(s, from, to) };
-      if (from.min < to.max) this.#block(s.body, this.#declare(s.var, local, { ...scope, certain: scope.certain && isEntered }));
+      const varies = this.#varies(s.from, scope) || this.#varies(s.to, scope);
+      const local: Local = { type: INDEX, kind: 'loop', varies, range: loopRange(s, from, to) };
+      if (from.min < to.max) this.#block(s.body, this.#declare(s.var, local, { ...scope, certain: scope.certain && isEntered, together: scope.together && !varies }));
       return scope;
     },
     let: (s, scope) => {
       this.#expression(s.value, scope);
       const isIndex = s.value.type.dtype === 'index' && !this.#assigned.has(s.name);
-      return this.#declare(s.name, { type: s.value.type, kind: 'let', range: isIndex ? this.#range(s.value, scope) : undefined }, scope);
+      const varies = this.#assigned.has(s.name) || this.#varies(s.value, scope);
+      return this.#declare(s.name, { type: s.value.type, kind: 'let', varies, range: isIndex ? this.#range(s.value, scope) : undefined }, scope);
     },
     assign: (s, scope) => {
       this.#expression(s.value, scope);
@@ -115,10 +121,21 @@ class KernelVerifier {
     },
     if: (s, scope) => {
       this.#expectType(s.condition, scope, 'bool', 'a condition');
-      for (const body of [s.then, s.else]) this.#block(body, { ...scope, certain: false });
+      const together = scope.together && !this.#varies(s.condition, scope);
+      for (const body of [s.then, s.else]) this.#block(body, { ...scope, certain: false, together });
       return scope;
     },
     barrier: (_, scope) => scope,
+    shuffle: (s, scope) => {
+      this.#expression(s.value, scope);
+      const threads = this.#subgroup;
+      if (threads === undefined) this.#report(`a shuffle of ${s.name} in a kernel that has no subgroups`);
+      else if (!Number.isInteger(s.mask) || s.mask < 1 || s.mask >= threads || !Number.isInteger(Math.log2(threads)))
+        this.#report(`a shuffle of ${s.name} by ${s.mask} in subgroups of ${threads} threads`);
+      if (!scope.together) this.#report(`a shuffle of ${s.name} where only some of the threads may get`);
+      if (s.value.type.lanes !== 1) this.#report(`a shuffle of ${s.name}, a vector`);
+      return this.#declare(s.name, { type: s.value.type, kind: 'let', varies: true, range: undefined }, scope);
+    },
     copy: (s, scope) => {
       if (!this.#isTiles) this.#report('a copy in a kernel that has no scratchpad');
       for (const count of [s.rows, s.elements]) this.#expectType(count, scope, 'index', 'a size of a copy');
@@ -137,7 +154,7 @@ class KernelVerifier {
     signal: (s, scope) => this.#handover(s, scope),
     wait: (s, scope) => this.#handover(s, scope),
     matrix: ({ step }, scope) => {
-      if (!this.#hasSubgroups) this.#report('a matrix unit in a kernel that has no subgroups');
+      if (this.#subgroup === undefined) this.#report('a matrix unit in a kernel that has no subgroups');
       if (step.do === 'declare') {
         const known = scope.fragments.has(step.name) || scope.locals.has(step.name) || this.#buffers.has(step.name);
         if (known) this.#report(`${step.name} is declared where it is known already`);
@@ -228,6 +245,12 @@ class KernelVerifier {
     else if (scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
       this.#report(`elements ${range.min} to ${range.max + type.lanes - 1} of ${name}, which has ${buffer.elements}`);
     return buffer;
+  }
+
+  /** Whether the value may differ between threads of a block: what is read from memory may. */
+  #varies(e: Expr, scope: Scope): boolean {
+    if (e.kind === 'var') return scope.locals.get(e.name)?.varies !== false;
+    return e.kind === 'load' || operandsOf(e).some((x) => this.#varies(x, scope));
   }
 
   #range(e: Expr, scope: Scope): IndexRange {

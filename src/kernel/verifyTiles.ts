@@ -67,6 +67,7 @@ class TileVerifier {
     },
     store: (s) => this.#store(s),
     barrier: () => this.#report('a barrier between threads in a tile kernel'),
+    shuffle: () => this.#report('a shuffle between threads in a tile kernel'),
     copy: (s) => {
       this.#scalars(s.to.index, s.from.index, s.rows, s.elements);
       const [to, from] = [s.to, s.from].map(({ buffer }) => this.#params.get(buffer) ?? this.#scratch.get(buffer));

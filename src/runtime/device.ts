@@ -23,6 +23,8 @@ export interface SimtFacts {
   readonly maxThreads: number;
   /** Threads that run in step. */
   readonly subgroupThreads: number;
+  /** Neighbouring threads, the first a multiple of as many, that take each other's values without memory: a power of two; 1 where none do. */
+  readonly shuffleThreads: number;
   /** Memory that the threads of a block share. */
   readonly sharedBytes: number;
   /** f32 lanes of one thread's own vectors; 1 where threads are scalar. */

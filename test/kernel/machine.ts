@@ -30,7 +30,7 @@ export const createCapabilities = (simd: Partial<SimdFacts> = {}): Capabilities 
 export const createSimtCapabilities = (simt: Partial<SimtFacts> = {}): Capabilities => ({
   family: 'simt',
   storage,
-  simt: { maxThreads: 256, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 4, matrixUnits: [], ...simt },
+  simt: { maxThreads: 256, subgroupThreads: 32, shuffleThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 4, matrixUnits: [], ...simt },
   maxBufferBytes: 2 ** 31,
 });
 

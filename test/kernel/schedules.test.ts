@@ -17,8 +17,8 @@ const machines = {
   'sixteen lanes, small caches': createCapabilities({ vectorLanes: 16, vectorRegisters: 32, l1Bytes: 4 << 10, l2Bytes: 32 << 10 }),
   'no vectors': createCapabilities({ vectorLanes: 1 }),
   'blocks of threads': createSimtCapabilities(),
-  'small blocks, little shared memory': createSimtCapabilities({ maxThreads: 16, subgroupThreads: 4, sharedBytes: 2 << 10, units: 1 }),
-  'threads with vectors': createSimtCapabilities({ vectorLanes: 8, subgroupThreads: 8, units: 2 }),
+  'small blocks, little shared memory': createSimtCapabilities({ maxThreads: 16, subgroupThreads: 4, shuffleThreads: 4, sharedBytes: 2 << 10, units: 1 }),
+  'threads with vectors': createSimtCapabilities({ vectorLanes: 8, subgroupThreads: 8, shuffleThreads: 1, units: 2 }),
   'cores with scratchpads': createTileCapabilities(),
   'many cores with small scratchpads': createTileCapabilities({ scratchBytes: 2 << 10, alignBytes: 64, countMultiple: 16 }, 40),
 };

@@ -13,10 +13,10 @@ import { randomGraph } from '../schedule/randomGraph.ts';
 
 const [cl, cuda] = [new LaunchedRenderer(clLanguage), new LaunchedRenderer(cudaLanguage)];
 
-function rowSums() {
+function rowSums(shuffleThreads: number) {
   const b = createBuilder(createFolder());
   const x = b.input({ dtype: 'f32', shape: [3, 64] }, 'x');
-  return scheduleGraph(b.finish('sums', [x], [b.reduce('sum', b.mul(x, x), [1])]), createSimtCapabilities()).module;
+  return scheduleGraph(b.finish('sums', [x], [b.reduce('sum', b.mul(x, x), [1])]), createSimtCapabilities({ shuffleThreads })).module;
 }
 /** One fragment a subgroup, two steps. */
 function smallMatrixProduct() {
@@ -31,7 +31,7 @@ const kernelOf = (text: string): string => text.slice(text.indexOf('k0_'));
 
 describe('a row that threads share', () => {
   it('in OpenCL C', () => {
-    expect(kernelOf(cl.renderKernel(rowSums(), 0))).toMatchInlineSnapshot(`
+    expect(kernelOf(cl.renderKernel(rowSums(1), 0))).toMatchInlineSnapshot(`
       "k0_reduce_0(__global char *b0_at, const long b0_offset, __global char *b1_at, const long b1_offset) {
         __global const float *restrict b0 = (__global const float *)(b0_at + b0_offset);
         __global float *restrict b1 = (__global float *)(b1_at + b1_offset);
@@ -49,76 +49,55 @@ describe('a row that threads share', () => {
         if (t < 8) {
           float t2 = s0[t];
           float t3 = s0[(t + 8)];
-          s0[t] = (t2 + t3);
+          float t4 = t2 + t3;
+          s0[t] = t4;
         }
         barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-        if (t < 4) {
-          float t4 = s0[t];
-          float t5 = s0[(t + 4)];
-          s0[t] = (t4 + t5);
-        }
-        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-        if (t < 2) {
-          float t6 = s0[t];
-          float t7 = s0[(t + 2)];
-          s0[t] = (t6 + t7);
-        }
-        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
+        float t5 = s0[0];
+        float t6 = s0[1];
+        float t7 = t5 + t6;
+        float t8 = s0[2];
+        float t9 = t7 + t8;
+        float t10 = s0[3];
+        float t11 = t9 + t10;
+        float t12 = s0[4];
+        float t13 = t11 + t12;
+        float t14 = s0[5];
+        float t15 = t13 + t14;
+        float t16 = s0[6];
+        float t17 = t15 + t16;
+        float t18 = s0[7];
+        float t19 = t17 + t18;
         if (t < 1) {
-          float t8 = s0[t];
-          float t9 = s0[(t + 1)];
-          s0[t] = (t8 + t9);
-        }
-        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-        float t10 = s0[0];
-        if (t < 1) {
-          b1[g] = t10;
+          b1[g] = t19;
         }
       }
       "
     `);
   });
   it('in CUDA C', () => {
-    expect(kernelOf(cuda.renderKernel(rowSums(), 0))).toMatchInlineSnapshot(`
+    expect(kernelOf(cuda.renderKernel(rowSums(32), 0))).toMatchInlineSnapshot(`
       "k0_reduce_0(const float *__restrict__ b0, float *__restrict__ b1) {
-        __shared__ __attribute__((aligned(64))) float s0[16];
         const int g = blockIdx.x;
         const int t = threadIdx.x;
         float a0 = 0.0f;
         int t0 = g * 64;
-        for (int n0 = t; n0 < 64; n0 += 16) {
+        for (int n0 = t; n0 < 64; n0 += 32) {
           float t1 = b0[(t0 + n0)];
           a0 = fma_f32(t1, t1, a0);
         }
-        s0[t] = a0;
-        __syncthreads();
-        if (t < 8) {
-          float t2 = s0[t];
-          float t3 = s0[(t + 8)];
-          s0[t] = (t2 + t3);
-        }
-        __syncthreads();
-        if (t < 4) {
-          float t4 = s0[t];
-          float t5 = s0[(t + 4)];
-          s0[t] = (t4 + t5);
-        }
-        __syncthreads();
-        if (t < 2) {
-          float t6 = s0[t];
-          float t7 = s0[(t + 2)];
-          s0[t] = (t6 + t7);
-        }
-        __syncthreads();
+        float x0 = __shfl_xor_sync(0xffffffffu, a0, 16);
+        float t2 = a0 + x0;
+        float x1 = __shfl_xor_sync(0xffffffffu, t2, 8);
+        float t3 = t2 + x1;
+        float x2 = __shfl_xor_sync(0xffffffffu, t3, 4);
+        float t4 = t3 + x2;
+        float x3 = __shfl_xor_sync(0xffffffffu, t4, 2);
+        float t5 = t4 + x3;
+        float x4 = __shfl_xor_sync(0xffffffffu, t5, 1);
+        float t6 = t5 + x4;
         if (t < 1) {
-          float t8 = s0[t];
-          float t9 = s0[(t + 1)];
-          s0[t] = (t8 + t9);
-        }
-        __syncthreads();
-        float t10 = s0[0];
-        if (t < 1) {
-          b1[g] = t10;
+          b1[g] = t6;
         }
       }
       "

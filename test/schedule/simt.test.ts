@@ -71,7 +71,7 @@ describe('reductions', () => {
 });
 
 describe('tiles', () => {
-  const facts = (units: number): SimtFacts => ({ maxThreads: 1024, subgroupThreads: 32, sharedBytes: 48 << 10, vectorLanes: 1, matrixUnits: [], units });
+  const facts = (units: number): SimtFacts => ({ maxThreads: 1024, subgroupThreads: 32, shuffleThreads: 32, sharedBytes: 48 << 10, vectorLanes: 1, matrixUnits: [], units });
   const square = { a: 4096, b: 4096, sum: 4096, batch: 1, dtype: 'f32' } as const;
 
   it('fit the machine and are filled by the problem', () => {

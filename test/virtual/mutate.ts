@@ -1,7 +1,7 @@
-// Kernels with one rule broken each: a barrier left out, an access past the end, a buffer at an odd address, too much of what a chip has
+// Kernels with one rule broken each: a barrier left out, a shuffle that some threads miss, an access past the end, a buffer at an odd address, too much of what a chip has
 // little of. What a mutant must be caught for is known from how it was made, or from the interpreter of kernels.
 import { byteWidth } from '../../src/core/dtype.ts';
-import { add, compare, index, variable } from '../../src/kernel/build.ts';
+import { add, assign, compare, declare, index, variable } from '../../src/kernel/build.ts';
 import type { Expr, Kernel, Stmt } from '../../src/kernel/ir.ts';
 import { mapOperands } from '../../src/kernel/rewriteKernel.ts';
 
@@ -79,6 +79,13 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       : editEach(kernel, (s) => (s.kind === 'barrier' ? [{ kind: 'if', condition: compare('lt', variable(kernel.block!.var), index(1)), then: [s], else: [] }] : undefined)).map(
           (changed, i) => ({ title: `barrier ${i} for one thread`, kernel: changed, verdict: 'sure', rule: /barrier|race|never-written memory/ }),
         ),
+  'a shuffle for some threads': (kernel) =>
+    editEach(kernel, (s) => {
+      if (s.kind !== 'shuffle') return undefined;
+      const taken = variable(`${s.name}_`, s.value.type.dtype);
+      const condition = compare('ne', variable(kernel.block!.var), index(1));
+      return [declare(s.name, s.value), { kind: 'if', condition, then: [{ ...s, name: `${s.name}_` }, assign(s.name, taken)], else: [] }];
+    }).map((changed, i) => ({ title: `shuffle ${i} without thread 1`, kernel: changed, verdict: 'sure', rule: /subgroup/ })),
   'a load past the end': (kernel) =>
     editEach(kernel, (s) => {
       if (s.kind !== 'let' && s.kind !== 'assign' && s.kind !== 'store') return undefined;

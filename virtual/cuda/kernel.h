@@ -81,16 +81,12 @@ inline float2 make_float2(float x, float y) {
 
 #define warpSize anychip_subgroup_threads
 
-/** Lanes of a warp exchange values: each leaves its own, all wait, each takes another's, all wait again. */
+/** Lanes of a warp exchange values. */
 template <class T>
 inline T anychip_shuffle(T value, unsigned from, int line) {
   unsigned long long word = 0;
   memcpy(&word, &value, sizeof value);
-  unsigned long long *lanes = anychip_lanes();
-  lanes[anychip_thread.flat % warpSize] = word;
-  anychip_sync_subgroup(line);
-  word = lanes[from % warpSize];
-  anychip_sync_subgroup(line);
+  word = anychip_exchange(word, from, line);
   memcpy(&value, &word, sizeof value);
   return value;
 }

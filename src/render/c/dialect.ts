@@ -88,6 +88,8 @@ export interface Dialect {
   readonly unroll: string;
   /** The statement at which a block's threads wait for each other; empty where a block is one thread. */
   readonly barrier: string;
+  /** The value that `x` has in the thread whose number in the subgroup differs in the bits of `mask`. Of languages that can say so. */
+  shuffle?(x: string, mask: number): string;
   nan(dtype: Real): string;
   infinity(dtype: Real): string;
   /** The language's own function. */

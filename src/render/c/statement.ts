@@ -56,6 +56,11 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     const { barrier } = out.prelude.dialect;
     if (barrier !== '') out.lines.push(indent + barrier);
   },
+  shuffle: (s, out, indent) => {
+    const { dialect } = out.prelude;
+    invariant(dialect.shuffle !== undefined, 'the language has no shuffles: the schedule must not ask for them');
+    out.lines.push(`${indent}${out.prelude.type(s.value.type)} ${s.name} = ${dialect.shuffle(outer(s.value, out), s.mask)};`);
+  },
   copy: (s, out, indent) => {
     const rows = (x: Rows): RowsText => ({ buffer: bufferText(out, x.buffer), at: exprText(x.index, out), stride: x.stride });
     out.lines.push(indent + tilesOf(out).copy(out.prelude, rows(s.to), rows(s.from), exprText(s.rows, out), exprText(s.elements, out)));

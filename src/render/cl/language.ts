@@ -9,6 +9,9 @@ const HEAD = `#pragma OPENCL FP_CONTRACT OFF
 #ifdef cl_khr_fp64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #endif
+#ifdef cl_khr_subgroup_shuffle
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable
+#endif
 typedef char i8;
 typedef uchar u8;
 typedef ushort u16;
@@ -61,6 +64,7 @@ const createDialect = (wide: boolean): Dialect => ({
   helper: 'static inline',
   unroll: '#pragma unroll',
   barrier: 'barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);',
+  shuffle: (x, mask) => `sub_group_shuffle_xor(${x}, ${mask})`,
   nan: (dtype) => (dtype === 'f32' ? 'NAN' : '((double)NAN)'),
   infinity: (dtype) => (dtype === 'f32' ? 'INFINITY' : '((double)INFINITY)'),
   real: (fn) => fn,
@@ -72,7 +76,8 @@ const createDialect = (wide: boolean): Dialect => ({
 export const clLanguage: LaunchedLanguage = {
   name: 'opencl-c',
   dialect: createDialect,
-  head: (symbol, threads) => `__kernel __attribute__((reqd_work_group_size(${threads}, 1, 1)))\nvoid ${symbol}`,
+  head: (symbol, threads, subgroup) =>
+    `__kernel __attribute__((reqd_work_group_size(${threads}, 1, 1)))${subgroup === undefined ? '' : ` __attribute__((intel_reqd_sub_group_size(${subgroup})))`}\nvoid ${symbol}`,
   param: (buffer, element, disjoint) => {
     const type = `__global ${buffer.access === 'read' ? 'const ' : ''}${element} *`;
     return {

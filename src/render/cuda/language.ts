@@ -11,11 +11,17 @@ typedef long long i64;
 typedef unsigned long long u64;
 `;
 
+type Shuffle = NonNullable<Dialect['shuffle']>;
+/** The first operand names the threads of the subgroup, a bit for each: all of them. */
+const shuffleOf32: Shuffle = (x, mask) => `__shfl_xor_sync(0xffffffffu, ${x}, ${mask})`;
+
 /** What a dialect says differently. */
 export interface CudaSettings {
   readonly name: string;
   /** Stands before everything: what its compiler needs to know the language. */
   readonly head?: string;
+  /** How threads of a subgroup take each other's values, where not as 32 of them do in CUDA. */
+  readonly shuffle?: Shuffle;
   /** Where its machines have matrix units. */
   readonly matrix?: MatrixSyntax;
   /** The number of the block, and of the thread in it, where CUDA's words are not its own. */
@@ -25,13 +31,14 @@ export interface CudaSettings {
   readonly lacksDoubles?: boolean;
 }
 
-const createDialect = ({ head = '', matrix, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
+const createDialect = ({ head = '', shuffle = shuffleOf32, matrix, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
   head: `${head}${HEAD}`,
   index: wide ? 'i64' : 'int',
   wideSuffix: 'll',
   helper: 'static __device__ __forceinline__',
   unroll: '#pragma unroll',
   barrier: '__syncthreads();',
+  shuffle,
   nan: (dtype) => (dtype === 'f32' ? '__int_as_float(0x7fc00000)' : '__longlong_as_double(0x7ff8000000000000ll)'),
   infinity: (dtype) => (dtype === 'f32' ? '__int_as_float(0x7f800000)' : '__longlong_as_double(0x7ff0000000000000ll)'),
   real: (fn, dtype) => (dtype === 'f32' ? `${fn}f` : fn),

@@ -94,7 +94,7 @@ function writeStore(s: StmtOf['store'], context: Context): void {
 }
 
 const noScratchpad = (): never => {
-  throw new AnychipError('internal', 'wasm has neither scratchpads nor matrix units: the schedule must not ask for them');
+  throw new AnychipError('internal', 'wasm has no scratchpads, subgroups or matrix units: the schedule must not ask for them');
 };
 
 const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) => void } = {
@@ -129,6 +129,7 @@ const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) =>
   copy: noScratchpad,
   signal: noScratchpad,
   wait: noScratchpad,
+  shuffle: noScratchpad,
   matrix: noScratchpad,
 };
 

@@ -42,6 +42,13 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     out.lines.push(`${indent}}`);
   },
   barrier: (_, out, indent) => void out.lines.push(indent + out.barrier),
+  shuffle: (s, out, indent) => {
+    const x = exprText(s.value, out);
+    const { dtype } = s.value.type;
+    // Truth has no shuffle of its own.
+    const taken = dtype === 'bool' ? `(subgroupShuffleXor(select(0u, 1u, ${x}), ${s.mask}u) != 0u)` : `subgroupShuffleXor(${x}, ${s.mask}u)`;
+    out.lines.push(`${indent}let ${s.name}: ${typeNames[dtype]} = ${taken};`);
+  },
   copy: noScratchpad,
   signal: noScratchpad,
   wait: noScratchpad,

@@ -21,8 +21,9 @@ import type { RowContext } from './rows.ts';
 const SUBGROUPS_PER_UNIT = 16;
 /** Elements of a row that each thread of its group handles, at least, where the row is long enough. */
 const ELEMENTS_PER_THREAD = 4;
-/** Additions in the time in which a block's threads wait for each other once. */
+/** Additions in the time in which a block's threads wait for each other once, and in which they take each other's values. */
 const BARRIER_COST = 8;
+const SHUFFLE_COST = 2;
 
 /** Neighbours that memory brings together, whoever asks for one. */
 const LEAST_RUN = 8;
@@ -59,7 +60,8 @@ function readsAlongRow(nest: Nest): boolean {
 const isOrdered = (stage: Stage): boolean => stage.kind === 'scan' || stage.kind === 'update';
 
 /** Whether sharing a row of so many elements saves time, although partial results have to meet. */
-const isWorthSharing = (length: number): boolean => length > length / ELEMENTS_PER_THREAD / 2 + BARRIER_COST * Math.log2(length / ELEMENTS_PER_THREAD);
+const isWorthSharing = (length: number, { shuffleThreads }: SimtFacts): boolean =>
+  length > length / ELEMENTS_PER_THREAD / 2 + (shuffleThreads > 1 ? SHUFFLE_COST : BARRIER_COST) * Math.log2(length / ELEMENTS_PER_THREAD);
 
 /** How rows are shared out among threads; undefined where each thread takes a whole one. */
 function planRows(nest: Nest, facts: SimtFacts): RowPlan | undefined {
@@ -69,21 +71,23 @@ function planRows(nest: Nest, facts: SimtFacts): RowPlan | undefined {
   const rows = pointsOf(nest.outer);
   const isBusy = rows >= facts.units * facts.subgroupThreads * SUBGROUPS_PER_UNIT;
   const along = readsAlongRow(nest);
-  if (keptBytes === 0 && (isBusy ? !along || length < 2 * facts.subgroupThreads : !isWorthSharing(length))) return undefined;
+  if (keptBytes === 0 && (isBusy ? !along || length < 2 * facts.subgroupThreads : !isWorthSharing(length, facts))) return undefined;
   // Half the shared memory is for kept rows, half for the trees that combine partial results, of 8 bytes at most.
   const trees = nest.stages.reduce((n, s) => n + (s.kind === 'argReduce' ? 2 : s.kind === 'reduce' ? 1 : 0), 0);
   const most = Math.min(powerAtMost(facts.maxThreads), powerAtMost(facts.sharedBytes / 2 / (8 * Math.max(trees, 1))), 2 * BLOCK_THREADS);
   const wanted = powerAtLeast(Math.ceil(length / ELEMENTS_PER_THREAD));
   // More rows in a block must leave a block for every unit.
   const fits = (count: number, least: number): boolean => keptBytes * count <= facts.sharedBytes / 2 && (count <= least || rows / count >= facts.units);
+  // Threads without an element are no loss where others would wait for them anyway.
+  const wholeSubgroups = (threads: number, count: number): number => Math.max(threads, Math.min(facts.shuffleThreads, most) / count);
   let together = 1;
   if (!along && rows > 1) {
     while (together < Math.min(facts.subgroupThreads, most, rows) && fits(together * 2, LEAST_RUN)) together *= 2;
-    return { threads: Math.min(wanted, most / together), rows: together, across: true };
+    return { threads: wholeSubgroups(Math.min(wanted, most / together), together), rows: together, across: true };
   }
   const threads = Math.min(wanted, most);
   while (threads * together * 2 <= Math.min(BLOCK_THREADS, most) && together < rows && fits(together * 2, 1)) together *= 2;
-  return { threads, rows: together, across: false };
+  return { threads: wholeSubgroups(threads, together), rows: together, across: false };
 }
 
 /** Lowers `nest`; `flops` is what the graph says it computes, for reports. */
@@ -91,7 +95,7 @@ export function lowerNest(name: string, raw: Nest, facts: SimtFacts, flops?: num
   const nest = refineAxes(raw, freshNames(raw));
   const rows = planRows(nest, facts);
   const emitter = new Emitter(nest.dynamic, rows?.rows ?? 1);
-  const launch = rows === undefined ? writeThreads(emitter, nest, facts) : writeRows(emitter, nest, rows);
+  const launch = rows === undefined ? writeThreads(emitter, nest, facts) : writeRows(emitter, nest, rows, facts);
   const traffic = trafficOf(raw);
   const work = nest.stages.reduce((sum, s) => sum + pointsOf(s.axes) * (scalarCost([s.value]) + 1), 0);
   const cost = { flops: flops ?? Math.round(pointsOf(nest.outer) * work), bytes: traffic.readBytes + traffic.writeBytes };
@@ -118,7 +122,7 @@ function writeThreads(emitter: Emitter, nest: Nest, facts: SimtFacts): Launch {
 }
 
 /** A group of threads for every row. */
-function writeRows(emitter: Emitter, nest: Nest, plan: RowPlan): Launch {
+function writeRows(emitter: Emitter, nest: Nest, plan: RowPlan, { shuffleThreads }: SimtFacts): Launch {
   const total = pointsOf(nest.outer);
   const one = plan.rows === 1;
   const [slow, fast] = one ? [index(0), thread] : shareOf(emitter, plan.across ? plan.rows : plan.threads);
@@ -128,9 +132,15 @@ function writeRows(emitter: Emitter, nest: Nest, plan: RowPlan): Launch {
   const isOver = total % plan.rows !== 0;
   emitter.define('row', isOver ? emitter.bind(binary('min', place, index(total - 1))) : place);
   const exists = isOver ? emitter.bind(compare('lt', place, index(total))) : undefined;
-  const context: RowContext = { emitter, ...plan, inRow, row, exists, substitution: bindFlat(emitter, nest.outer, 'row') };
+  const threads = plan.threads * plan.rows;
+  const shuffles = shuffleThreads > 1 && threads % shuffleThreads === 0;
+  // Threads of the row that lie in one subgroup, which lie `apart`.
+  const apart = plan.across ? plan.rows : 1;
+  const together = shuffles ? Math.max(1, Math.min(plan.threads, shuffleThreads / apart)) : 1;
+  const masks = Array.from({ length: Math.log2(together) }, (_, i) => (apart * together) / 2 ** (i + 1));
+  const context: RowContext = { emitter, ...plan, masks, groups: plan.threads / together, inRow, row, exists, substitution: bindFlat(emitter, nest.outer, 'row') };
   for (const stage of nest.stages) writeRowStage(context, stage);
-  return { blocks: Math.ceil(total / plan.rows), threads: plan.threads * plan.rows };
+  return { blocks: Math.ceil(total / plan.rows), threads, ...(masks.length === 0 ? {} : { subgroup: shuffleThreads }) };
 }
 
 /** The block's threads in groups of `size`: the thread's group, and its place there. */

@@ -31,13 +31,15 @@ export function freshNames(nest: Nest): () => string {
 export interface Launch {
   readonly blocks: number;
   readonly threads: number;
+  /** Threads that take each other's values; absent where none do. */
+  readonly subgroup?: number;
 }
 
 /** Closes a kernel; `shared`: its scratch memory is the block's rather than each thread's. */
-export function finishKernel(emitter: Emitter, name: string, { blocks, threads }: Launch, shared: boolean, cost: Kernel['cost']): LoweredKernel {
+export function finishKernel(emitter: Emitter, name: string, { blocks, ...block }: Launch, shared: boolean, cost: Kernel['cost']): LoweredKernel {
   const lowered = emitter.finish(name, { var: GRID_VAR, extent: blocks }, cost);
   const scratch = shared ? lowered.kernel.scratch.map((s) => ({ ...s, shared: true })) : lowered.kernel.scratch;
-  return { ...lowered, kernel: { ...lowered.kernel, scratch, block: { var: THREAD_VAR, threads } } };
+  return { ...lowered, kernel: { ...lowered.kernel, scratch, block: { var: THREAD_VAR, ...block } } };
 }
 
 /** Writes what happens only where `condition` holds; always, where there is none. */

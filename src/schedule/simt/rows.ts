@@ -1,11 +1,11 @@
-// The stages of a row that several threads share: each walks every n-th point, and partial results meet in a tree in shared memory.
+// The stages of a row that several threads share: each walks every n-th point, and partial results meet in shuffles and in shared memory.
 import { ZERO, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError, invariant } from '../../core/error.ts';
 import { stridesOf } from '../../core/shape.ts';
-import { add, assign, binary, cast, compare, constant, declare, index, load, store, unary, variable } from '../../kernel/build.ts';
+import { add, assign, binary, cast, compare, constant, declare, index, load, mul, select, shuffle, store, unary, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
@@ -16,7 +16,7 @@ import type { Emitter } from '../emit/emitter.ts';
 import { accumulate, letScope } from '../emit/stages.ts';
 import { createSlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
-import { thread, when } from './machine.ts';
+import { when } from './machine.ts';
 
 type StageOf<K extends Stage['kind']> = Extract<Stage, { readonly kind: K }>;
 
@@ -27,6 +27,9 @@ export interface RowContext {
   readonly rows: number;
   /** Whether neighbouring threads have neighbouring rows. */
   readonly across: boolean;
+  /** In which bits the numbers of threads differ that take each other's values, and how many groups of such threads the row has. */
+  readonly masks: readonly number[];
+  readonly groups: number;
   /** The thread's number in its row, the row's number in its block. */
   readonly inRow: Expr;
   readonly row: Expr;
@@ -60,22 +63,54 @@ function walk({ emitter, threads, inRow }: RowContext, axes: readonly Axis[], wr
   loops(slow);
 }
 
-/** Shared memory with an element for every thread of the block: the emitter makes room for each of its rows. */
-function treeOf({ emitter, threads }: RowContext, dtype: NumericDType): string {
-  return emitter.buffer(createSlot('scratch', { dtype, shape: [threads] }), 'write');
+/** So many partial results are joined one after the other, by every thread for itself. */
+const FEW = 8;
+
+/** Shared memory with an element for every group of the row's threads: the emitter makes room for each of its rows. */
+function partialsOf({ emitter, groups }: RowContext, dtype: NumericDType): string {
+  return emitter.buffer(createSlot('scratch', { dtype, shape: [groups] }), 'write');
 }
 
-/** The elements of the row's threads become one, in the first; then all know it. `combine` writes what joins an element and the one `distance` after it. */
-function joinTree({ emitter, threads, rows, across, inRow }: RowContext, combine: (distance: number) => void): void {
+/**
+ * What the row's threads have becomes one, which all of them then know: first by shuffles within groups of neighbours, then by a tree in shared
+ * memory until there are few. `dtypes`: of memory that holds the values exactly.
+ */
+function meet(context: RowContext, own: readonly Expr[], dtypes: readonly NumericDType[], combine: (a: readonly Expr[], b: readonly Expr[]) => readonly Expr[]): readonly Expr[] {
+  const { emitter, rows, across, row, inRow, masks, groups } = context;
+  const join = (a: readonly Expr[], b: readonly Expr[]): readonly Expr[] => combine(a, b).map((x) => emitter.bind(x));
+  let values = own;
+  for (const mask of masks)
+    values = join(
+      values,
+      values.map((x) => shuffled(emitter, x, mask)),
+    );
+  if (groups === 1) return values;
+  const names = dtypes.map((dtype) => partialsOf(context, dtype));
+  const together = 2 ** masks.length;
+  const base = rows === 1 ? index(0) : across ? row : emitter.bind(mul(row, index(groups)));
+  const at = (group: Expr): Expr => add(base, across ? mul(group, index(rows)) : group);
+  const put = (group: Expr, x: readonly Expr[]): void => names.forEach((name, i) => emitter.push(store(name, at(group), x[i]!)));
+  const get = (group: Expr): readonly Expr[] => names.map((name, i) => emitter.bind(load(name, at(group), own[i]!.type.dtype)));
+  const isFirst = together === 1 ? undefined : compare('eq', binary('rem', inRow, index(together)), index(0));
+  when(emitter, isFirst, () => put(binary('div', inRow, index(together)), values));
   emitter.push(barrier);
-  for (let step = threads / 2; step >= 1; step /= 2) {
-    const then = emitter.block(() => combine(across ? step * rows : step), true);
-    emitter.push({ kind: 'if', condition: compare('lt', inRow, index(step)), then, else: [] }, barrier);
+  let left = groups;
+  for (; left > FEW; left /= 2) {
+    const half = index(left / 2);
+    when(emitter, compare('lt', inRow, half), () => put(inRow, join(get(inRow), get(add(inRow, half)))));
+    emitter.push(barrier);
   }
+  values = get(index(0));
+  for (let i = 1; i < left; i++) values = join(values, get(index(i)));
+  return values;
 }
 
-/** Where the row's first thread has its element. */
-const firstOf = ({ emitter, rows, across, row, inRow }: RowContext): Expr => (rows === 1 ? index(0) : across ? row : emitter.bind(binary('sub', thread, inRow)));
+/** The value of the thread whose number differs in the bits of `mask`. */
+function shuffled(emitter: Emitter, x: Expr, mask: number): Expr {
+  const name = emitter.fresh('x');
+  emitter.push(shuffle(name, x, mask));
+  return variable(name, x.type.dtype);
+}
 
 const nameOf = (x: Expr): string => {
   invariant(x.kind === 'var', 'a local is a variable');
@@ -89,7 +124,7 @@ function declareLocal(emitter: Emitter, value: Expr): Expr {
 }
 
 /** The dtype that holds values of a compute type exactly. */
-function treeDType(dtype: NumericDType): NumericDType {
+function partialDType(dtype: NumericDType): NumericDType {
   const type = computeType(dtype);
   invariant(type !== 'index', 'an index has no dtype');
   return type;
@@ -101,14 +136,8 @@ function writeReduce(context: RowContext, stage: StageOf<'reduce'>): void {
   const type = computeType(stage.dtype);
   const acc = declareLocal(emitter, constant(type, typed(type, identityOf(stage.fn, stage.dtype))));
   walk(context, stage.axes, (inner) => accumulate(emitter, stage, acc, inner.point(value)));
-  const tree = treeOf(context, treeDType(stage.dtype));
-  const at = (step: number): Expr => load(tree, add(thread, index(step)), type);
-  emitter.push(store(tree, thread, acc));
-  joinTree(context, (step) => {
-    const [a, b] = [emitter.bind(at(0)), emitter.bind(at(step))];
-    emitter.push(store(tree, thread, combineReduced(stage.fn, stage.dtype, a, b, letScope(emitter))));
-  });
-  emitter.define(stage.local, emitter.bind(narrowTo(stage.dtype, load(tree, firstOf(context), type))));
+  const [result] = meet(context, [acc], [partialDType(stage.dtype)], ([a], [b]) => [combineReduced(stage.fn, stage.dtype, a!, b!, letScope(emitter))]);
+  emitter.define(stage.local, emitter.bind(narrowTo(stage.dtype, result!)));
 }
 
 /** Whether x comes before y for certain: NaN comes first, then the extreme. */
@@ -119,7 +148,7 @@ function precedes(stage: StageOf<'argReduce'>, x: Expr, y: Expr, float: boolean)
   return binary('or', better, binary('and', compare('ne', a, a), unary('not', compare('ne', b, b))));
 }
 
-/** Extremes with their positions; equal ones are told apart by position, so the order of the tree does not matter. */
+/** Extremes with their positions; equal ones are told apart by position, so the order in which threads meet does not matter. */
 function writeArgReduce(context: RowContext, stage: StageOf<'argReduce'>): void {
   const { emitter, substitution } = context;
   const value = substitution.point(stage.value);
@@ -138,17 +167,11 @@ function writeArgReduce(context: RowContext, stage: StageOf<'argReduce'>): void 
     const [x, at] = [emitter.bind(emitter.point(e)), emitter.bind(cast('i32', emitter.index(inner.index(along))))];
     emitter.push({ kind: 'if', condition: take(x, at, best, place), then: [assign(nameOf(best), x), assign(nameOf(place), at)], else: [] });
   });
-  const [values, places] = [treeOf(context, treeDType(value.dtype)), treeOf(context, 'i32')];
-  const read = (step: number): readonly [Expr, Expr] => {
-    const at = add(thread, index(step));
-    return [emitter.bind(load(values, at, best.type.dtype)), emitter.bind(load(places, at, 'i32'))];
-  };
-  emitter.push(store(values, thread, best), store(places, thread, place));
-  joinTree(context, (step) => {
-    const [[held, heldAt], [x, at]] = [read(0), read(step)];
-    emitter.push({ kind: 'if', condition: take(x, at, held, heldAt), then: [store(values, thread, x), store(places, thread, at)], else: [] });
+  const [, at] = meet(context, [best, place], [partialDType(value.dtype), 'i32'], ([held, heldAt], [x, xAt]) => {
+    const taken = emitter.bind(take(x!, xAt!, held!, heldAt!));
+    return [select(taken, x!, held!), select(taken, xAt!, heldAt!)];
   });
-  emitter.define(stage.local, emitter.bind(cast('i64', load(places, firstOf(context), 'i32'))));
+  emitter.define(stage.local, emitter.bind(cast('i64', at!)));
 }
 
 function writeStore(context: RowContext, stage: StageOf<'store' | 'keep'>): void {

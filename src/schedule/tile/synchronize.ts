@@ -81,6 +81,7 @@ function usesOf(s: Stmt, params: ReadonlySet<string>): readonly Use[] {
       return [...sizes, { pipe, buffer: s.from.buffer, writes: false }, { pipe, buffer: s.to.buffer, writes: true }];
     }
     case 'barrier':
+    case 'shuffle':
     case 'signal':
     case 'wait':
     case 'matrix':

@@ -17,6 +17,7 @@ const matrixUnits: readonly { readonly since: number; readonly unit: MatrixUnit 
 ];
 
 export const cudaLeast: LeastMachine = {
+  shuffles: true,
   attributes: { maxThreads: 1024, sharedBytes: 48 << 10, subgroupThreads: 32, units: 16, major: 8, minor: 0 },
   memoryBytes: 4 * 2 ** 30,
   matrixUnitsOf: (architecture) => {

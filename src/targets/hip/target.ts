@@ -15,9 +15,10 @@ export const createHipTarget = (options: Partial<DriverTarget> = {}): Target =>
     evidence: 'E1',
     rank: 180,
     table: hipTable,
-    language: createCudaLanguage({ name: 'hip-c', head: HEAD }),
+    language: createCudaLanguage({ name: 'hip-c', head: HEAD, shuffle: (x, mask) => `__shfl_xor(${x}, ${mask})` }),
     // DCU Z100 and MI50 (gfx906): 64 threads in step, 64 KiB shared by a block.
     least: {
+      shuffles: true,
       attributes: { maxThreads: 1024, sharedBytes: 64 << 10, subgroupThreads: 64, units: 60, major: 9, minor: 0 },
       memoryBytes: 16 * 2 ** 30,
       matrixUnitsOf: () => [],

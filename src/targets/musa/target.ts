@@ -15,6 +15,7 @@ export const createMusaTarget = (options: Partial<DriverTarget> = {}): Target =>
     language: createCudaLanguage({ name: 'musa-c' }),
     // MTT S4000 (mp_22), the least of what is sold for servers.
     least: {
+      shuffles: true,
       attributes: { maxThreads: 1024, sharedBytes: 28 << 10, subgroupThreads: 32, units: 48, major: 2, minor: 2 },
       memoryBytes: 16 * 2 ** 30,
       matrixUnitsOf: () => [],

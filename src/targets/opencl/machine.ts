@@ -39,9 +39,12 @@ const info = {
   name: 0x102b,
   driver: 0x102d,
   version: 0x102f,
+  extensions: 0x1030,
   doubleConfig: 0x1032,
   vectorLanes: 0x103a,
   preferredMultiple: 0x1067,
+  /** cl_intel_required_subgroup_size. */
+  subgroupSizes: 0x4108,
 } as const;
 const DEVICE_TYPE_ALL = 0xffffffff;
 const CORRECTLY_ROUNDED_DIVIDE_SQRT = 1n << 7n;
@@ -106,6 +109,9 @@ class DeviceFacts {
     const { bytes, u64, i32 } = this.#cl.query('clGetDeviceInfo', [this.#device], what);
     return bytes.byteLength === 8 ? u64[0]! : BigInt.asUintN(32, BigInt(i32[0]!));
   }
+  words(what: number): number[] {
+    return [...this.#cl.query('clGetDeviceInfo', [this.#device], what).u64].map(Number);
+  }
   number(what: number): number {
     return Number(this.word(what));
   }
@@ -169,11 +175,21 @@ function coreFacts(facts: DeviceFacts): SimdFacts {
   };
 }
 
+/** What a kernel needs to take values of other threads: the function, and to say how many threads a subgroup has. */
+const SHUFFLES = ['cl_khr_subgroup_shuffle', 'cl_intel_required_subgroup_size'];
+
+/** The largest size of a subgroup that a kernel can ask for, where its threads take each other's values. */
+function shuffleThreadsOf(facts: DeviceFacts): number {
+  const extensions = new Set(facts.text(info.extensions).split(' '));
+  return SHUFFLES.every((name) => extensions.has(name)) ? Math.max(1, ...facts.words(info.subgroupSizes)) : 1;
+}
+
 function machineOf(facts: DeviceFacts, { units }: Candidate, family: Capabilities['family']): ClFound['machine'] {
   if (family === 'simd') return { family: 'simd', simd: coreFacts(facts) };
   const simt = {
     maxThreads: facts.number(info.maxThreads),
     subgroupThreads: facts.optional(info.preferredMultiple, COMMON_SUBGROUP),
+    shuffleThreads: shuffleThreadsOf(facts),
     sharedBytes: facts.number(info.sharedBytes),
     vectorLanes: Math.max(facts.number(info.vectorLanes), 1),
     matrixUnits: [],

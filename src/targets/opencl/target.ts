@@ -12,7 +12,7 @@ import { KINDS, findMachine } from './machine.ts';
 import type { ClFound } from './machine.ts';
 
 /** What every full-profile device of OpenCL 1.2 has at least. */
-const LEAST_FACTS: SimtFacts = { maxThreads: 64, subgroupThreads: 32, sharedBytes: 32 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
+const LEAST_FACTS: SimtFacts = { maxThreads: 64, subgroupThreads: 32, shuffleThreads: 1, sharedBytes: 32 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
 const LEAST_BUFFER_BYTES = 128 << 20;
 
 const capabilitiesOf = (found: ClFound | undefined): Capabilities => ({

@@ -78,6 +78,7 @@ export interface GpuAdapter {
     readonly device: string;
     readonly description: string;
     readonly isFallbackAdapter?: boolean;
+    readonly subgroupMinSize?: number;
     readonly subgroupMaxSize?: number;
   };
   requestDevice(descriptor: { readonly requiredFeatures: readonly string[]; readonly requiredLimits: Readonly<Record<string, number>> }): Promise<GpuDevice>;
@@ -96,3 +97,4 @@ export type WaitForGpu = <T>(work: Promise<T>) => Promise<T>;
 export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 0x40, storage: 0x80, queryResolve: 0x200 } as const;
 export const MAP_READ = 1;
 export const TIMESTAMPS = 'timestamp-query';
+export const SUBGROUPS = 'subgroups';

@@ -1,7 +1,7 @@
 // Which adapter is used, and what it can do.
 import { AnychipError } from '../../core/error.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
-import { TIMESTAMPS } from './api.ts';
+import { SUBGROUPS, TIMESTAMPS } from './api.ts';
 import type { GpuAdapter, GpuDevice, OpenGpu, WaitForGpu } from './api.ts';
 
 /**
@@ -33,7 +33,7 @@ async function requestAdapter(open: OpenGpu): Promise<GpuAdapter> {
 }
 
 export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
-  const { info, limits } = await requestAdapter(open);
+  const { info, limits, features } = await requestAdapter(open);
   const isSoftware = info.isFallbackAdapter === true || info.architecture === 'swiftshader';
   // Browsers tell less than Node, lest a machine be known by it.
   const name = (isSoftware ? info.architecture : info.device || `${info.vendor} ${info.architecture}`.trim()) || 'an adapter without a name';
@@ -41,6 +41,7 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
     simt: {
       maxThreads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
       subgroupThreads: isSoftware ? COMMON_SUBGROUP : (info.subgroupMaxSize ?? COMMON_SUBGROUP),
+      shuffleThreads: features.has(SUBGROUPS) ? (info.subgroupMinSize ?? 1) : 1,
       sharedBytes: limits.maxComputeWorkgroupStorageSize,
       vectorLanes: 1,
       units: isSoftware ? 1 : COMMON_UNITS,
@@ -77,10 +78,10 @@ export interface GpuMachine {
 export async function openMachine(open: OpenGpu, wait: WaitForGpu): Promise<GpuMachine> {
   const adapter = await requestAdapter(open);
   const { limits, features } = adapter;
-  const hasTimestamps = features.has(TIMESTAMPS);
+  const has = [SUBGROUPS, TIMESTAMPS].filter((name) => features.has(name));
   try {
     const device = await adapter.requestDevice({
-      requiredFeatures: hasTimestamps ? [TIMESTAMPS] : [],
+      requiredFeatures: has,
       requiredLimits: Object.fromEntries(WANTED.map((name) => [name, limits[name]])),
     });
     return {
@@ -88,7 +89,7 @@ export async function openMachine(open: OpenGpu, wait: WaitForGpu): Promise<GpuM
       maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
       maxBindings: limits.maxStorageBuffersPerShaderStage,
       uniformAlignment: limits.minUniformBufferOffsetAlignment,
-      hasTimestamps,
+      hasTimestamps: has.includes(TIMESTAMPS),
       wait,
     };
   } catch (cause) {

@@ -11,7 +11,7 @@ import { findFacts, openMachine } from './machine.ts';
 import type { GpuFacts } from './machine.ts';
 
 /** What every implementation has at least. */
-const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, sharedBytes: 16 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
+const LEAST_FACTS: SimtFacts = { maxThreads: 256, subgroupThreads: 32, shuffleThreads: 1, sharedBytes: 16 << 10, vectorLanes: 1, units: 1, matrixUnits: [] };
 const LEAST_BUFFER_BYTES = 128 << 20;
 /** A GPU comes before WebAssembly; one in software after it. */
 const [GPU_RANK, SOFTWARE_RANK] = [60, 40];

@@ -39,7 +39,7 @@ jmp_buf stopped;
 // ---- threads ----
 
 constexpr unsigned STACK_BYTES = 256 << 10, MAX_THREADS = 1024;
-enum class Wait : unsigned char { nothing, block, subgroup };
+enum class Wait : unsigned char { nothing, block, subgroup, exchange };
 
 struct Fiber {
   jmp_buf resume;
@@ -145,20 +145,34 @@ void waitFor(Wait what, int line) {
 
 unsigned subgroupOf(const Fiber &fiber) { return fiber.thread.flat / anychip_subgroup_threads; }
 
+/** What each thread gave to its subgroup last, and whether it did so for the exchange at hand. */
+struct Gift {
+  u64 word;
+  bool isGiven;
+};
+Gift gifts[MAX_THREADS];
+
+/** Whether it waits for its subgroup alone. */
+bool isWithin(Wait wait) { return wait == Wait::subgroup || wait == Wait::exchange; }
+
 /** Lets all subgroups go on whose threads all wait for each other; false where there is none. */
 bool resumeSubgroups(unsigned used) {
   bool any = false;
   for (unsigned group = 0; group * anychip_subgroup_threads < blockThreads; group++) {
-    unsigned waiting = 0;
-    for (unsigned i = 0; i < used; i++) waiting += fibers[i].wait == Wait::subgroup && subgroupOf(fibers[i]) == group;
-    if (waiting == 0 || waiting != alive[group]) continue;
-    phases[group]++;
-    any = true;
-    // A thread that waits again waits for the next time.
     static Fiber *ready[MAX_THREADS];
     unsigned count = 0;
     for (unsigned i = 0; i < used; i++)
-      if (fibers[i].wait == Wait::subgroup && subgroupOf(fibers[i]) == group) ready[count++] = &fibers[i];
+      if (isWithin(fibers[i].wait) && subgroupOf(fibers[i]) == group) ready[count++] = &fibers[i];
+    if (count == 0 || count != alive[group]) continue;
+    for (unsigned i = 1; i < count; i++) {
+      if (ready[i]->line == ready[0]->line) continue;
+      anychip_thread = ready[i]->thread;
+      stop(Rule::barrier, "waits for its subgroup at line %d, another thread of it at line %d", ready[i]->line, ready[0]->line);
+    }
+    // Values that are exchanged order nothing in memory.
+    if (ready[0]->wait == Wait::subgroup) phases[group]++;
+    any = true;
+    // A thread that waits again waits for the next time.
     for (unsigned i = 0; i < count; i++) {
       ready[i]->wait = Wait::block;
       resume(*ready[i]);
@@ -170,13 +184,14 @@ bool resumeSubgroups(unsigned used) {
 void runBlock() {
   begun = ended = 0;
   blockStart = ++blockEpoch;
+  memset(gifts, 0, sizeof gifts);
   for (unsigned group = 0; group * anychip_subgroup_threads < blockThreads; group++) alive[group] = 0, phases[group] = 0;
   unsigned used = 0;
   bool hasSubgroups = false;
   while (begun < blockThreads) {
     fibers[used].wait = Wait::nothing;
     resume(fibers[used]);
-    hasSubgroups |= fibers[used].wait == Wait::subgroup;
+    hasSubgroups |= isWithin(fibers[used].wait);
     if (fibers[used].wait != Wait::nothing) used++;
   }
   while (ended < blockThreads) {
@@ -186,7 +201,7 @@ void runBlock() {
       const Fiber &fiber = fibers[i];
       if (fiber.wait == Wait::nothing) continue;
       anychip_thread = fiber.thread;
-      if (fiber.wait == Wait::subgroup) stop(Rule::barrier, "waits for its subgroup at line %d, which never comes there whole", fiber.line);
+      if (isWithin(fiber.wait)) stop(Rule::barrier, "waits for its subgroup at line %d, which never comes there whole", fiber.line);
       if (ended > 0) stop(Rule::barrier, "waits at the barrier of line %d, but thread %u of the block has ended without it", fiber.line, endedThread);
       if (line != 0 && line != fiber.line) stop(Rule::barrier, "waits at the barrier of line %d, another thread at that of line %d", fiber.line, line);
       line = fiber.line;
@@ -196,7 +211,7 @@ void runBlock() {
     for (unsigned i = 0; i < used; i++) {
       if (fibers[i].wait == Wait::nothing) continue;
       resume(fibers[i]);
-      hasSubgroups |= fibers[i].wait == Wait::subgroup;
+      hasSubgroups |= isWithin(fibers[i].wait);
     }
   }
 }
@@ -396,9 +411,15 @@ HIDDEN void __tsan_init(void) {}
 
 void anychip_sync_block(int line) { waitFor(Wait::block, line); }
 void anychip_sync_subgroup(int line) { waitFor(Wait::subgroup, line); }
-u64 *anychip_lanes() {
-  static u64 lanes[MAX_THREADS];
-  return lanes + anychip_thread.flat / anychip_subgroup_threads * anychip_subgroup_threads;
+u64 anychip_exchange(u64 word, unsigned from, int line) {
+  const unsigned lane = anychip_thread.flat % anychip_subgroup_threads;
+  gifts[anychip_thread.flat] = {word, true};
+  waitFor(Wait::exchange, line);
+  const Gift taken = gifts[anychip_thread.flat - lane + from % anychip_subgroup_threads];
+  if (!taken.isGiven) stop(Rule::barrier, "takes the value of lane %u of its subgroup at line %d, where that thread does not come", from % anychip_subgroup_threads, line);
+  waitFor(Wait::exchange, line);
+  gifts[anychip_thread.flat].isGiven = false;
+  return taken.word;
 }
 
 // ---- what the loader calls ----

@@ -23,5 +23,5 @@ extern "C" __attribute__((visibility("hidden"))) void anychip_sync_block(int lin
 extern "C" __attribute__((visibility("hidden"))) void anychip_sync_subgroup(int line);
 /** Threads that run in step on this chip. */
 extern "C" __attribute__((visibility("hidden"))) unsigned anychip_subgroup_threads;
-/** A word for each lane of the thread's subgroup, to exchange values through, with `anychip_sync_subgroup` between. */
-extern "C" __attribute__((visibility("hidden"))) unsigned long long *anychip_lanes();
+/** Gives `word` to the thread's subgroup and takes that of lane `from`. All of the subgroup must be there, at the same line; memory is not ordered by it. */
+extern "C" __attribute__((visibility("hidden"))) unsigned long long anychip_exchange(unsigned long long word, unsigned from, int line);
