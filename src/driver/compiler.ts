@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { AnychipError } from '../core/error.ts';
 import { trace } from '../core/trace.ts';
 import { contentKey } from '../runtime/compileCache.ts';
@@ -40,27 +40,29 @@ class CompilerProgram implements MachineCompiler {
   }
 
   async compile(text: string, architecture: string): Promise<Uint8Array> {
-    const { input, args, link } = this.#command;
+    const { name, input, args, link, linker } = this.#command;
     const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
     try {
       writeFileSync(join(folder, input), text);
-      await this.#run(folder, [...args(architecture), '-o', 'out', input]);
+      await run(this.#path, folder, [...args(architecture), '-o', 'out', input]);
       if (link === undefined) return readFileSync(join(folder, 'out'));
-      await this.#run(folder, [...link(architecture), '-o', 'linked', 'out']);
+      const path = linker === undefined ? this.#path : findProgram(linker);
+      if (path === undefined)
+        throw new AnychipError('device', `${linker?.name}, which links what ${name} makes, is not installed`, { hint: 'Install the whole toolkit, and put its programs on PATH.' });
+      await run(path, folder, [...link(architecture), '-o', 'linked', 'out']);
       return readFileSync(join(folder, 'linked'));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   }
-
-  #run(folder: string, args: readonly string[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      execFile(this.#path, args, { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-        error === null ? resolve() : reject(quoted(this.#command.name, `${stdout}${stderr}`.trim() || error.message)),
-      );
-    });
-  }
 }
+
+const run = (path: string, folder: string, args: readonly string[]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    execFile(path, args, { cwd: folder, timeout: TIMEOUT_MILLIS, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+      error === null ? resolve() : reject(quoted(basename(path), `${stdout}${stderr}`.trim() || error.message)),
+    );
+  });
 
 export function findProgram({ name, folders: usual }: Pick<CompilerCommand, 'name' | 'folders'>): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...usual];

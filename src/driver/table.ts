@@ -159,5 +159,7 @@ export interface CompilerTable {
     readonly input: string;
     /** Those of a second call, for what the first one made, where that is no program yet. */
     readonly link?: (architecture: string) => readonly string[];
+    /** The program of that call, where it is another. */
+    readonly linker?: { readonly name: string; readonly folders: readonly string[] };
   };
 }

@@ -55,7 +55,7 @@ export function whyMissing(error: unknown, table: DriverTable, isFound: boolean)
 
 export function createDriverTarget(options: DriverTarget): Target {
   const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0, chips } = options;
-  const architecture = process.env[`ANYCHIP_${name.toUpperCase()}_ARCH`] ?? options.architecture;
+  const architecture = process.env[`ANYCHIP_${name.toUpperCase().replaceAll(':', '_')}_ARCH`] ?? options.architecture;
   let opened: Promise<FoundMachine> | undefined;
   let found: FoundMachine | undefined;
   const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, least)));

@@ -8,6 +8,7 @@ import { exp, log } from './math/exponential.ts';
 import { acosh, asinh, atanh, cosh, erf, sinh, tanh } from './math/hyperbolic.ts';
 import { pow } from './math/power.ts';
 import { remainder } from './math/remainder.ts';
+import { isRounding, roundings } from './math/rounding.ts';
 import { acos, asin, atan, circular } from './math/trigonometric.ts';
 import { rewriteKernel } from './rewriteKernel.ts';
 
@@ -48,4 +49,11 @@ export const expandMath = (kernel: Kernel, doubles = true): Kernel =>
       if (e.fn === 'pow') return pow(e.a, e.b, out, doubles);
       return e.fn === 'rem' ? remainder(e.a, e.b, out, doubles) : e;
     },
+  });
+
+/** The kernel with rounding to whole numbers as arithmetic, except for functions that `has` holds. */
+export const expandRounding = (kernel: Kernel, has: (fn: UnaryFn, dtype: ComputeDType) => boolean): Kernel =>
+  rewriteKernel(kernel, {
+    prefix: 'w',
+    expr: (e, out) => (e.kind === 'unary' && isRounding(e.fn) && !has(e.fn, e.type.dtype) ? roundings[e.fn](arithmeticOf(e.x, out), e.x) : e),
   });

@@ -1,6 +1,7 @@
 // The chips this build knows. Adding one is a folder and a line here.
 import type { Engine } from '../runtime/device.ts';
 import { createOmEngine } from './ascend/om/engine.ts';
+import { createPtoTarget } from './ascend/pto.ts';
 import { createAscendTarget } from './ascend/target.ts';
 import { createBirenTarget } from './biren/target.ts';
 import { createCambriconTarget } from './cambricon/target.ts';
@@ -22,6 +23,7 @@ export const createTargets = (): readonly Engine[] =>
     createCpuTarget(),
     createCudaTarget(),
     createAscendTarget(),
+    createPtoTarget(),
     createOmEngine(),
     createCambriconTarget(),
     createHipTarget(),

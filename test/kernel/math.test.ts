@@ -4,20 +4,19 @@ import { bytesOf } from '../../src/core/tensor.ts';
 import { binary, load, store, unary, variable } from '../../src/kernel/build.ts';
 import { Interpreter } from '../../src/kernel/interpret.ts';
 import type { BinaryFn, Expr, Kernel, UnaryFn } from '../../src/kernel/ir.ts';
-import { expandMath } from '../../src/kernel/math.ts';
+import { expandMath, expandRounding } from '../../src/kernel/math.ts';
 import { watchedBlock } from '../../src/kernel/memory.ts';
 import { verifyKernel } from '../../src/kernel/verify.ts';
 
-/** fn(a, b) of each pair, by the interpreter. */
-function compute(fn: (a: Expr, b: Expr) => Expr, a: readonly number[], b: readonly number[], doubles: boolean): Float32Array {
+/** fn(a, b) of each pair, by the interpreter, after `expand`. */
+function computeAs(fn: (a: Expr, b: Expr) => Expr, a: readonly number[], b: readonly number[], expand: (kernel: Kernel) => Kernel): Float32Array {
   const n = a.length;
   const at = variable('g');
   const [x, y] = [load('b0', at, 'f32'), load('b1', at, 'f32')];
   const params = (['read', 'read', 'write'] as const).map((access, i) => ({ name: `b${i}`, dtype: 'f32', access, elements: n }) as const);
   const source: Kernel = { name: 'math', params, scratch: [], grid: { var: 'g', extent: n }, body: [store('b2', at, fn(x, y))], cost: { flops: 0, bytes: 0 } };
-  const kernel = expandMath(source, doubles);
+  const kernel = expand(source);
   expect(verifyKernel(kernel).problems).toEqual([]);
-  if (!doubles) expect(JSON.stringify(kernel, (_, v) => (typeof v === 'bigint' ? String(v) : v))).not.toContain('"f64"');
   const module = { kernels: [kernel], init: [], run: [{ kernel: 0, args: [2, 3, 4].map((base) => ({ base, offsetBytes: 0 })) }] };
   const interpreter = new Interpreter(module, 'forward');
   const blocks = [a, b, []].map((values, i) => {
@@ -31,6 +30,14 @@ function compute(fn: (a: Expr, b: Expr) => Expr, a: readonly number[], b: readon
   interpreter.execute('run', [watchedBlock(0), watchedBlock(0), ...blocks]);
   return new Float32Array(blocks[2]!.bytes.slice().buffer);
 }
+
+const textOf = (kernel: Kernel): string => JSON.stringify(kernel, (_, v) => (typeof v === 'bigint' ? String(v) : v));
+const compute = (fn: (a: Expr, b: Expr) => Expr, a: readonly number[], b: readonly number[], doubles: boolean): Float32Array =>
+  computeAs(fn, a, b, (source) => {
+    const kernel = expandMath(source, doubles);
+    if (!doubles) expect(textOf(kernel)).not.toContain('"f64"');
+    return kernel;
+  });
 
 const f32 = Math.fround;
 let seed = 7;
@@ -93,3 +100,23 @@ for (const doubles of [true, false]) {
     });
   });
 }
+
+describe('rounding as arithmetic', () => {
+  const numbers = [...special, 1.5, -1.5, 2.5, -2.5, 0.3, -0.3, 0.7, -0.7, 8388607.5, -8388607.5, 8388608, 8388609, 4194303.5];
+  for (let i = 0; i < 2000; i++) numbers.push((random() - 0.5) * 2 ** (random() * 50 - 20));
+  const even = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+  const exact = { floor: Math.floor, ceil: Math.ceil, trunc: Math.trunc, rint: even };
+
+  it.each(['floor', 'ceil', 'trunc', 'rint'] as const)('%s', (fn) => {
+    const got = computeAs(of(fn), numbers, numbers, (source) => {
+      const kernel = expandRounding(source, () => false);
+      expect(textOf(kernel)).not.toContain(`"${fn}"`);
+      return kernel;
+    });
+    const wrong = numbers.flatMap((x, i) => {
+      const wanted = exact[fn](f32(x));
+      return Object.is(got[i], f32(wanted)) ? [] : [`${x} gives ${got[i]}, not ${wanted}`];
+    });
+    expect(wrong.slice(0, 5)).toEqual([]);
+  });
+});

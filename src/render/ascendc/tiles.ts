@@ -2,8 +2,10 @@
 // followed by the barrier that orders it with the next.
 import { invariant } from '../../core/error.ts';
 import type { CompareFn, Expr, Handover, Pipe } from '../../kernel/ir.ts';
-import type { BufferText, RowsText, TileInstruction, TileOperand, TileSyntax } from '../c/dialect.ts';
+import type { BufferText, RowsText, TileInstruction, TileSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
+import { isIn, isTile, tileOf } from '../c/tileOperands.ts';
+import type { Tile } from '../c/tileOperands.ts';
 
 const BLOCK_BYTES = 32;
 /** Where the place to work in begins in the result of a reduction. */
@@ -36,18 +38,10 @@ function copy(_: Prelude, to: RowsText, from: RowsText, rows: string, elements: 
   return `DataCopyPad(${places}, DataCopyExtParams((uint16_t)${rows}, ${length}, ${globalGap}, ${localGap}, 0), DataCopyPadExtParams<${to.buffer.storage.c}>(false, 0, 0, 0));`;
 }
 
-type Tile = Extract<TileOperand, { readonly buffer: BufferText }>;
-const isTile = (x: TileOperand | undefined): x is Tile => x !== undefined && 'buffer' in x;
-function tile(x: TileOperand | undefined): Tile {
-  invariant(isTile(x), 'an operand that must be a tile');
-  return x;
-}
-
 const ROUNDINGS = { floor: 'CAST_FLOOR', ceil: 'CAST_CEIL', rint: 'CAST_RINT', trunc: 'CAST_TRUNC' } as const;
 const MODES: { readonly [F in CompareFn]: string } = { eq: 'EQ', ne: 'NE', lt: 'LT', le: 'LE', gt: 'GT', ge: 'GE' };
 const PLAIN = { add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', min: 'Min', max: 'Max' } as const;
 const FOLDS = { add: 'ReduceSum', min: 'ReduceMin', max: 'ReduceMax' } as const;
-const isIn = <T extends object>(table: T, key: PropertyKey): key is keyof T => key in table;
 
 /** Integers without sign are added and multiplied as those with. */
 const signed = (x: Tile): string => (x.buffer.storage.c === 'unsigned' ? as('int32_t', x) : plain(x));
@@ -61,7 +55,7 @@ function bitwise(name: string, { value, to, count }: TileInstruction, operands: 
 
 function convert(instruction: TileInstruction): string {
   const { to, operands, count } = instruction;
-  const from = tile(operands[0]);
+  const from = tileOf(operands[0]);
   const [a, b] = [from.buffer.storage, to.buffer.storage];
   if (a.c === b.c) return `DataCopy(${plain(to)}, ${plain(from)}, ${count});`;
   const isWider = b.bytes > a.bytes;
@@ -72,7 +66,7 @@ function convert(instruction: TileInstruction): string {
 
 function unary(e: Extract<Expr, { kind: 'unary' }>, instruction: TileInstruction): string {
   const { to, operands, count } = instruction;
-  const x = tile(operands[0]);
+  const x = tileOf(operands[0]);
   if (e.fn === 'not' || e.fn === 'bitNot') return bitwise('Not', instruction, [x]);
   if (isIn(ROUNDINGS, e.fn)) return `Cast(${plain(to)}, ${plain(x)}, RoundMode::${ROUNDINGS[e.fn]}, ${count});`;
   return `${e.fn === 'abs' ? 'Abs' : 'Sqrt'}(${plain(to)}, ${plain(x)}, ${count});`;
@@ -80,9 +74,9 @@ function unary(e: Extract<Expr, { kind: 'unary' }>, instruction: TileInstruction
 
 function binary(e: Extract<Expr, { kind: 'binary' }>, instruction: TileInstruction): string {
   const { to, operands, count } = instruction;
-  const [a, b] = [tile(operands[0]), operands[1]!];
-  if (e.fn === 'and') return bitwise('And', instruction, [a, tile(b)]);
-  if (e.fn === 'or') return bitwise('Or', instruction, [a, tile(b)]);
+  const [a, b] = [tileOf(operands[0]), operands[1]!];
+  if (e.fn === 'and') return bitwise('And', instruction, [a, tileOf(b)]);
+  if (e.fn === 'or') return bitwise('Or', instruction, [a, tileOf(b)]);
   if (e.fn === 'shl' || e.fn === 'shr') {
     invariant(!isTile(b), 'a shift by a scalar');
     return `${e.fn === 'shl' ? 'ShiftLeft' : 'ShiftRight'}(${plain(to)}, ${plain(a)}, (${to.buffer.storage.c})${b.scalar}, ${count});`;
@@ -95,14 +89,14 @@ function binary(e: Extract<Expr, { kind: 'binary' }>, instruction: TileInstructi
 }
 
 function compare(e: Extract<Expr, { kind: 'compare' }>, { to, operands, count }: TileInstruction): string {
-  const [a, b] = [tile(operands[0]), operands[1]!];
+  const [a, b] = [tileOf(operands[0]), operands[1]!];
   const mode = `CMPMODE::${MODES[e.fn]}, ${count}`;
   return isTile(b) ? `Compare(${plain(to)}, ${plain(a)}, ${plain(b)}, ${mode});` : `CompareScalar(${plain(to)}, ${plain(a)}, ${b.scalar}, ${mode});`;
 }
 
 /** Only floats are chosen between: others are, by their bits. */
 function select(p: Prelude, e: Extract<Expr, { kind: 'select' }>, { to, operands, count }: TileInstruction): string {
-  const [mask, a, b] = [tile(operands[0]), tile(operands[1]), operands[2]!];
+  const [mask, a, b] = [tileOf(operands[0]), tileOf(operands[1]), operands[2]!];
   const text = (x: Tile): string => (e.type.dtype === 'f32' ? plain(x) : as('float', x));
   const head = `Select(${text(to)}, ${plain(mask)}, ${text(a)}`;
   if (isTile(b)) return `${head}, ${text(b)}, SELMODE::VSEL_TENSOR_TENSOR_MODE, ${count});`;
@@ -123,7 +117,7 @@ function fill(instruction: TileInstruction): string {
 function fold(e: Extract<Expr, { kind: 'across' }>, { to, operands, count }: TileInstruction): string {
   invariant(isIn(FOLDS, e.fn), `${e.fn} across a tile`);
   const work = `${to.buffer.name}[${WORK_BYTES / to.buffer.storage.bytes}]`;
-  return `${FOLDS[e.fn]}(${plain(to)}, ${plain(tile(operands[0]))}, ${work}, ${count});`;
+  return `${FOLDS[e.fn]}(${plain(to)}, ${plain(tileOf(operands[0]))}, ${work}, ${count});`;
 }
 
 function instruct(p: Prelude, instruction: TileInstruction): string {
@@ -136,7 +130,7 @@ function instruct(p: Prelude, instruction: TileInstruction): string {
     case 'cast':
       return convert(instruction);
     case 'bitcast':
-      return `DataCopy(${plain(to)}, ${as(to.buffer.storage.c, tile(operands[0]))}, ${count});`;
+      return `DataCopy(${plain(to)}, ${as(to.buffer.storage.c, tileOf(operands[0]))}, ${count});`;
     case 'unary':
       return unary(value, instruction);
     case 'binary':

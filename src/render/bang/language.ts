@@ -5,6 +5,7 @@ import type { Expr, Pipe } from '../../kernel/ir.ts';
 import type { BufferText, RowsText, TileInstruction, TileOperand, TileSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { scalarDialect, scalarLibrary } from '../c/scalars.ts';
+import { isIn, tileOf } from '../c/tileOperands.ts';
 
 const HELPER = '__mlu_func__ inline';
 const HEAD = `#include <bang.h>
@@ -26,18 +27,12 @@ function copy(to: RowsText, from: RowsText, rows: string, elements: string): str
   return rows === '1' ? `__memcpy_async(${places});` : `__memcpy_async(${places}, ${to.stride * bytes}, ${from.stride * bytes}, ${rows} - 1);`;
 }
 
-type Tile = Extract<TileOperand, { readonly buffer: BufferText }>;
-function tileOf(x: TileOperand | undefined): Tile {
-  invariant(x !== undefined && 'buffer' in x, 'an operand that must be a tile');
-  return x;
-}
 const tile = (x: TileOperand | undefined): string => place(tileOf(x).buffer, tileOf(x).at);
 
 const BINARY = { add: '__bang_add', sub: '__bang_sub', mul: '__bang_mul', min: '__bang_minequal', max: '__bang_maxequal' } as const;
 const SCALAR = { add: '__bang_add_scalar', sub: '__bang_sub_scalar', mul: '__bang_mul_scalar', min: '__bang_mineq_scalar', max: '__bang_maxeq_scalar' } as const;
 const UNARY = { abs: '__bang_abs', sqrt: '__bang_sqrt', floor: '__bang_floor', ceil: '__bang_ceil', rint: '__bang_rint', trunc: '__bang_trunc' } as const;
 const CONVERSIONS: Readonly<Record<string, string>> = { 'half float': '__bang_half2float', 'float half': '__bang_float2half_rn' };
-const isIn = <T extends object>(table: T, key: PropertyKey): key is keyof T => key in table;
 
 function binary(e: Extract<Expr, { kind: 'binary' }>, { to, operands, count }: TileInstruction): string {
   const [a, b] = operands;

@@ -1,5 +1,5 @@
 // A kernel with vectors as wide as tiles becomes one of instructions, copies and waits.
-import { expandMath } from '../../kernel/math.ts';
+import { expandMath, expandRounding } from '../../kernel/math.ts';
 import { tileProblems } from '../../kernel/verifyTiles.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
@@ -9,7 +9,8 @@ import { synchronize } from './synchronize.ts';
 
 /** The kernel with its vectors as instructions; a problem where there are none for it. */
 export function instruct(lowered: LoweredKernel, facts: TileFacts): LoweredKernel | { readonly problem: string } {
-  const kernel = expandMath(lowered.kernel, false);
+  const { functions } = facts.vectors;
+  const kernel = expandRounding(expandMath(lowered.kernel, false), (fn, dtype) => functions[fn]?.includes(dtype) === true);
   const selected = selectInstructions(kernel, facts);
   if ('problem' in selected) return selected;
   const { body, scratch } = allocateTiles(selected);

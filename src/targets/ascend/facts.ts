@@ -1,6 +1,9 @@
 // Ascend processors: numbers of cores and memories from the platform configurations in CANN's open runtime (Ascend*.ini), rules of the
 // vector cores from the Ascend C API reference and the architecture description of NPU 2201.
-import type { TileCapabilities, TileFacts, VectorUnit } from '../../runtime/device.ts';
+import { isSmallFloat } from '../../core/float.ts';
+import type { LeastMachine } from '../../driver/machine.ts';
+import type { TileRules } from '../../kernel/ir.ts';
+import type { TileCapabilities, VectorUnit } from '../../runtime/device.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
 interface AscendChip {
@@ -30,6 +33,14 @@ export const ascendChips = {
   '310p3': { title: 'Ascend 310P3', architecture: 2002, cores: 8, memoryBytes: 24 * GIB, scratchBytes: usable(256 * KIB) },
 } as const satisfies Record<string, AscendChip>;
 export type AscendChipName = keyof typeof ascendChips;
+
+/** What every chip has that kernels are compiled for at run time. */
+const LEAST = ascendChips['910b4'];
+export const ascendLeast: LeastMachine = {
+  attributes: { maxThreads: 1, sharedBytes: 0, subgroupThreads: 1, units: LEAST.cores, major: 0, minor: 0 },
+  memoryBytes: LEAST.memoryBytes,
+  matrixUnitsOf: () => [],
+};
 
 /** A block of the unified buffer, a line of a core's data cache, elements of a repeat of 256 bytes of f32. */
 export const ascendRules = { alignBytes: 32, lineBytes: 64, countMultiple: 64 } as const;
@@ -81,14 +92,30 @@ const vectors: VectorUnit = {
   ],
 };
 
-/** Chips of architecture 2002 have no bf16. */
-const factsOf = ({ cores, scratchBytes, architecture }: AscendChip): TileFacts => ({
-  cores,
-  rules: { ...ascendRules, scratchBytes, floats: architecture === 2002 ? ['f16'] : ['f16', 'bf16'] },
-  vectors: architecture === 2002 ? { ...vectors, conversions: vectors.conversions.filter((pair) => !pair.includes('bf16')) } : vectors,
+type SmallFloats = TileRules['floats'];
+
+/** What converts only between small floats that the machine knows. */
+const withFloats = (unit: VectorUnit, floats: SmallFloats): VectorUnit => ({
+  ...unit,
+  conversions: unit.conversions.filter((pair) => pair.every((dtype) => !isSmallFloat(dtype) || floats.some((known) => known === dtype))),
 });
 
 /** AI cores do not compute in f64. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
-export const ascendCapabilities = (chip: AscendChip): TileCapabilities => ({ family: 'tile', storage, tile: factsOf(chip), maxBufferBytes: chip.memoryBytes });
+const capabilitiesOf = ({ cores, scratchBytes, memoryBytes }: AscendChip, unit: VectorUnit, floats: SmallFloats): TileCapabilities => ({
+  family: 'tile',
+  storage,
+  tile: { cores, rules: { ...ascendRules, scratchBytes, floats }, vectors: withFloats(unit, floats) },
+  maxBufferBytes: memoryBytes,
+});
+
+/** Chips of architecture 2002 have no bf16. */
+export const ascendCapabilities = (chip: AscendChip): TileCapabilities => capabilitiesOf(chip, vectors, chip.architecture === 2002 ? ['f16'] : ['f16', 'bf16']);
+
+const { floor: _floor, ceil: _ceil, rint: _rint, trunc: _trunc, ...unrounded } = vectors.functions;
+/**
+ * The same chip by PTO's instructions. Its simulator rounds f32 to no whole number, where the pages of TCVT say that it does, and has bf16
+ * with compilers of C++23 alone: kernels do without either.
+ */
+export const ptoCapabilities = (chip: AscendChip): TileCapabilities => capabilitiesOf(chip, { ...vectors, functions: unrounded }, ['f16']);

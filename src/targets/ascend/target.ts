@@ -6,7 +6,7 @@ import { CompileCache } from '../../runtime/compileCache.ts';
 import type { Target } from '../../runtime/device.ts';
 import { createVirtualTarget } from '../../runtime/virtualTarget.ts';
 import { ascendTable } from './driver.ts';
-import { ascendCapabilities, ascendChips, ascendRules } from './facts.ts';
+import { ascendCapabilities, ascendChips, ascendLeast, ascendRules } from './facts.ts';
 
 /** What every chip has that kernels are compiled for at run time. */
 const LEAST = ascendChips['910b4'];
@@ -19,7 +19,7 @@ export function createAscendTarget(options: Partial<DriverTarget> = {}): Target 
     rank: 190,
     table: ascendTable,
     language: ascendLanguage,
-    least: { attributes: { maxThreads: 1, sharedBytes: 0, subgroupThreads: 1, units: LEAST.cores, major: 0, minor: 0 }, memoryBytes: LEAST.memoryBytes, matrixUnitsOf: () => [] },
+    least: ascendLeast,
     capabilities: ascendCapabilities(LEAST),
     architecture: `dav-${LEAST.architecture}`,
     virtual: {

@@ -9,15 +9,13 @@ import { whyMissing } from '../../../driver/target.ts';
 import { CompileCache } from '../../../runtime/compileCache.ts';
 import type { Availability, ModelEngine } from '../../../runtime/device.ts';
 import { ascendTable } from '../driver.ts';
-import { ascendChips } from '../facts.ts';
+import { ascendLeast } from '../facts.ts';
 import { ModelLibrary } from './calls.ts';
 import { AtcCompiler, findAtc } from './compiler.ts';
 import type { Atc } from './compiler.ts';
 import { omCapabilities, socOf } from './facts.ts';
 import { createOmLoader } from './program.ts';
 import { omVirtualChips } from './virtual.ts';
-
-const LEAST = ascendChips['910b4'];
 
 export interface OmOptions {
   readonly cache?: CompileCache;
@@ -30,14 +28,9 @@ export interface OmOptions {
 
 export function createOmEngine(options: OmOptions = {}): ModelEngine {
   const { cache = new CompileCache(), table = ascendTable, find = findAtc, ordinal = 0 } = options;
-  const least = {
-    attributes: { maxThreads: 1, sharedBytes: 0, subgroupThreads: 1, units: LEAST.cores, major: 0, minor: 0 },
-    memoryBytes: LEAST.memoryBytes,
-    matrixUnitsOf: () => [],
-  };
   let opened: Promise<FoundMachine> | undefined;
   let found: FoundMachine | undefined;
-  const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, least)));
+  const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, ascendLeast)));
   /** Of the chip that is here, else of the one to compile for. */
   const soc = async (): Promise<string> => {
     if (options.soc !== undefined) return options.soc;
@@ -64,7 +57,7 @@ export function createOmEngine(options: OmOptions = {}): ModelEngine {
     rank: 180,
     probe,
     get capabilities() {
-      return omCapabilities(found?.memoryBytes ?? LEAST.memoryBytes);
+      return omCapabilities(found?.memoryBytes ?? ascendLeast.memoryBytes);
     },
     at: (other) => createOmEngine({ ...options, ordinal: other }),
     virtual: omVirtualChips(cache, createOmEngine),
