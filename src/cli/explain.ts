@@ -1,6 +1,5 @@
 // `anychip explain`: what a compilation made of a model.
 import { Command } from 'commander';
-import type { Allowance } from '../compile.ts';
 import { AnychipError } from '../core/error.ts';
 import { explain, kernelSource } from '../inspect/explain.ts';
 import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
@@ -8,6 +7,7 @@ import { bindingsFor } from '../session/bindings.ts';
 import { closeDefaults } from '../session/modelRunner.ts';
 import { loadModel } from '../session/create.ts';
 import { chooseDevice } from '../session/devices.ts';
+import type { Allowance } from '../session/options.ts';
 import { options } from './options.ts';
 import { prepareFeeds } from './feeds.ts';
 import type { FeedOptions } from './feeds.ts';
