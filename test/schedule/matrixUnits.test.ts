@@ -8,6 +8,7 @@ import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
 import type { MatrixUnit } from '../../src/kernel/ir.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import { integerConv, integerMatmul } from '../../src/passes/decompose/integerProducts.ts';
 import type { Allowance } from '../../src/schedule/allowed.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { cudaLeast } from '../../src/targets/cuda/facts.ts';
@@ -121,6 +122,31 @@ const problems: Readonly<Record<string, Problem>> = {
       (b, x, y) => [b.matmul(x, y, 'i32')],
     ),
     unit: 'u8',
+    tolerance: 0,
+  },
+  'bytes with and without sign, and zero points': {
+    graph: graph(
+      [
+        ['u8', [60, 64]],
+        ['i8', [64, 60]],
+        ['u8', [60, 1]],
+        ['i8', [60]],
+      ],
+      (b, x, y, p, q) => [integerMatmul(b, { values: x!, zero: p }, { values: y!, zero: q })],
+    ),
+    unit: 'i8',
+    tolerance: 0,
+  },
+  'a convolution of bytes with a zero point': {
+    graph: graph(
+      [
+        ['u8', [2, 16, 9, 11]],
+        ['i8', [24, 16, 3, 3]],
+        ['u8', []],
+      ],
+      (b, x, w, zero) => [integerConv(b, { values: x!, zero }, { values: w!, zero: undefined }, { strides: [1, 2], dilations: [1, 1], low: [1, 1], high: [1, 1], groups: 1 })],
+    ),
+    unit: 'i8',
     tolerance: 0,
   },
   'a convolution of halves': {
