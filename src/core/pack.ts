@@ -14,6 +14,13 @@ type Json = null | boolean | string | number | { readonly [key: string]: Json } 
 const MARK = '$';
 const arrays = { Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array, Float32Array, Float64Array } as const;
 
+/** The kind that it is read back as: what Node reads from files is a Uint8Array of its own kind. */
+function arrayName(data: ArrayBufferView): string {
+  const known = Object.entries(arrays).find(([, array]) => data instanceof array);
+  if (known === undefined) throw new AnychipError('internal', `a ${data.constructor.name} cannot be packed`);
+  return known[0];
+}
+
 /** `replace` turns objects that are not plain data into such as are. */
 export function pack(root: unknown, replace: (value: object) => object = (value) => value): Packed {
   const ids = new Map<object, number>();
@@ -25,7 +32,7 @@ export function pack(root: unknown, replace: (value: object) => object = (value)
     const padding = -bytes.byteLength & 7;
     blobs.push(bytes, new Uint8Array(padding));
     length += bytes.byteLength + padding;
-    return { [MARK]: data.constructor.name, at, bytes: bytes.byteLength };
+    return { [MARK]: arrayName(data), at, bytes: bytes.byteLength };
   };
   const writeObject = (value: object): Json => {
     const earlier = ids.get(value);

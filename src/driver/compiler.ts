@@ -7,7 +7,7 @@ import { AnychipError } from '../core/error.ts';
 import { trace } from '../core/trace.ts';
 import { contentKey } from '../runtime/compileCache.ts';
 import type { CompileCache } from '../runtime/compileCache.ts';
-import type { CompileReport, Compiler, Source } from '../runtime/device.ts';
+import type { Binary, CompileReport, Compiler, Source } from '../runtime/device.ts';
 import { packProgram } from '../runtime/launchPlan.ts';
 import { RuntimeCompiler, quoted } from './runtimeCompiler.ts';
 import type { CompilerTable } from './table.ts';
@@ -17,6 +17,12 @@ export interface MachineCompiler {
   /** Everything besides the source and the architecture that decides what it makes. */
   readonly identity: string;
   compile(text: string, architecture: string): Promise<Uint8Array>;
+}
+
+/** What a program is made for: the architecture of its code, and the chip whose numbers its kernels were planned with, where one is at hand. */
+export interface MadeFor {
+  readonly architecture: string;
+  readonly chip?: string;
 }
 
 /** What programs for an architecture are called. */
@@ -92,29 +98,29 @@ export async function findCompiler(table: CompilerTable): Promise<MachineCompile
 export class LaunchedCompiler implements Compiler {
   readonly #cache: CompileCache;
   readonly #table: CompilerTable;
-  readonly #architecture: () => Promise<string>;
+  readonly #made: () => Promise<MadeFor>;
   #found: Promise<MachineCompiler> | undefined;
 
-  constructor(cache: CompileCache, table: CompilerTable, architecture: () => Promise<string>) {
+  constructor(cache: CompileCache, table: CompilerTable, made: () => Promise<MadeFor>) {
     this.#cache = cache;
     this.#table = table;
-    this.#architecture = architecture;
+    this.#made = made;
   }
 
   async compile({ units, launches }: Source): Promise<CompileReport> {
     const [text] = units;
     if (typeof text !== 'string' || launches === undefined) throw new AnychipError('internal', 'a compiler of launched kernels was given something else than their source');
-    const [architecture, compiler] = await Promise.all([this.#architecture(), (this.#found ??= findCompiler(this.#table))]);
-    const format = binaryFormat(architecture);
+    const [{ architecture, chip }, compiler] = await Promise.all([this.#made(), (this.#found ??= findCompiler(this.#table))]);
+    const binaryOf = (code: Uint8Array): Binary => ({ format: binaryFormat(architecture), ...(chip === undefined ? {} : { chip }), bytes: packProgram(launches, code) });
     const { library, program } = this.#table;
     const options = [library?.options, program?.args, program?.link].flatMap((of) => of?.(architecture) ?? []);
     const key = contentKey(['launched 1', architecture, compiler.identity, ...options, text]);
     const kept = this.#cache.get(key);
-    if (kept !== undefined) return { binary: { format, bytes: packProgram(launches, kept) }, cached: true };
+    if (kept !== undefined) return { binary: binaryOf(kept), cached: true };
     const start = performance.now();
     const code = await compiler.compile(text, architecture);
     trace(2, () => ({ kind: 'time', message: this.#table.title, facts: { millis: performance.now() - start, characters: text.length, bytes: code.byteLength } }));
     this.#cache.put(key, code);
-    return { binary: { format, bytes: packProgram(launches, code) }, cached: false };
+    return { binary: binaryOf(code), cached: false };
   }
 }

@@ -17,7 +17,8 @@ export type LoadProgram = (machine: DriverMachine, binary: Binary) => Promise<Pr
 
 /** Kernels, and the list of their launches. */
 const loadKernels: LoadProgram = async (machine, binary) => {
-  const { driver, architecture } = machine;
+  const { driver, architecture, chip } = machine;
+  if (binary.chip !== undefined && chip !== undefined && binary.chip !== chip) throw madeForAnother(binary.chip, chip);
   requireFormat(binary, binaryFormat(architecture));
   const { plan, code } = unpackProgram(binary.bytes);
   const image = new HostMemory(driver.native, code.byteLength);
@@ -32,8 +33,11 @@ const loadKernels: LoadProgram = async (machine, binary) => {
 };
 
 export function requireFormat({ format }: Binary, own: string): void {
-  if (format !== own) throw new AnychipError('device', `the program is for ${format}, this is ${own}`, { hint: 'Compile the model again on this machine.' });
+  if (format !== own) throw madeForAnother(format, own);
 }
+
+const madeForAnother = (other: string, own: string): AnychipError =>
+  new AnychipError('device', `the program was compiled for ${other}, this is ${own}`, { hint: 'Compile the model again on this machine.', facts: { other, own } });
 
 export class DriverDevice implements Device {
   readonly limits: DeviceLimits;

@@ -79,10 +79,13 @@ export class Driver {
     return this.#make(call, operands).i32[0]!;
   }
 
-  deviceName(device: number): string {
-    if (!this.has('deviceName')) return this.table.title;
+  /** What the driver calls the device; undefined where it has no names. */
+  deviceName(device: number): string | undefined {
+    if (!this.has('deviceName')) return undefined;
     const out = new HostMemory(this.native, NAME_BYTES);
-    this.call('deviceName', { out, bytes: NAME_BYTES, device });
+    const answer = this.#library.call('deviceName', { out, bytes: NAME_BYTES, device });
+    if (this.#library.spelling('deviceName').answers === 'text') return Number(answer) === 0 ? undefined : this.native.textAt(BigInt(answer));
+    if (Number(answer) !== 0) throw this.#failure('deviceName', Number(answer));
     return out.text;
   }
 

@@ -28,6 +28,8 @@ export interface FoundMachine {
   readonly memoryBytes: number;
   /** What its machine code is made for. */
   readonly architecture: string;
+  /** What the driver calls it, where it has names: chips of one architecture differ in numbers that kernels are planned with. */
+  readonly chip?: string;
   /** For people. */
   readonly title: string;
   readonly driverVersion: string;
@@ -68,6 +70,7 @@ export async function findMachine(table: DriverTable, ordinal: number, least: Le
   };
   const architecture = architectureOf(driver, device, ask);
   const [units, subgroupThreads] = [ask('units'), ask('subgroupThreads')];
+  const chip = driver.deviceName(device);
   return {
     driver,
     device,
@@ -82,7 +85,8 @@ export async function findMachine(table: DriverTable, ordinal: number, least: Le
     },
     memoryBytes: driver.has('deviceBytes') ? Number(driver.create('deviceBytes', { device })) : least.memoryBytes,
     architecture,
-    title: `${driver.deviceName(device)} (${architecture}, ${units} multiprocessors)`,
+    ...(chip === undefined ? {} : { chip }),
+    title: `${chip ?? table.title} (${architecture}, ${units} multiprocessors)`,
     driverVersion: versionOf(driver),
   };
 }

@@ -6,6 +6,7 @@ import type { LaunchedLanguage } from '../render/c/launched.ts';
 import { CompileCache } from '../runtime/compileCache.ts';
 import type { Availability, Capabilities, SimtCapabilities, Target, Unavailable, VirtualChips } from '../runtime/device.ts';
 import { LaunchedCompiler, findCompiler } from './compiler.ts';
+import type { MadeFor } from './compiler.ts';
 import { DriverDevice } from './device.ts';
 import { findMachine, hasChip, shuffleThreads, useMachine } from './machine.ts';
 import type { FoundMachine, LeastMachine } from './machine.ts';
@@ -68,11 +69,11 @@ export function createDriverTarget(options: DriverTarget): Target {
       return whyMissing(error, table, found !== undefined);
     }
   };
-  const architectureHere = async (): Promise<string> => {
+  const madeFor = async (): Promise<MadeFor> => {
     try {
-      return (await machine()).architecture;
+      return await machine();
     } catch {
-      return architecture;
+      return { architecture };
     }
   };
   const target: Target = {
@@ -98,7 +99,7 @@ export function createDriverTarget(options: DriverTarget): Target {
           ),
         }),
     createRenderer: () => new LaunchedRenderer(language),
-    createCompiler: () => new LaunchedCompiler(cache, table.compiler, architectureHere),
+    createCompiler: () => new LaunchedCompiler(cache, table.compiler, madeFor),
     openDevice: async () => new DriverDevice(useMachine(await machine())),
   };
   return target;

@@ -87,6 +87,8 @@ export interface Source {
 export interface Binary {
   /** What the bytes are: 'elf-x86-64', 'wasm', … A device refuses a format that is not its own. */
   readonly format: string;
+  /** The chip that was at hand when it was made, by the name that its driver gives it: others of the same format refuse it. */
+  readonly chip?: string;
   readonly bytes: Uint8Array;
 }
 

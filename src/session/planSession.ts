@@ -48,7 +48,7 @@ export class PlanSession {
       return new PlanSession(plan, runner, device);
     } catch (error) {
       device.dispose();
-      throw error;
+      throw error instanceof AnychipError ? error.within(`a plan for ${plan.target}`) : error;
     }
   }
 

@@ -114,6 +114,12 @@ describe.skipIf(path === undefined)('a driver of the shape of CUDA', async () =>
   it('refuses programs of other machines, and damaged ones', async () => {
     const device = await open();
     await expect(device.load({ ...program(), format: 'kernels-sm_90' }, scratch)).rejects.toMatchObject({ code: 'device' });
+    // The same architecture, other numbers.
+    await expect(device.load({ ...program(), chip: 'Fake Two' }, scratch)).rejects.toMatchObject({
+      code: 'device',
+      message: 'the program was compiled for Fake Two, this is Fake One',
+    });
+    (await device.load({ ...program(), chip: 'Fake One' }, scratch)).dispose();
     await expect(device.load({ ...program(), bytes: program().bytes.subarray(0, 9) }, scratch)).rejects.toMatchObject({ code: 'bad-file' });
     await expect(device.load(program({ kernels: [{ symbol: 'none', blocks: 1, threads: 1 }] }), scratch)).rejects.toMatchObject({ code: 'device' });
     device.dispose();

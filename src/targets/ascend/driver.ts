@@ -15,6 +15,7 @@ export const ascendTable: DriverTable = {
   calls: {
     init: fn<never>('aclInit', none),
     countDevices: fn('aclrtGetDeviceCount', 'out'),
+    deviceName: text('aclrtGetSocName'),
     useDevice: fn('aclrtSetDevice', 'device'),
     releaseContext: fn('aclrtResetDevice', 'device'),
     memoryInfo: fn('aclrtGetMemInfo', u32(n.ACL_HBM_MEM), 'free', 'total'),

@@ -1,7 +1,8 @@
 // Biren's chips of hardware version 1.0. Threads, shared memory and grids: BIRENSUPA programming guide, "compute attributes". Processors and
 // memory: Biren's presentation of BR100 and BR104 (Hot Chips 34), where a BR104 is one of the two dies of a BR100. Neither computes in f64.
-// Kernels are of general mode; of tensor mode, which runs blocks of 512 to 4096 threads, in steps of 512, over a cluster of four
-// processors and alone has bf16 and matrix units, none are made. Half precision is f16 in general mode; here kernels store both and compute in f32.
+// Kernels are of general mode, which alone computes in f16; of tensor mode, which runs blocks of 512 to 4096 threads, in steps of 512, over a
+// cluster of four processors and alone has bf16 and matrix units, none are made. Small floats are stored only; kernels compute in f32.
+// Threads do not shuffle: public code found the answers wrong on these chips with one release of the SDK, and right with another.
 import type { LeastMachine } from '../../driver/machine.ts';
 import type { DriverChips } from '../../driver/virtualChips.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
