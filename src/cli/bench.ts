@@ -50,6 +50,7 @@ export const bench = new Command('bench')
   .addOption(options.maxMemory)
   .addOption(options.strict)
   .addOption(options.allow)
+  .addOption(options.precision)
   .addOption(options.json)
   .action(async (path: string, given: Given) => {
     const model = loadModel(path);

@@ -4,6 +4,7 @@ import { reportOf } from '../conformance/report.ts';
 import { runSuite } from '../conformance/runSuite.ts';
 import { listCases } from '../conformance/suite.ts';
 import { chooseDevice } from '../session/devices.ts';
+import type { Precision } from '../session/options.ts';
 import { options } from './options.ts';
 import { endProgress, exitCodes, percent, print, printJson, progress } from './print.ts';
 
@@ -15,6 +16,7 @@ interface Given {
   readonly jobs?: number;
   readonly threads?: number;
   readonly maxMemory?: number;
+  readonly precision?: Precision;
 }
 
 export const conformance = new Command('conformance')
@@ -26,6 +28,7 @@ export const conformance = new Command('conformance')
   .addOption(options.jobs)
   .addOption(options.threads)
   .addOption(options.maxMemory)
+  .addOption(options.precision)
   .addOption(options.json)
   .action(async (suite: string, given: Given) => {
     const cases = listCases(suite, given.filter).filter((_, i) => i % given.every === 0);
@@ -34,6 +37,7 @@ export const conformance = new Command('conformance')
       device,
       threads: given.threads,
       maxMemoryBytes: given.maxMemory,
+      precision: given.precision,
       ...(given.jobs === undefined ? {} : { jobs: given.jobs }),
       onResult: (result, done, total) => progress(`${done}/${total} ${result.outcome.kind} ${result.name}`),
     });

@@ -4,10 +4,11 @@ import { AnychipError } from '../core/error.ts';
 import { explain, kernelSource } from '../inspect/explain.ts';
 import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
 import { bindingsFor } from '../session/bindings.ts';
-import { closeDefaults } from '../session/modelRunner.ts';
+import { lowerFor } from '../session/modelRunner.ts';
+import type { NodePrecision } from '../session/modelRunner.ts';
 import { loadModel } from '../session/create.ts';
 import { chooseDevice } from '../session/devices.ts';
-import type { Allowance } from '../session/options.ts';
+import type { Allowance, Precision } from '../session/options.ts';
 import { options } from './options.ts';
 import { prepareFeeds } from './feeds.ts';
 import type { FeedOptions } from './feeds.ts';
@@ -17,6 +18,7 @@ interface Given extends FeedOptions {
   readonly device: string;
   readonly source?: string;
   readonly allow?: readonly Allowance[];
+  readonly precision?: Precision;
   readonly json?: boolean;
 }
 
@@ -26,6 +28,7 @@ export const explainModel = new Command('explain')
   .addOption(options.device)
   .addOption(options.source)
   .addOption(options.allow)
+  .addOption(options.precision)
   .addOption(options.bind)
   .addOption(options.input)
   .addOption(options.inputs)
@@ -40,7 +43,8 @@ export const explainModel = new Command('explain')
       throw new AnychipError('bad-argument', 'the reference compiles nothing, so there is nothing to explain', { hint: 'Take another device: anychip devices.' });
     const { values, assumed } = prepareFeeds(model.graph, given);
     progress(`compiling ${path}`);
-    const graph = closeDefaults(model.graph, new Set(model.graph.inputs.filter(({ name }) => values.has(name))));
+    const fed = new Set(model.graph.inputs.filter(({ name }) => values.has(name)));
+    const { graph, nodes } = lowerFor(model.graph, fed, given.precision, target);
     const bindings = bindingsFor(graph, values);
     const how = { allow: given.allow ?? [], ...(decide === undefined ? {} : { decide }) };
     if (given.source !== undefined) {
@@ -50,11 +54,11 @@ export const explainModel = new Command('explain')
     }
     const explanation = explain(graph, target, bindings, how);
     endProgress();
-    if (given.json === true) return printJson({ ...explanation, assumed });
-    printExplanation(explanation);
+    if (given.json === true) return printJson({ ...explanation, precision: nodes, assumed });
+    printExplanation(explanation, nodes);
   });
 
-function printExplanation(explanation: Explanation): void {
+function printExplanation(explanation: Explanation, precision: readonly NodePrecision[]): void {
   const { device, model, nodes, programs, placement } = explanation;
   print(`${model === '' ? 'model' : model} on ${device}: ${nodes} nodes, ${programs.length} device program${programs.length === 1 ? '' : 's'}\n`);
   programs.forEach((program, i) => printProgram(program, programs.length > 1 ? `program ${i + 1}\n` : ''));
@@ -62,8 +66,23 @@ function printExplanation(explanation: Explanation): void {
   print(
     `placement: ${count('device')} on ${device}, ${count('folded')} folded while compiling, ${count('host')} on the host, ${count('later')} placed when their shapes are known`,
   );
-  const rows = placement.map(({ op, name, where, kernels, reason }) => [op, name, where, reason === '' ? kernels.join(', ') : reason]);
-  print(`\n${table(['node', 'name', 'where', 'kernels, or why'], rows)}`);
+  const dtypes = new Map(precision.map(({ title, dtype }) => [title, dtype]));
+  const columns = dtypes.size === 0 ? ['node', 'name', 'where', 'kernels, or why'] : ['node', 'name', 'where', 'in', 'kernels, or why'];
+  const rows = placement.map(({ op, name, where, kernels, reason }) => {
+    const dtype = dtypes.size === 0 ? [] : [dtypes.get(`${op} ${name}`) ?? ''];
+    return [op, name, where, ...dtype, reason === '' ? kernels.join(', ') : reason];
+  });
+  print(`\n${table(columns, rows)}`);
+  printPrecision(precision);
+}
+
+/** What each node with floats computes in, where the model's floats are narrowed. */
+function printPrecision(precision: readonly NodePrecision[]): void {
+  if (precision.length === 0) return;
+  const counts = new Map<string, number>();
+  for (const { dtype } of precision) counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  print(`\nprecision: ${[...counts].map(([dtype, count]) => `${count} nodes in ${dtype}`).join(', ')}`);
+  for (const { title, reason } of precision) if (reason !== '') print(`${title} is f32: ${reason}`);
 }
 
 function printProgram(program: ExplainedProgram, title: string): void {

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { AnychipError } from '../core/error.ts';
 import { AUTO } from '../session/choose.ts';
-import { allowances } from '../session/options.ts';
+import { allowances, precisions } from '../session/options.ts';
 import type { Allowance } from '../session/options.ts';
 
 const positive = (text: string): number => {
@@ -65,6 +65,7 @@ export const options = {
   output: new Option('-o, --output <dir>', 'write the outputs there, one file each'),
   strict: new Option('--strict', 'refuse to run any node on the host'),
   allow: new Option('--allow <what>', 'give up exactness for speed: tf32, products of f32 that read 10 bits of its mantissa').argParser(allowance),
+  precision: new Option('--precision <dtype>', 'narrow the floats between inputs and outputs: f16 or bf16; what needs f32 keeps it').choices(precisions),
   threads: new Option('-t, --threads <n>', 'threads of the device').argParser(positive),
   runs: new Option('--runs <n>', 'measured runs').argParser(positive),
   tune: new Option('--tune', 'first measure ways of computing on the device, and remember the fastest for this and later runs'),

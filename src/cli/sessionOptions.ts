@@ -1,5 +1,5 @@
 // From the options of a command to those of a session.
-import type { Allowance, SessionOptions } from '../session/options.ts';
+import type { Allowance, Precision, SessionOptions } from '../session/options.ts';
 
 export interface GivenSession {
   readonly threads?: number;
@@ -8,6 +8,7 @@ export interface GivenSession {
   readonly maxMemory?: number;
   readonly strict?: boolean;
   readonly allow?: readonly Allowance[];
+  readonly precision?: Precision;
 }
 
 /** All but the device. */
@@ -16,6 +17,7 @@ export function sessionOptions(given: GivenSession): Omit<SessionOptions, 'execu
     seed: given.seed,
     strict: given.strict ?? false,
     allow: given.allow ?? [],
+    ...(given.precision === undefined ? {} : { precision: given.precision }),
     ...(given.threads === undefined ? {} : { intraOpNumThreads: given.threads }),
     ...(given.bind === undefined ? {} : { freeDimensionOverrides: given.bind }),
     ...(given.maxMemory === undefined ? {} : { maxMemoryBytes: given.maxMemory }),

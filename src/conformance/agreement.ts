@@ -1,6 +1,7 @@
 // One model on several devices: each runs it on the same inputs and is held to the first of them that runs. What differs and what fails is
 // said for each device; nothing here prints.
 import { AnychipError } from '../core/error.ts';
+import type { Tensor } from '../core/tensor.ts';
 import type { Model } from '../formats/onnx/import.ts';
 import type { HostValue } from '../graph/graph.ts';
 import { AUTO } from '../session/choose.ts';
@@ -11,6 +12,7 @@ import type { HostNode, Placement } from '../session/placement.ts';
 import { compareValues } from './compare.ts';
 import { opsOf } from './runData.ts';
 import { toleranceFor } from './tolerances.ts';
+import type { Tolerance } from './tolerances.ts';
 
 /** A device that was asked for, and whether it works here. */
 export interface Candidate {
@@ -115,7 +117,7 @@ export async function runOnEach(model: Model, feeds: ReadonlyMap<string, HostVal
     options.onStart?.(device);
     try {
       const { outputs, ...ran } = await runOn(device, model, feeds, options.session);
-      const differences = expected === undefined ? [] : differencesOf(outputs, expected, ops);
+      const differences = expected === undefined ? [] : differencesOf(outputs, expected, (tensor) => toleranceFor(ops, tensor.dtype, options.session.precision));
       devices.push({ device, why, status: 'ran', ...ran, differences });
       expected ??= outputs;
       standard ??= device;
@@ -146,6 +148,6 @@ async function runOn(device: string, model: Model, feeds: ReadonlyMap<string, Ho
   }
 }
 
-function differencesOf(outputs: ReadonlyMap<string, HostValue>, expected: ReadonlyMap<string, HostValue>, ops: ReadonlySet<string>): OutputDifference[] {
-  return [...expected].map(([name, value]) => ({ name, ...compareValues(outputs.get(name) ?? null, value, (tensor) => toleranceFor(ops, tensor.dtype)) }));
+function differencesOf(outputs: ReadonlyMap<string, HostValue>, expected: ReadonlyMap<string, HostValue>, toleranceOf: (tensor: Tensor) => Tolerance): OutputDifference[] {
+  return [...expected].map(([name, value]) => ({ name, ...compareValues(outputs.get(name) ?? null, value, toleranceOf) }));
 }

@@ -4,6 +4,7 @@ import { decodeValue } from '../formats/onnx/tensorProto.ts';
 import { isTensor, requiredInputs, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import type { InferenceSession } from '../session/inferenceSession.ts';
+import type { Precision } from '../session/options.ts';
 import { compareValues } from './compare.ts';
 import type { Outcome } from './report.ts';
 import { toleranceFor } from './tolerances.ts';
@@ -15,13 +16,13 @@ export interface Data {
 }
 
 /** What came of a case: the session is opened, run on each data set and released. */
-export async function runData(open: () => Promise<InferenceSession>, sets: readonly Data[]): Promise<Outcome> {
+export async function runData(open: () => Promise<InferenceSession>, sets: readonly Data[], precision?: Precision): Promise<Outcome> {
   if (sets.length === 0) return { kind: 'skipped', reason: 'no test_data_set_* folder' };
   try {
     const session = await open();
     try {
       let largest = 0;
-      for (const set of sets) largest = Math.max(largest, await runSet(session, set));
+      for (const set of sets) largest = Math.max(largest, await runSet(session, set, precision));
       return { kind: 'passed', onDevice: session.hostNodes.length === 0, largest };
     } finally {
       await session.release();
@@ -33,7 +34,7 @@ export async function runData(open: () => Promise<InferenceSession>, sets: reado
 }
 
 /** The largest difference; throws a `mismatch` when an output lies outside its tolerance. */
-async function runSet(session: InferenceSession, data: Data): Promise<number> {
+async function runSet(session: InferenceSession, data: Data, precision: Precision | undefined): Promise<number> {
   const { graph } = session.model;
   const named = requiredInputs(graph);
   const fed = data.inputs.length > named.length ? graph.inputs : named;
@@ -43,7 +44,7 @@ async function runSet(session: InferenceSession, data: Data): Promise<number> {
   let largest = 0;
   data.outputs.forEach((bytes, i) => {
     const name = nameAt(graph.outputs, i, 'output');
-    const difference = compareValues(outputs.get(name) ?? null, decode(bytes, graph.outputs[i]!), (tensor) => toleranceFor(ops, tensor.dtype));
+    const difference = compareValues(outputs.get(name) ?? null, decode(bytes, graph.outputs[i]!), (tensor) => toleranceFor(ops, tensor.dtype, precision));
     largest = Math.max(largest, difference.largest);
     if (difference.mismatch !== undefined) throw new AnychipError('mismatch', `output '${name}': ${difference.mismatch}`);
   });

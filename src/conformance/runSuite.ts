@@ -25,7 +25,12 @@ export async function runSuite(cases: readonly Case[], options: SuiteOptions): P
   const results: CaseResult[] = [];
   let next = 0;
   let done = 0;
-  const caseOptions: CaseOptions = { device: options.device, threads: options.threads ?? (jobs > 1 ? 1 : undefined), maxMemoryBytes: options.maxMemoryBytes };
+  const caseOptions: CaseOptions = {
+    device: options.device,
+    threads: options.threads ?? (jobs > 1 ? 1 : undefined),
+    maxMemoryBytes: options.maxMemoryBytes,
+    precision: options.precision,
+  };
   const serve = async (): Promise<void> => {
     const worker = new CaseWorker();
     for (let i = next++; i < cases.length; i = next++) {

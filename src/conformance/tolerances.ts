@@ -1,7 +1,9 @@
 // How far a result may lie from the expected one. Exact operators share one bound; those that are inexact by nature say by how much,
 // and why. A case is held to the widest bound among its operators.
+import { isFloat } from '../core/dtype.ts';
 import type { DType } from '../core/dtype.ts';
 import type { OpName } from '../graph/ops.ts';
+import type { Precision } from '../session/options.ts';
 
 export interface Tolerance {
   /** Of the expected element. */
@@ -64,9 +66,15 @@ export const tolerances: { readonly [O in OpName]?: readonly Entry[] } = {
 /** Formats so coarse that one unit in the last place is more than the common bound. */
 const coarse: { readonly [D in DType]?: number } = { bf16: 2 ** -7, f16: 2 ** -9 };
 
-/** The bound for an output of `dtype` of a model made of `ops`. */
-export function toleranceFor(ops: ReadonlySet<string>, dtype: DType): Tolerance {
-  let bound: Tolerance = { ...exact, rtol: Math.max(exact.rtol, coarse[dtype] ?? 0) };
+/**
+ * Of models whose floats are narrowed. Each value between nodes is rounded to 11 bits (f16) or 8 (bf16), so it is off by half a unit of
+ * the last place; what dozens of layers make of that grows with the largest value, not with the one at hand.
+ */
+const narrowed: { readonly [P in Precision]: number } = { f16: 2 ** -5, bf16: 2 ** -2 };
+
+/** The bound for an output of `dtype` of a model made of `ops`, where its floats are f32 or narrowed to `precision`. */
+export function toleranceFor(ops: ReadonlySet<string>, dtype: DType, precision?: Precision): Tolerance {
+  let bound: Tolerance = { ...exact, rtol: Math.max(exact.rtol, coarse[dtype] ?? 0), scaled: precision !== undefined && isFloat(dtype) ? narrowed[precision] : 0 };
   for (const [op, entries] of Object.entries(tolerances)) {
     if (!ops.has(op)) continue;
     for (const entry of entries) {

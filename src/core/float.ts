@@ -102,6 +102,33 @@ export function encodeFloat(dtype: SmallFloat, x: number, saturate = false): num
   return sign | ((power + bias) << mantissaBits) | Math.round((rounded / 2 ** power - 1) * (1 << mantissaBits));
 }
 
+/** `encodeFloat` of many at once: a few integer operations for each. */
+export function narrowFloats(dtype: 'f16' | 'bf16', from: Float32Array): Uint16Array {
+  const to = new Uint16Array(from.length);
+  const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
+  const encode = dtype === 'f16' ? halfBits : brainBits;
+  for (let i = 0; i < to.length; i++) to[i] = encode(bits[i]!);
+  return to;
+}
+
+const cell = new Float32Array(1);
+const cellBits = new Uint32Array(cell.buffer);
+
+/** Half the last place that is kept, less one where it is even: what carries when it must. */
+const roundedAt = (bits: number, drop: number): number => bits + (1 << (drop - 1)) - 1 + ((bits >>> drop) & 1);
+
+function halfBits(bits: number): number {
+  const [sign, magnitude] = [(bits >>> 16) & 0x8000, bits & 0x7fffffff];
+  if (magnitude >= 0x47800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
+  if (magnitude >= 0x38800000) return sign | ((roundedAt(magnitude, 13) - 0x38000000) >>> 13);
+  // A subnormal: at 0.5 the last place of f32 is 2⁻²⁴, the smallest half.
+  cellBits[0] = magnitude;
+  cell[0] = cell[0]! + 0.5;
+  return sign | (cellBits[0]! - 0x3f000000);
+}
+
+const brainBits = (bits: number): number => ((bits & 0x7fffffff) > 0x7f800000 ? ((bits >>> 16) & 0x8000) | 0x7fc0 : (roundedAt(bits, 16) >>> 16) & 0xffff);
+
 /** E8M0: a power of two, 255 is NaN. */
 export const decodeE8M0 = (bits: number): number => (bits === 255 ? NaN : 2 ** (bits - 127));
 

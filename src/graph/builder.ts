@@ -1,5 +1,6 @@
 // Builds a primitive graph: every call infers the type, drops what changes nothing (a reshape to the same shape), folds what is
 // constant, and returns an earlier node where an equal one exists. Decompositions and passes speak to graphs through it alone.
+import { dtypes, isFloat } from '../core/dtype.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
 import { invariant } from '../core/error.ts';
 import { elementCount, sameShape } from '../core/shape.ts';
@@ -86,6 +87,9 @@ export interface Builder extends Elementwise {
   readonly since: (mark: number) => readonly PrimNode[];
 }
 
+/** Whether every number of the one float is a number of the other. */
+const isWider = (to: DType, from: DType): boolean => isFloat(to) && isFloat(from) && dtypes[to].bits > dtypes[from].bits && dtypes[to].bits >= 32;
+
 const operand = (type: ConcreteType, name: string): Operand => ({ name, type: tensorType(type.dtype, type.shape), dtype: type.dtype, shape: type.shape });
 
 // oxlint-disable-next-line max-lines-per-function -- a closure whose parts share their tables
@@ -146,6 +150,16 @@ export function createBuilder(fold: Folder): Builder {
     if (x === undefined) scalars.set(key, (x = constant(tensorFrom(dtype, [], [value]))));
     return x;
   };
+  /** Narrow floats that were made wider, by the wider ones. */
+  const widened = new Map<Operand, Operand>();
+  const cast = (x: Operand, to: DType, saturate = true): Operand => {
+    if (x.dtype === to) return x;
+    const from = widened.get(x);
+    if (from?.dtype === to) return from;
+    const made = one('cast', { to, saturate }, [x]);
+    if (isWider(to, x.dtype)) widened.set(made, x);
+    return made;
+  };
   const reshape = (x: Operand, shape: Shape): Operand => (sameShape(x.shape, shape) ? x : one('reshape', { shape }, [x]));
   const expand = (x: Operand, shape: Shape): Operand => {
     const aligned = reshape(x, [...Array.from({ length: shape.length - x.shape.length }, () => 1), ...x.shape]);
@@ -164,7 +178,7 @@ export function createBuilder(fold: Folder): Builder {
     constantOf: (x) => constants.get(x),
     valueOf,
     where: (condition, a, b) => one('where', {}, [condition, a, b]),
-    cast: (x, to, saturate = true) => (x.dtype === to ? x : one('cast', { to, saturate }, [x])),
+    cast,
     bitcast: (x, to) => (x.dtype === to ? x : one('bitcast', { to }, [x])),
     iota: (dtype, shape, axis) => one('iota', { dtype, shape, axis }, []),
     reshape,

@@ -104,6 +104,13 @@ export function subgraphsOf(node: Node): Graph[] {
   return Object.values<unknown>(node.attrs).filter(isGraph);
 }
 
+/** The node with each graph among its attributes replaced. */
+export function mapSubgraphs<N extends Node>(node: N, replace: (body: Graph) => Graph): N {
+  if (subgraphsOf(node).length === 0) return node;
+  const attrs = Object.fromEntries(Object.entries<unknown>(node.attrs).map(([name, attr]) => [name, isGraph(attr) ? replace(attr) : attr]));
+  return { ...node, attrs };
+}
+
 const isGraph = (attr: unknown): attr is Graph => typeof attr === 'object' && attr !== null && 'nodes' in attr && 'constants' in attr && 'outputs' in attr;
 
 /** What people call a node: its operator, and its name or that of its first output. */

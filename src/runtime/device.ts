@@ -228,6 +228,12 @@ export type Engine = Target | ModelEngine;
 
 export const takesModels = (engine: Engine): engine is ModelEngine => engine.capabilities.family === 'model';
 
+/** Throws `unsupported` where no buffer of the device holds elements of `dtype`. */
+export function requireStorage({ name, capabilities }: Engine, dtype: DType): void {
+  if (capabilities.storage.includes(dtype)) return;
+  throw new AnychipError('unsupported', `${name} has no ${dtype}`, { hint: `It has ${capabilities.storage.join(', ')}.` });
+}
+
 /** Throws `bad-argument` for an engine that no kernels are made for. */
 export function requireKernels(engine: Engine): Target {
   if (!takesModels(engine)) return engine;

@@ -4,11 +4,13 @@ import { trace } from '../core/trace.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { Device } from '../runtime/device.ts';
-import type { CompileContext } from './graphRunner.ts';
+import { GraphRunner } from './graphRunner.ts';
 import { ModelRunner } from './modelRunner.ts';
+import type { ModelContext } from './modelRunner.ts';
 
 interface Opened {
   readonly device: Device;
+  readonly context: ModelContext;
   readonly runner: ModelRunner;
 }
 
@@ -23,10 +25,11 @@ export class DeviceRunner {
     this.#opened = opened;
   }
 
-  static async open(graph: Graph, context: Omit<CompileContext, 'device'>, openDevice: () => Promise<Device>): Promise<DeviceRunner> {
+  static async open(graph: Graph, context: Omit<ModelContext, 'device'>, openDevice: () => Promise<Device>): Promise<DeviceRunner> {
     const open = async (): Promise<Opened> => {
       const device = await openDevice();
-      return { device, runner: new ModelRunner(graph, { ...context, device }) };
+      const opened = { ...context, device };
+      return { device, context: opened, runner: new ModelRunner(graph, opened) };
     };
     return new DeviceRunner(open, await open());
   }
@@ -46,6 +49,17 @@ export class DeviceRunner {
 
   async run(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
     return (await this.ready()).run(feeds);
+  }
+
+  /** Runs another graph on the same device, as it is, and lets go of it. */
+  async runOnce(graph: Graph, inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
+    await this.ready();
+    const runner = new GraphRunner(graph, this.#opened.context);
+    try {
+      return await runner.run(inputs);
+    } finally {
+      await runner.dispose();
+    }
   }
 
   async #replace(lost: Opened): Promise<void> {

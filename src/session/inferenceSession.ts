@@ -7,7 +7,7 @@ import type { DType } from '../core/dtype.ts';
 import { trace } from '../core/trace.ts';
 import type { Model } from '../formats/onnx/import.ts';
 import { isTensor, requiredInputs } from '../graph/graph.ts';
-import type { HostValue, TensorType, Value } from '../graph/graph.ts';
+import type { Graph, HostValue, TensorType, Value } from '../graph/graph.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
@@ -15,13 +15,14 @@ import { AUTO } from './choose.ts';
 import type { Choice, ChooseDevice } from './choose.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 import { DeviceRunner } from './deviceRunner.ts';
-import { closeDefaults } from './modelRunner.ts';
+import { closeDefaults, lowerFor } from './modelRunner.ts';
+import { blameRange, isFinite } from './range.ts';
 import { PlacementLog } from './placement.ts';
 import type { HostNode, Placement } from './placement.ts';
 import { copyValue } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { checkOptions } from './options.ts';
-import type { SessionOptions } from './options.ts';
+import type { Precision, SessionOptions } from './options.ts';
 import { dimsOf } from './shapes.ts';
 
 export class InferenceSession implements Ort {
@@ -147,13 +148,30 @@ export class InferenceSession implements Ort {
   }
 
   async #runInputs(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
-    if (this.#runner !== undefined) {
-      const outputs = await this.#runner.run(feeds);
-      this.#placement.handOver(outputs);
-      return outputs;
-    }
+    const { precision } = this.#options;
+    const outputs = this.#runner === undefined ? this.#interpret(feeds) : await this.#runner.run(feeds);
+    if (precision !== undefined) await this.#checkRange(precision, feeds, outputs);
+    this.#placement.handOver(outputs);
+    return outputs;
+  }
+
+  /** Infinities of narrow floats that f32 has not are an error, which names the node that they come from. */
+  async #checkRange(precision: Precision, feeds: ReadonlyMap<Value, HostValue>, outputs: readonly HostValue[]): Promise<void> {
+    if (outputs.every(isFinite)) return;
     const graph = closeDefaults(this.model.graph, new Set(feeds.keys()));
     const inputs = graph.inputs.map((value) => feeds.get(value) ?? null);
+    await blameRange(graph, precision, outputs, (part) => (this.#runner === undefined ? Promise.resolve(this.#interpretGraph(part, inputs)) : this.#runner.runOnce(part, inputs)));
+  }
+
+  #interpret(feeds: ReadonlyMap<Value, HostValue>): readonly HostValue[] {
+    const { graph } = lowerFor(this.model.graph, new Set(feeds.keys()), this.#options.precision);
+    return this.#interpretGraph(
+      graph,
+      graph.inputs.map((value) => feeds.get(value) ?? null),
+    );
+  }
+
+  #interpretGraph(graph: Graph, inputs: readonly HostValue[]): readonly HostValue[] {
     const limits = { maxMemoryBytes: this.#options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES, seed: this.#options.seed ?? 0 };
     return within(graph.name, () => interpretGraph(graph, inputs, limits)).map(copyValue);
   }
@@ -196,8 +214,9 @@ export class InferenceSession implements Ort {
 /** Undefined for the reference, which needs no device. */
 async function openRunner({ graph }: Model, { target, decide }: Choice, placement: PlacementLog, options: SessionOptions): Promise<DeviceRunner | undefined> {
   if (target === undefined) return undefined;
-  const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false, allow = [] } = options;
-  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, placement, ...(decide === undefined ? {} : { decide }) }, () =>
+  const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false, allow = [], precision } = options;
+  const optional = { ...(decide === undefined ? {} : { decide }), ...(precision === undefined ? {} : { precision }) };
+  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, placement, ...optional }, () =>
     target.openDevice(threads === undefined || threads === 0 ? {} : { threads }),
   );
 }

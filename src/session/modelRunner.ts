@@ -1,9 +1,16 @@
 // Runs a model whose inputs may have default values. Those that a run leaves alone are constants of the graph it compiles, so they fold
 // and are packed like weights; a run that feeds some of them gets a graph, and plans, of its own.
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
+import { lowerPrecision } from '../passes/precision/lowerPrecision.ts';
+import type { LoweredGraph } from '../passes/precision/lowerPrecision.ts';
+import type { Precision } from '../passes/precision/narrow.ts';
 import type { ExecutionPlan } from '../plan.ts';
+import { requireStorage } from '../runtime/device.ts';
+import type { Engine } from '../runtime/device.ts';
 import { GraphRunner } from './graphRunner.ts';
 import type { CompileContext } from './graphRunner.ts';
+
+export type { NodePrecision } from '../passes/precision/lowerPrecision.ts';
 
 /** `graph` without the inputs that have a default value and are not in `fed`: what is left must be given. */
 export function closeDefaults(graph: Graph, fed: ReadonlySet<Value>): Graph {
@@ -11,13 +18,26 @@ export function closeDefaults(graph: Graph, fed: ReadonlySet<Value>): Graph {
   return inputs.length === graph.inputs.length ? graph : { ...graph, inputs };
 }
 
+export interface ModelContext extends CompileContext {
+  /** What the floats of the model are narrowed to. */
+  readonly precision?: Precision;
+}
+
+/** What runs that feed exactly these inputs compile for `target`: defaults closed, and floats in the precision asked for. */
+export function lowerFor(graph: Graph, fed: ReadonlySet<Value>, precision: Precision | undefined, target?: Engine): LoweredGraph {
+  const closed = closeDefaults(graph, fed);
+  if (precision === undefined) return { graph: closed, nodes: [], narrow: new Map() };
+  if (target !== undefined) requireStorage(target, precision);
+  return lowerPrecision(closed, precision);
+}
+
 export class ModelRunner {
   readonly #graph: Graph;
-  readonly #context: CompileContext;
+  readonly #context: ModelContext;
   /** By the names of the defaults that are fed. */
   readonly #variants = new Map<string, GraphRunner>();
 
-  constructor(graph: Graph, context: CompileContext) {
+  constructor(graph: Graph, context: ModelContext) {
     this.#graph = graph;
     this.#context = context;
   }
@@ -26,7 +46,7 @@ export class ModelRunner {
   variantFor(fed: ReadonlySet<Value>): GraphRunner {
     const key = JSON.stringify([...fed].flatMap((value) => (this.#graph.constants.has(value) ? [value.name] : [])).sort());
     let runner = this.#variants.get(key);
-    if (runner === undefined) this.#variants.set(key, (runner = new GraphRunner(closeDefaults(this.#graph, fed), this.#context)));
+    if (runner === undefined) this.#variants.set(key, (runner = new GraphRunner(lowerFor(this.#graph, fed, this.#context.precision, this.#context.target).graph, this.#context)));
     return runner;
   }
 

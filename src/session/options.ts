@@ -4,9 +4,11 @@ import type { InferenceSession as Ort } from 'onnxruntime-common';
 import { allowances } from '../compile.ts';
 import type { Allowance } from '../compile.ts';
 import { AnychipError } from '../core/error.ts';
+import { precisions } from '../passes/precision/narrow.ts';
+import type { Precision } from '../passes/precision/narrow.ts';
 
-export { allowances };
-export type { Allowance };
+export { allowances, precisions };
+export type { Allowance, Precision };
 
 export interface SessionOptions extends Ort.SessionOptions {
   /** Refuse to run any node on the host. */
@@ -17,6 +19,11 @@ export interface SessionOptions extends Ort.SessionOptions {
   readonly seed?: number;
   /** What of exactness may be given up for speed: 'tf32', products of f32 that read 10 bits of its mantissa, where the device has units for them. */
   readonly allow?: readonly Allowance[];
+  /**
+   * Floats of f32 between the model's inputs and outputs become this: 'f16' or 'bf16'. Inputs and outputs keep their types; what needs
+   * f32 keeps it. A run whose results leave the range of f16 fails.
+   */
+  readonly precision?: Precision;
 }
 
 interface Problem {
@@ -68,6 +75,7 @@ const checks: { readonly [K in keyof Required<SessionOptions>]: Check } = {
   strict: boolean,
   maxMemoryBytes: (value) => must(typeof value === 'number' && value > 0, 'a positive number of bytes'),
   allow: (value) => must(Array.isArray(value) && value.every((item) => allowances.some((known) => known === item)), `a list of ${allowances.join(', ')}`),
+  precision: oneOf(...precisions),
   seed: (value) => must(typeof value === 'number' && Number.isFinite(value), 'a number'),
 };
 

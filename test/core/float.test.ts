@@ -1,7 +1,7 @@
 // Small floats against a slow definition: all values of a format written out from its field widths, and the nearest one searched for.
 import { assert, constantFrom, double, float, integer, oneof, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeE8M0, decodeFloat, encodeE8M0, encodeFloat, floatFormats } from '../../src/core/float.ts';
+import { decodeE8M0, decodeFloat, encodeE8M0, encodeFloat, floatFormats, narrowFloats } from '../../src/core/float.ts';
 import type { FloatFormat, SmallFloat } from '../../src/core/float.ts';
 
 /** By its sources: the largest finite number, the smallest above zero, the code of +∞ or undefined, a code of NaN or undefined. */
@@ -81,6 +81,22 @@ describe.each(formats)('%s', (dtype) => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe.each(['f16', 'bf16'] as const)('many numbers at once, in %s,', (dtype) => {
+  it('become what each would', () => {
+    const bits = Uint32Array.from({ length: 1 << 17 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 0);
+    const codes = Array.from({ length: 1 << 16 }, (_, code) => decodeFloat(dtype, code));
+    const neighbours = codes.flatMap((x, code) => [x, (x + (codes[code + 1] ?? 0)) / 2]);
+    const numbers = new Float32Array([...neighbours, ...new Float32Array(bits.buffer)]);
+    const narrow = narrowFloats(dtype, numbers);
+    const wrong = numbers.findIndex((x, i) => {
+      const expected = encodeFloat(dtype, x);
+      // A NaN keeps its sign here.
+      return Number.isNaN(x) ? (narrow[i]! & 0x7fff) !== expected : narrow[i] !== expected;
+    });
+    expect(wrong, `of ${numbers[wrong]}`).toBe(-1);
   });
 });
 

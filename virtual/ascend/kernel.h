@@ -185,9 +185,10 @@ struct DataCopyExtParams {
 };
 template <class T>
 struct DataCopyPadExtParams {
-  bool isPad;
-  uint8_t leftPadding, rightPadding;
-  T paddingValue;
+  bool isPad = false;
+  uint8_t leftPadding = 0, rightPadding = 0;
+  T paddingValue{};
+  DataCopyPadExtParams() {}
   DataCopyPadExtParams(bool pad, uint8_t left, uint8_t right, T value) : isPad(pad), leftPadding(left), rightPadding(right), paddingValue(value) {}
 };
 

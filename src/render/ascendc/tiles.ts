@@ -35,7 +35,7 @@ function copy(_: Prelude, to: RowsText, from: RowsText, rows: string, elements: 
   const length = `(uint32_t)(${elements} * ${global.buffer.storage.bytes})`;
   const places = `${place(to.buffer, to.at)}, ${place(from.buffer, from.at)}`;
   if (to.buffer.isGlobal) return `DataCopyPad(${places}, DataCopyExtParams((uint16_t)${rows}, ${length}, ${localGap}, ${globalGap}, 0));`;
-  return `DataCopyPad(${places}, DataCopyExtParams((uint16_t)${rows}, ${length}, ${globalGap}, ${localGap}, 0), DataCopyPadExtParams<${to.buffer.storage.c}>(false, 0, 0, 0));`;
+  return `DataCopyPad(${places}, DataCopyExtParams((uint16_t)${rows}, ${length}, ${globalGap}, ${localGap}, 0), DataCopyPadExtParams<${to.buffer.storage.c}>());`;
 }
 
 const ROUNDINGS = { floor: 'CAST_FLOOR', ceil: 'CAST_CEIL', rint: 'CAST_RINT', trunc: 'CAST_TRUNC' } as const;
