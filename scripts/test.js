@@ -75,6 +75,7 @@ const everyNth = {
   'ascend:om:virtual': 30,
   'biren:virtual': 30,
   'hip:virtual': 30,
+  'kunlun:virtual': 30,
   'metax:virtual': 30,
   'musa:virtual': 30,
 };

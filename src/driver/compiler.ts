@@ -1,16 +1,16 @@
 // Kernels' source to machine code, by the library of the run-time compiler or, where there is none, by the program; kept in the compile cache.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { availableParallelism, tmpdir } from 'node:os';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { AnychipError } from '../core/error.ts';
 import { trace } from '../core/trace.ts';
 import { contentKey } from '../runtime/compileCache.ts';
 import type { CompileCache } from '../runtime/compileCache.ts';
-import type { Binary, CompileReport, Compiler, Source } from '../runtime/device.ts';
+import type { CompileReport, Compiler, Source } from '../runtime/device.ts';
 import { packProgram } from '../runtime/launchPlan.ts';
 import { RuntimeCompiler, quoted } from './runtimeCompiler.ts';
-import type { CompilerTable } from './table.ts';
+import type { CompilerProgram, CompilerTable } from './table.ts';
 
 /** Something that makes machine code. */
 export interface MachineCompiler {
@@ -28,17 +28,18 @@ export interface MadeFor {
 /** What programs for an architecture are called. */
 export const binaryFormat = (architecture: string): string => `kernels-${architecture}`;
 
-type CompilerCommand = NonNullable<CompilerTable['program']>;
-
 const TIMEOUT_MILLIS = 300_000;
 
+/** Compilers that run side by side. */
+const LANES = availableParallelism();
+
 /** The program that compiles, as its own process. */
-class CompilerProgram implements MachineCompiler {
+class ProgramCompiler implements MachineCompiler {
   readonly identity: string;
   readonly #path: string;
-  readonly #command: CompilerCommand;
+  readonly #command: CompilerProgram;
 
-  constructor(path: string, command: CompilerCommand) {
+  constructor(path: string, command: CompilerProgram) {
     const { size, mtimeMs } = statSync(path);
     this.identity = `${path} ${size} ${mtimeMs}`;
     this.#path = path;
@@ -46,16 +47,19 @@ class CompilerProgram implements MachineCompiler {
   }
 
   async compile(text: string, architecture: string): Promise<Uint8Array> {
-    const { name, input, args, link, linker } = this.#command;
+    const { name, input, args, link } = this.#command;
     const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
     try {
       writeFileSync(join(folder, input), text);
       await run(this.#path, folder, [...args(architecture), '-o', 'out', input]);
       if (link === undefined) return readFileSync(join(folder, 'out'));
-      const path = linker === undefined ? this.#path : findProgram(linker);
+      const second = link(architecture, dirname(this.#path));
+      const path = second.linker === undefined ? this.#path : findProgram(second.linker);
       if (path === undefined)
-        throw new AnychipError('device', `${linker?.name}, which links what ${name} makes, is not installed`, { hint: 'Install the whole toolkit, and put its programs on PATH.' });
-      await run(path, folder, [...link(architecture), '-o', 'linked', 'out']);
+        throw new AnychipError('device', `${second.linker?.name}, which links what ${name} makes, is not installed`, {
+          hint: 'Install the whole toolkit, and put its programs on PATH.',
+        });
+      await run(path, folder, second.args);
       return readFileSync(join(folder, 'linked'));
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -70,13 +74,14 @@ const run = (path: string, folder: string, args: readonly string[]): Promise<voi
     );
   });
 
-export function findProgram({ name, folders: usual }: Pick<CompilerCommand, 'name' | 'folders'>): string | undefined {
+export function findProgram({ name, folders: usual, beside }: Pick<CompilerProgram, 'name' | 'folders' | 'beside'>): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...usual];
   return folders
     .map((folder) => join(folder, name))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK);
+        if (beside !== undefined) accessSync(join(path, '..', beside));
         return statSync(path).isFile();
       } catch {
         return false;
@@ -91,7 +96,7 @@ export async function findCompiler(table: CompilerTable): Promise<MachineCompile
   } catch (error) {
     const path = table.program === undefined ? undefined : findProgram(table.program);
     if (path === undefined || table.program === undefined) throw error;
-    return new CompilerProgram(path, table.program);
+    return new ProgramCompiler(path, table.program);
   }
 }
 
@@ -108,19 +113,34 @@ export class LaunchedCompiler implements Compiler {
   }
 
   async compile({ units, launches }: Source): Promise<CompileReport> {
-    const [text] = units;
-    if (typeof text !== 'string' || launches === undefined) throw new AnychipError('internal', 'a compiler of launched kernels was given something else than their source');
+    const texts = units.filter((unit) => typeof unit === 'string');
+    if (texts.length < units.length || launches === undefined) throw new AnychipError('internal', 'a compiler of launched kernels was given something else than their source');
     const [{ architecture, chip }, compiler] = await Promise.all([this.#made(), (this.#found ??= findCompiler(this.#table))]);
-    const binaryOf = (code: Uint8Array): Binary => ({ format: binaryFormat(architecture), ...(chip === undefined ? {} : { chip }), bytes: packProgram(launches, code) });
+    const pieces: Uint8Array[] = [];
+    let cached = true;
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < texts.length) {
+        const i = next++;
+        const made = await this.#compileUnit(texts[i]!, compiler, architecture);
+        pieces[i] = made.code;
+        cached &&= made.cached;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, texts.length) }, lane));
+    return { binary: { format: binaryFormat(architecture), ...(chip === undefined ? {} : { chip }), bytes: packProgram(launches, ...pieces) }, cached };
+  }
+
+  async #compileUnit(text: string, compiler: MachineCompiler, architecture: string): Promise<{ readonly code: Uint8Array; readonly cached: boolean }> {
     const { library, program } = this.#table;
-    const options = [library?.options, program?.args, program?.link].flatMap((of) => of?.(architecture) ?? []);
+    const options = [library?.options(architecture), program?.args(architecture), program?.link?.(architecture, '').args].flatMap((of) => of ?? []);
     const key = contentKey(['launched 1', architecture, compiler.identity, ...options, text]);
     const kept = this.#cache.get(key);
-    if (kept !== undefined) return { binary: binaryOf(kept), cached: true };
+    if (kept !== undefined) return { code: kept, cached: true };
     const start = performance.now();
     const code = await compiler.compile(text, architecture);
     trace(2, () => ({ kind: 'time', message: this.#table.title, facts: { millis: performance.now() - start, characters: text.length, bytes: code.byteLength } }));
     this.#cache.put(key, code);
-    return { binary: binaryOf(code), cached: false };
+    return { code, cached: false };
   }
 }

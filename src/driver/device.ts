@@ -1,9 +1,9 @@
 // A device that a driver launches kernels on: memory, programs from machine code, a queue.
 import { AnychipError } from '../core/error.ts';
-import { HostMemory } from '../ffi/hostMemory.ts';
 import type { Binary, Device, DeviceLimits, Program } from '../runtime/device.ts';
 import { unpackProgram } from '../runtime/launchPlan.ts';
 import { binaryFormat } from './compiler.ts';
+import { loaderOf } from './kernels.ts';
 import { enter, memoryInfo } from './machine.ts';
 import type { DriverMachine } from './machine.ts';
 import { DriverBuffer, DriverProgram } from './memory.ts';
@@ -20,14 +20,12 @@ const loadKernels: LoadProgram = async (machine, binary) => {
   const { driver, architecture, chip } = machine;
   if (binary.chip !== undefined && chip !== undefined && binary.chip !== chip) throw madeForAnother(binary.chip, chip);
   requireFormat(binary, binaryFormat(architecture));
-  const { plan, code } = unpackProgram(binary.bytes);
-  const image = new HostMemory(driver.native, code.byteLength);
-  image.bytes.set(code);
-  const module = driver.create('loadModule', { image, bytes: code.byteLength });
+  const { plan, pieces } = unpackProgram(binary.bytes);
+  const kernels = loaderOf(driver.table)(driver, plan.kernels, pieces);
   try {
-    return new DriverProgram(machine, module, plan);
+    return new DriverProgram(machine, kernels, plan);
   } catch (error) {
-    driver.call('unloadModule', { module });
+    kernels.dispose();
     throw error;
   }
 };
@@ -58,9 +56,9 @@ export class DriverDevice implements Device {
       return new DriverBuffer(this.#machine, this.#machine.driver.create('allocate', { bytes: Math.max(bytes, LEAST_BYTES) }), bytes);
     } catch (error) {
       if (!(error instanceof AnychipError) || error.code !== 'limit') throw error;
-      const { free, total } = memoryInfo(this.#machine);
-      throw new AnychipError('limit', `${error.reason}, for ${bytes} bytes with ${free} of ${total} free`, {
-        facts: { ...error.facts, bytes, free, total },
+      const memory = memoryInfo(this.#machine);
+      throw new AnychipError('limit', `${error.reason}, for ${bytes} bytes${memory === undefined ? '' : ` with ${memory.free} of ${memory.total} free`}`, {
+        facts: { ...error.facts, bytes, ...memory },
         cause: error,
         ...(error.hint === undefined ? {} : { hint: error.hint }),
       });

@@ -48,7 +48,13 @@ export class Driver {
   }
 
   #status(call: DriverCall, operands: Readonly<Record<string, NativeArg>>): number {
-    return Number(this.#library.call(call, operands));
+    const status = Number(this.#library.call(call, operands));
+    return this.table.signless === true ? Math.abs(status) : status;
+  }
+
+  /** Whether a call is given the operand: a copy that is given no stream waits for none. */
+  takes(call: DriverCall, operand: string): boolean {
+    return this.#library.spelling(call).args.includes(operand);
   }
 
   /** Throws an error that names what went wrong and what to do. */

@@ -5,7 +5,7 @@ import type { DType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { Driver } from './driver.ts';
 import { HostMemory } from '../ffi/hostMemory.ts';
-import type { DeviceAttribute, DriverTable } from './table.ts';
+import type { DeviceAttribute, DriverTable, Model } from './table.ts';
 import type { MatrixUnit } from '../kernel/ir.ts';
 import type { SimtFacts } from '../runtime/device.ts';
 
@@ -28,7 +28,7 @@ export interface FoundMachine {
   readonly memoryBytes: number;
   /** What its machine code is made for. */
   readonly architecture: string;
-  /** What the driver calls it, where it has names: chips of one architecture differ in numbers that kernels are planned with. */
+  /** What the driver calls it, or its model, where it has names: chips of one architecture differ in numbers that kernels are planned with. */
   readonly chip?: string;
   /** For people. */
   readonly title: string;
@@ -40,9 +40,21 @@ export interface DriverMachine extends FoundMachine {
   readonly context: bigint;
 }
 
-function architectureOf(driver: Driver, device: number, ask: (name: DeviceAttribute) => number): string {
+/** Where a row knows its devices by models. */
+function modelOf(driver: Driver, device: number): Model | undefined {
+  const { architecture, title } = driver.table;
+  if (!('attribute' in architecture)) return undefined;
+  const number = driver.number('deviceAttribute', { attribute: architecture.attribute, device });
+  const model = Object.entries(architecture.models).findLast(([least]) => Number(least) <= number)?.[1];
+  if (model === undefined)
+    throw new AnychipError('device', `a device of ${title} of a model that is not known (${number})`, { hint: 'Use another device, such as cpu.', facts: { device } });
+  return model;
+}
+
+function architectureOf(driver: Driver, device: number, model: Model | undefined, ask: (name: DeviceAttribute) => number): string {
   const { architecture } = driver.table;
   if ('always' in architecture) return architecture.always;
+  if ('attribute' in architecture) return model!.architecture;
   return 'textAt' in architecture ? driver.propertyText(device, architecture.textAt) : `${architecture.prefix}${ask('major')}${ask('minor')}`;
 }
 
@@ -68,9 +80,10 @@ export async function findMachine(table: DriverTable, ordinal: number, least: Le
     const attribute = table.attributes[name];
     return attribute === undefined ? least.attributes[name] : driver.number('deviceAttribute', { attribute, device });
   };
-  const architecture = architectureOf(driver, device, ask);
+  const model = modelOf(driver, device);
+  const architecture = architectureOf(driver, device, model, ask);
   const [units, subgroupThreads] = [ask('units'), ask('subgroupThreads')];
-  const chip = driver.deviceName(device);
+  const chip = driver.deviceName(device) ?? model?.name;
   return {
     driver,
     device,
@@ -99,9 +112,10 @@ export function useMachine(found: FoundMachine): DriverMachine {
 /** Makes the device the one that calls from here on are for: other devices of this process have their own. */
 export const enter = ({ driver, device, context }: DriverMachine): void => driver.call('useDevice', { device, context });
 
-/** Bytes that are free and that there are. */
-export function memoryInfo(machine: DriverMachine): { readonly free: number; readonly total: number } {
+/** Bytes that are free and that there are; undefined where the driver does not tell. */
+export function memoryInfo(machine: DriverMachine): { readonly free: number; readonly total: number } | undefined {
   const { driver } = machine;
+  if (!driver.has('memoryInfo')) return undefined;
   const [free, total] = [new HostMemory(driver.native, 8), new HostMemory(driver.native, 8)];
   enter(machine);
   driver.call('memoryInfo', { free, total });

@@ -4,6 +4,7 @@ import { HostMemory } from '../ffi/hostMemory.ts';
 import type { KernelCall } from '../kernel/ir.ts';
 import type { Buffer, Program } from '../runtime/device.ts';
 import type { LaunchPlan, LaunchedKernel } from '../runtime/launchPlan.ts';
+import type { LoadedKernels } from './kernels.ts';
 import { enter } from './machine.ts';
 import type { DriverMachine } from './machine.ts';
 
@@ -42,12 +43,12 @@ export class DriverCallable implements StreamCall {
   readonly #cells: HostMemory;
   readonly #list: HostMemory;
 
-  constructor(driver: Driver, module: bigint, launch: LaunchedKernel, args: KernelCall['args']) {
+  constructor(driver: Driver, kernel: bigint, launch: LaunchedKernel, args: KernelCall['args']) {
     const { native } = driver;
     this.#driver = driver;
     this.#launch = launch;
     this.#args = args;
-    this.#kernel = driver.create('findKernel', { module, name: HostMemory.string(native, launch.symbol) });
+    this.#kernel = kernel;
     const cells = new HostMemory(native, CELL_BYTES * args.length);
     this.#cells = cells;
     this.#list = HostMemory.words(
@@ -99,16 +100,18 @@ export class DriverProgram extends StreamProgram {
   readonly init: readonly DriverCallable[];
   readonly run: readonly DriverCallable[];
   readonly #machine: DriverMachine;
-  #module: bigint | undefined;
+  #kernels: LoadedKernels | undefined;
   /** The bases of the last run: what is run twice with the same ones is kept. */
   #last: readonly bigint[] = [];
   #captured: Captured | undefined;
 
-  constructor(machine: DriverMachine, module: bigint, plan: LaunchPlan) {
+  /** Takes the kernels over. */
+  constructor(machine: DriverMachine, kernels: LoadedKernels, plan: LaunchPlan) {
     super();
     this.#machine = machine;
-    this.#module = module;
-    const callsOf = (calls: readonly KernelCall[]): DriverCallable[] => calls.map((call) => new DriverCallable(machine.driver, module, plan.kernels[call.kernel]!, call.args));
+    this.#kernels = kernels;
+    const callsOf = (calls: readonly KernelCall[]): DriverCallable[] =>
+      calls.map(({ kernel, args }) => new DriverCallable(machine.driver, kernels.find(kernel), plan.kernels[kernel]!, args));
     this.init = callsOf(plan.init);
     this.run = callsOf(plan.run);
   }
@@ -156,10 +159,10 @@ export class DriverProgram extends StreamProgram {
   }
 
   dispose(): void {
-    if (this.#module === undefined) return;
+    if (this.#kernels === undefined) return;
     enter(this.#machine);
     this.#forget();
-    this.#machine.driver.call('unloadModule', { module: this.#module });
-    this.#module = undefined;
+    this.#kernels.dispose();
+    this.#kernels = undefined;
   }
 }

@@ -42,18 +42,26 @@ export class DriverQueue implements Queue {
   write(target: Buffer, offsetBytes: number, data: Uint8Array): void {
     const { address } = checked(target, offsetBytes, data.byteLength);
     const bytes = data.byteLength;
-    if (bytes > 0) this.#machine.driver.call('copyIn', { to: address + BigInt(offsetBytes), from: this.#hold(data), bytes, stream: this.#enter() });
+    if (bytes > 0) this.#copy('copyIn', address + BigInt(offsetBytes), this.#hold(data), bytes);
   }
 
   read(source: Buffer, offsetBytes: number, into: Uint8Array): void {
     const { address } = checked(source, offsetBytes, into.byteLength);
     const bytes = into.byteLength;
-    if (bytes > 0) this.#machine.driver.call('copyOut', { to: this.#hold(into), from: address + BigInt(offsetBytes), bytes, stream: this.#enter() });
+    if (bytes > 0) this.#copy('copyOut', this.#hold(into), address + BigInt(offsetBytes), bytes);
   }
 
   copy(source: Buffer, sourceOffset: number, target: Buffer, targetOffset: number, bytes: number): void {
     const [from, to] = [checked(source, sourceOffset, bytes), checked(target, targetOffset, bytes)];
-    if (bytes > 0) this.#machine.driver.call('copy', { to: to.address + BigInt(targetOffset), from: from.address + BigInt(sourceOffset), bytes, stream: this.#enter() });
+    if (bytes > 0) this.#copy('copy', to.address + BigInt(targetOffset), from.address + BigInt(sourceOffset), bytes);
+  }
+
+  #copy(call: 'copyIn' | 'copyOut' | 'copy', to: bigint, from: bigint, bytes: number): void {
+    const { driver } = this.#machine;
+    const stream = this.#enter();
+    // A copy outside of the stream is made at once: what was handed in before has to be done.
+    if (!driver.takes(call, 'stream')) driver.call('waitForStream', { stream });
+    driver.call(call, { to, from, bytes, stream });
   }
 
   dispatch(program: Program, entry: 'run' | { readonly init: number }, bases: readonly Buffer[]): void {

@@ -60,17 +60,18 @@ export class RuntimeCompiler {
     this.#check('create', this.#library.call('create', { out: cell, source: HostMemory.string(native, text), name: HostMemory.string(native, 'kernels') }));
     const program = cell.u64[0]!;
     const options = this.#options(architecture).map((option) => HostMemory.string(native, option));
-    this.#alive.add(options);
+    const list = HostMemory.words(
+      native,
+      options.map((option) => option.address),
+    );
+    const held = [...options, list];
+    this.#alive.add(held);
     try {
-      const list = HostMemory.words(
-        native,
-        options.map((option) => option.address),
-      );
       const status = await this.#library.callInBackground('compile', { program, count: options.length, options: list });
       if (Number(status) !== 0) throw quoted(this.#table.title, this.#bytes(program, 'logBytes', 'log').text);
       return this.#bytes(program, 'binaryBytes', 'binary').bytes;
     } finally {
-      this.#alive.delete(options);
+      this.#alive.delete(held);
       this.#library.call('destroy', { program, programCell: cell });
     }
   }

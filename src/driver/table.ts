@@ -10,19 +10,21 @@ const neededCalls = {
   countDevices: { out: 'pointer' },
   /** Makes the device the one that this thread's calls are for. */
   useDevice: { device: 'u32', context: 'pointer' },
-  memoryInfo: { free: 'pointer', total: 'pointer' },
   allocate: { out: 'pointer', bytes: 'size' },
   free: { address: 'pointer' },
   copyIn: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
   copyOut: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
   copy: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
-  loadModule: { out: 'pointer', image: 'pointer', bytes: 'size' },
-  unloadModule: { module: 'pointer' },
-  findKernel: { out: 'pointer', module: 'pointer', name: 'pointer' },
   launch: { kernel: 'pointer', blocks: 'u32', threads: 'u32', stream: 'pointer', args: 'pointer', argBytes: 'size' },
   createStream: { out: 'pointer' },
   destroyStream: { stream: 'pointer' },
   waitForStream: { stream: 'pointer' },
+} as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
+/** What drivers do that load programs of several kernels. */
+const moduleCalls = {
+  loadModule: { out: 'pointer', image: 'pointer', bytes: 'size' },
+  unloadModule: { module: 'pointer' },
+  findKernel: { out: 'pointer', module: 'pointer', name: 'pointer' },
 } as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
 /** What some drivers have no call for: they have no such thing, or it is known without asking. */
 const dispensableCalls = {
@@ -32,6 +34,7 @@ const dispensableCalls = {
   deviceAttribute: { out: 'pointer', attribute: 'u32', device: 'u32' },
   deviceBytes: { out: 'pointer', device: 'u32' },
   deviceProperties: { out: 'pointer', device: 'u32' },
+  memoryInfo: { free: 'pointer', total: 'pointer' },
   retainContext: { out: 'pointer', device: 'u32' },
   releaseContext: { device: 'u32' },
   /** Hands in one argument of the next launch, `offset` bytes from the first. */
@@ -52,7 +55,7 @@ const dispensableCalls = {
   errorName: { status: 'u32', out: 'pointer' },
   errorText: { status: 'u32', out: 'pointer' },
 } as const satisfies Record<string, Readonly<Record<string, OperandType>>>;
-export const driverCalls = { ...neededCalls, ...dispensableCalls };
+export const driverCalls = { ...neededCalls, ...moduleCalls, ...dispensableCalls };
 export type DriverCall = keyof typeof driverCalls;
 
 /** The functions of a compiler at run time. */
@@ -87,7 +90,7 @@ export const fn = <Operand extends string = never>(symbol: string, ...args: read
 export const text = <Operand extends string = never>(symbol: string, ...args: readonly (Operand | Fixed)[]): Spelling<Operand> => ({ symbol, args, answers: 'text' });
 
 type Spellings<Calls> = { readonly [C in keyof Calls]: Spelling<Extract<keyof Calls[C], string>> };
-export type DriverSpellings = Spellings<typeof neededCalls> & Partial<Spellings<typeof dispensableCalls>>;
+type CommonSpellings = Spellings<typeof neededCalls> & Partial<Spellings<typeof dispensableCalls>>;
 export type CompilerSpellings = Spellings<Omit<typeof compilerCalls, 'version'>> & Partial<Spellings<Pick<typeof compilerCalls, 'version'>>>;
 
 /** Names of a library, tried in order; `other` where the platform has none of its own. */
@@ -110,7 +113,31 @@ export type VendorErrors = Readonly<Record<number, VendorError>>;
 /** What may be asked of a device; what a row does not number is what every machine of the kind has. */
 export type DeviceAttribute = 'maxThreads' | 'sharedBytes' | 'subgroupThreads' | 'units' | 'major' | 'minor';
 
-export interface DriverTable {
+/**
+ * What a driver without modules takes for a kernel: a record in host memory that tells of its code, which lies there too. Bytes from the
+ * record's beginning; everything else in it is 0.
+ */
+export interface KernelRecord {
+  readonly bytes: number;
+  /** 64 bits: the address of the code, a number that no other code has, the address of the kernel's name. */
+  readonly codeAt: number;
+  readonly hashAt: number;
+  readonly nameAt: number;
+  /** 32 bits. */
+  readonly codeBytesAt: number;
+}
+
+export interface Model {
+  readonly name: string;
+  readonly architecture: string;
+}
+
+/** How a row's kernels come to the device. */
+type KernelLoading =
+  | { readonly calls: CommonSpellings & Spellings<typeof moduleCalls>; readonly record?: undefined }
+  | { readonly calls: CommonSpellings; readonly record: KernelRecord };
+
+interface CommonTable {
   /** For people: the driver's name, and whose it is. */
   readonly title: string;
   readonly vendor: string;
@@ -121,7 +148,6 @@ export interface DriverTable {
   readonly pciVendors: readonly number[];
   /** For vendors whose number is not public: what their driver makes in /dev where there is a chip. */
   readonly deviceFiles?: readonly string[];
-  readonly calls: DriverSpellings;
   /**
    * What `args` of a launch is. addresses: a list with the address of each argument. packed: the arguments themselves, 8 bytes each.
    * separate: nothing; each is handed in by `setArgument` before.
@@ -129,10 +155,16 @@ export interface DriverTable {
   readonly launchArguments: 'addresses' | 'packed' | 'separate';
   readonly attributes: Readonly<Partial<Record<DeviceAttribute, number>>>;
   /**
-   * What machine code is made for: the numbers `major` and `minor` behind a prefix, a text in the properties of the device, or what this
-   * row says.
+   * What machine code is made for: the numbers `major` and `minor` behind a prefix, a text in the properties of the device, that of its model
+   * (the one with the greatest number that is not above the attribute), or what this row says.
    */
-  readonly architecture: { readonly prefix: string } | { readonly textAt: number } | { readonly always: string };
+  readonly architecture:
+    | { readonly prefix: string }
+    | { readonly textAt: number }
+    | { readonly attribute: number; readonly models: Readonly<Record<number, Model>> }
+    | { readonly always: string };
+  /** Statuses mean the same with a minus sign. */
+  readonly signless?: true;
   /** Statuses that tell that there is none. */
   readonly noDevice: readonly number[];
   /** What `init` answers where this process has called it before. */
@@ -141,6 +173,7 @@ export interface DriverTable {
   readonly errors: VendorErrors;
   readonly compiler: CompilerTable;
 }
+export type DriverTable = CommonTable & KernelLoading;
 
 /** A compiler as a library, as a program, or either; where there is neither, programs are compiled elsewhere. */
 export interface CompilerTable {
@@ -151,15 +184,26 @@ export interface CompilerTable {
     readonly calls: CompilerSpellings;
     readonly options: (architecture: string) => readonly string[];
   };
-  /** Its name, its arguments before the names of output and input, and how its input is called. */
-  readonly program?: {
-    readonly name: string;
-    readonly folders: readonly string[];
-    readonly args: (architecture: string) => readonly string[];
-    readonly input: string;
-    /** Those of a second call, for what the first one made, where that is no program yet. */
-    readonly link?: (architecture: string) => readonly string[];
-    /** The program of that call, where it is another. */
-    readonly linker?: { readonly name: string; readonly folders: readonly string[] };
-  };
+  readonly program?: CompilerProgram;
+}
+
+/** A program that compiles one unit to the file 'out', which a second call may have to link. */
+export interface CompilerProgram {
+  readonly name: string;
+  readonly folders: readonly string[];
+  /** A file that lies beside the right one, where others have the same name. */
+  readonly beside?: string;
+  /** Arguments before the names of output and input. */
+  readonly args: (architecture: string) => readonly string[];
+  /** What the unit is called. */
+  readonly input: string;
+  /** A second call, which makes 'linked' of 'out', where that is no program yet; `folder` is that of the first. */
+  readonly link?: (architecture: string, folder: string) => LinkCall;
+}
+
+export interface LinkCall {
+  /** All of them. */
+  readonly args: readonly string[];
+  /** The program that is called, where it is another. */
+  readonly linker?: { readonly name: string; readonly folders: readonly string[] };
 }

@@ -7,7 +7,7 @@ import type { BuiltChip } from '../runtime/virtualChip.ts';
 import { createVirtualTarget } from '../runtime/virtualTarget.ts';
 import { shuffleThreads } from './machine.ts';
 import type { LeastMachine } from './machine.ts';
-import type { DriverTable } from './table.ts';
+import type { CompilerProgram, DriverTable } from './table.ts';
 
 /** One chip: what differs from what every device of the kind has. */
 export interface DriverChip {
@@ -60,8 +60,8 @@ export function virtualChipsOf(
   return { names: Object.keys(chips), open };
 }
 
-/** The row with a virtual library in place of the vendor's, which is its compiler too, or has one beside it. */
-function onChip(table: DriverTable, { path, identity, program }: BuiltChip, architecture: string): DriverTable {
+/** The row with a virtual library in place of the vendor's, which is its compiler too, or has one program beside it for all that the vendor has. */
+export function onChip(table: DriverTable, { path, identity, program }: BuiltChip, architecture: string): DriverTable {
   const libraries = { other: [path] };
   const { library, program: command, ...compiler } = table.compiler;
   return {
@@ -73,7 +73,13 @@ function onChip(table: DriverTable, { path, identity, program }: BuiltChip, arch
       ...compiler,
       title: `virtual ${compiler.title} ${identity}`,
       ...(library === undefined ? {} : { library: { ...library, names: libraries } }),
-      ...(program === undefined || command === undefined ? {} : { program: { ...command, name: basename(program), folders: [dirname(program)] } }),
+      ...(program === undefined || command === undefined ? {} : { program: asOne(command, program) }),
     },
   };
+}
+
+/** The calls of a compiler to one program. */
+function asOne({ input, args, link }: CompilerProgram, path: string): CompilerProgram {
+  const linked = link === undefined ? {} : { link: (architecture: string, folder: string) => ({ args: link(architecture, folder).args }) };
+  return { input, args, ...linked, name: basename(path), folders: [dirname(path)] };
 }

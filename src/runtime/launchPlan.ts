@@ -19,28 +19,37 @@ export interface LaunchPlan {
 
 const LENGTH_BYTES = 4;
 
-/** A plan and the code it launches, as bytes: the plan's length, the plan, the code. */
-export function packProgram(plan: LaunchPlan, code: Uint8Array): Uint8Array {
-  const head = new TextEncoder().encode(JSON.stringify(plan));
-  const bytes = new Uint8Array(LENGTH_BYTES + head.byteLength + code.byteLength);
+/** A plan and the code it launches, one piece or several, as bytes: the length of a head, the head, the pieces. */
+export function packProgram(plan: LaunchPlan, ...pieces: readonly Uint8Array[]): Uint8Array {
+  const head = new TextEncoder().encode(JSON.stringify({ ...plan, pieces: pieces.map((piece) => piece.byteLength) }));
+  const bytes = new Uint8Array(LENGTH_BYTES + head.byteLength + sum(pieces.map((piece) => piece.byteLength)));
   new DataView(bytes.buffer).setUint32(0, head.byteLength, true);
-  bytes.set(head, LENGTH_BYTES);
-  bytes.set(code, LENGTH_BYTES + head.byteLength);
+  let at = LENGTH_BYTES;
+  for (const part of [head, ...pieces]) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
   return bytes;
 }
 
-/** The reverse of `packProgram`. Throws a 'bad-file' error on bytes that it did not make. */
-export function unpackProgram(bytes: Uint8Array): { readonly plan: LaunchPlan; readonly code: Uint8Array } {
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+
+/** The reverse of `packProgram`; `code` is all pieces together. Throws a 'bad-file' error on bytes that it did not make. */
+export function unpackProgram(bytes: Uint8Array): { readonly plan: LaunchPlan; readonly code: Uint8Array; readonly pieces: readonly Uint8Array[] } {
   const end = bytes.byteLength < LENGTH_BYTES ? Infinity : LENGTH_BYTES + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   if (end > bytes.byteLength) throw damaged();
-  let plan: unknown;
+  let head: unknown;
   try {
-    plan = JSON.parse(new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, end)));
+    head = JSON.parse(new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, end)));
   } catch {
     throw damaged();
   }
-  if (!isPlan(plan)) throw damaged();
-  return { plan, code: bytes.subarray(end) };
+  const code = bytes.subarray(end);
+  if (!isPlan(head) || !isRecord(head) || !isListOf(head['pieces'], isCount) || sum(head['pieces']) !== code.byteLength) throw damaged();
+  const { kernels, init, run } = head;
+  let at = 0;
+  const pieces = head['pieces'].map((length) => code.subarray(at, (at += length)));
+  return { plan: { kernels, init, run }, code, pieces };
 }
 
 const damaged = (): AnychipError => new AnychipError('bad-file', 'the program is damaged', { hint: 'Compile the model again.' });

@@ -11,6 +11,8 @@ import { cudaAbi } from './cuda/abi.ts';
 import { cudaTable } from './cuda/driver.ts';
 import { hipAbi } from './hip/abi.ts';
 import { hipTable } from './hip/driver.ts';
+import { kunlunAbi } from './kunlun/abi.ts';
+import { kunlunTable } from './kunlun/driver.ts';
 import { metaxAbi } from './metax/abi.ts';
 import { metaxTable } from './metax/driver.ts';
 import { musaAbi } from './musa/abi.ts';
@@ -22,6 +24,7 @@ export const abis: Readonly<Record<string, { readonly table: DriverTable; readon
   cambricon: { table: cambriconTable, parts: cambriconAbi },
   cuda: { table: cudaTable, parts: cudaAbi },
   hip: { table: hipTable, parts: hipAbi },
+  kunlun: { table: kunlunTable, parts: kunlunAbi },
   metax: { table: metaxTable, parts: metaxAbi },
   musa: { table: musaTable, parts: musaAbi },
 };

@@ -1,5 +1,5 @@
 // Errors that users report of vendors' runtimes, by number or code: those of every row of the driver table, and of libraries that no row
-// calls. Sources: cnrt.h 6.14; xpu/defs.h; CANN's operator documentation.
+// calls. Sources: cnrt.h 6.14; CANN's operator documentation.
 import type { VendorError, VendorErrors } from '../driver/table.ts';
 import { words } from '../driver/words.ts';
 import { abis } from './abis.ts';
@@ -23,28 +23,6 @@ const cnrt: VendorErrors = {
   632015: { name: 'cnrtErrorCndrvFuncCall', ...words.oldDriver },
   632020: { name: 'cnrtErrorCndrvFuncNotFound', ...words.oldDriver },
   999991: { name: 'cnrtErrorUnknown', ...words.unknown },
-};
-
-/** Calls answer them negated. */
-const xpu: VendorErrors = {
-  701: { name: 'XPUERR_INVALID_DEVICE', ...words.badDevice },
-  702: { name: 'XPUERR_UNINIT', ...words.notStarted },
-  703: { name: 'XPUERR_NODEV', ...words.noDevice, remedy: 'Look with xpu-smi; XPU_VISIBLE_DEVICES hides devices.' },
-  704: { name: 'XPUERR_VERSION', ...words.oldDriver },
-  705: { name: 'XPUERR_NOMEM', ...words.outOfMemory },
-  706: { name: 'XPUERR_NOCPUMEM', ...words.outOfMemory, cause: 'The host has no memory left.' },
-  707: { name: 'XPUERR_INVALID_PARAM', ...words.badArgument },
-  708: { name: 'XPUERR_NOXPUFUNC', ...words.noKernel },
-  709: { name: 'XPUERR_LDSO', ...words.oldDriver },
-  710: { name: 'XPUERR_LDSYM', ...words.oldDriver },
-  712: { name: 'XPUERR_NOSUPPORT', ...words.notSupported },
-  713: { name: 'XPUERR_ABNORMAL', ...words.failed, cause: 'An earlier error has left the device in disorder.' },
-  714: { name: 'XPUERR_KEXCEPTION', ...words.badAddress },
-  715: { name: 'XPUERR_TIMEOUT', ...words.timedOut },
-  716: { name: 'XPUERR_BUSY', ...words.denied, cause: 'Another process has it.', remedy: 'Look with xpu-smi who uses it.' },
-  718: { name: 'XPUERR_UCECC', ...words.brokenMemory },
-  719: { name: 'XPUERR_OVERHEAT', ...words.failed, cause: 'The device is too hot.', remedy: 'Look at its fans and power with xpu-smi, and restart it.' },
-  801: { name: 'XPUERR_DEVRESET', ...words.failed, cause: 'The device is being reset.', remedy: 'Try again later.' },
 };
 
 const aclnn: Readonly<Record<string, VendorError>> = {
@@ -71,12 +49,7 @@ export interface ReportedError extends VendorError {
 
 /** Every runtime's error of this number or code. */
 export function findReported(code: string): readonly ReportedError[] {
-  const tables = [
-    ...Object.values(abis).map(({ table }) => [table.title, table.errors] as const),
-    ['CNRT', cnrt] as const,
-    ['XPU runtime', xpu] as const,
-    ['aclnn and HCCL', aclnn] as const,
-  ];
+  const tables = [...Object.values(abis).map(({ table }) => [table.title, table.errors] as const), ['CNRT', cnrt] as const, ['aclnn and HCCL', aclnn] as const];
   const key = code.trim().toUpperCase().replace(/^-/, '');
   return tables.flatMap(([runtime, errors]) =>
     Object.entries(errors).flatMap(([status, error]) => (status === key || error.name.toUpperCase() === key ? [{ ...error, runtime }] : [])),

@@ -8,6 +8,7 @@ import { createCambriconTarget } from './cambricon/target.ts';
 import { createCpuTarget } from './cpu/target.ts';
 import { createCudaTarget } from './cuda/target.ts';
 import { createHipTarget } from './hip/target.ts';
+import { createKunlunTarget } from './kunlun/target.ts';
 import { createMetaxTarget } from './metax/target.ts';
 import { createMusaTarget } from './musa/target.ts';
 import { createOpenClTarget } from './opencl/target.ts';
@@ -28,6 +29,7 @@ export const createTargets = (): readonly Engine[] =>
     createCambriconTarget(),
     createHipTarget(),
     createBirenTarget(),
+    createKunlunTarget(),
     createMetaxTarget(),
     createMusaTarget(),
     createOpenClTarget(),

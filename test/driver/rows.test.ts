@@ -12,8 +12,9 @@ describe.each(Object.entries(abis))('the row of %s', (name, { table, parts }) =>
   });
 
   it('gives every call that makes something a place to put it', () => {
-    for (const call of ['allocate', 'loadModule', 'findKernel', 'createStream'] as const) expect(table.calls[call].args).toContain('out');
-    for (const call of ['copyIn', 'copyOut', 'copy'] as const) expect(table.calls[call].args).toEqual(expect.arrayContaining(['to', 'from', 'bytes', 'stream']));
+    const makers = [table.calls.allocate, table.calls.createStream, ...(table.record === undefined ? [table.calls.loadModule, table.calls.findKernel] : [])];
+    for (const { args } of makers) expect(args).toContain('out');
+    for (const call of ['copyIn', 'copyOut', 'copy'] as const) expect(table.calls[call].args).toEqual(expect.arrayContaining(['to', 'from', 'bytes']));
   });
 
   it('has errors in words', () => {
@@ -38,7 +39,7 @@ describe('a number that a runtime answered', () => {
     ['507013', ['ACL_ERROR_RT_SYS_DMA']],
     ['561103', ['ACLNN_ERR_INNER_NULLPTR']],
     ['EJ0003', ['EJ0003']],
-    ['-714', ['CUDA_ERROR_HARDWARE_STACK_ERROR', 'mcErrorHardwareStackError', 'MUSA_ERROR_HARDWARE_STACK_ERROR', 'XPUERR_KEXCEPTION']],
+    ['-714', ['CUDA_ERROR_HARDWARE_STACK_ERROR', 'XPUERR_KEXCEPTION', 'mcErrorHardwareStackError', 'MUSA_ERROR_HARDWARE_STACK_ERROR']],
     ['cnrtErrorNoMem', ['cnrtErrorNoMem']],
     ['12345678', []],
   ])('%s is said in words, once for each runtime that has it', (code, names) => expect(findReported(code).map(({ name }) => name)).toEqual(names));

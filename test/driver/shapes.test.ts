@@ -31,6 +31,11 @@ int oLaunchPacked(void *k, unsigned n, const void *args, size_t bytes, void *str
 int oSet(const void *value, size_t n, size_t offset) { memcpy(given + offset, value, n); return 0; }
 int oConfigure(int b, int t, void *stream) { blocks = b; threads = t; return stream == 0; }
 int oLaunchSet(void *k) { float *p[2]; memcpy(p, given, 16); return run(p[0], p[1], blocks * threads); }
+struct record { int kind; const char *code; int size; unsigned long long hash; const char *name; };
+int oLaunchRecord(const struct record *k) { return k->kind || k->size != 4 || memcmp(k->code, "code", 4) || !k->hash ? -7 : strcmp(k->name, "add_one") ? -8 : oLaunchSet(0); }
+static int waited; int oWaited(void *s) { waited = 1; return 0; }
+int oCopyNow(void *to, const void *from, size_t n) { int early = !waited; waited = 0; memcpy(to, from, n); return early ? -6 : 0; }
+int oModel(int *out, int attribute, int device) { *out = attribute == 4 ? 250 + device : -1; return 0; }
 int oStream(void **s) { *s = malloc(1); return 0; }
 int oDestroy(void *s) { free(s); return 0; }
 int oWait(void *s) { return 0; }
@@ -87,6 +92,24 @@ const separate: DriverTable = {
   launchArguments: 'separate',
   calls: { ...packed.calls, setArgument: fn('oSet', 'value', 'bytes', 'offset'), configure: fn('oConfigure', 'blocks', 'threads', 'stream'), launch: fn('oLaunchSet', 'kernel') },
 };
+const { loadModule: _, unloadModule: __, findKernel: ___, memoryInfo: ____, ...withoutModules } = separate.calls;
+const copyNow = fn('oCopyNow', 'to', 'from', 'bytes');
+/** Kernels are records, copies take no stream, statuses are negative, and the device says its model. */
+const records: DriverTable = {
+  ...separate,
+  calls: {
+    ...withoutModules,
+    copyIn: copyNow,
+    copyOut: copyNow,
+    copy: copyNow,
+    deviceAttribute: fn('oModel', 'out', 'attribute', 'device'),
+    launch: fn('oLaunchRecord', 'kernel'),
+    waitForStream: fn('oWaited', 'stream'),
+  },
+  record: { bytes: 40, codeAt: 8, codeBytesAt: 16, hashAt: 24, nameAt: 32 },
+  architecture: { attribute: 4, models: { 0: { name: 'O0', architecture: 'o0' }, 2: { name: 'O1', architecture: 'o1' }, 300: { name: 'O3', architecture: 'o3' } } },
+  signless: true,
+};
 const targetOf = (table: DriverTable) =>
   createDriverTarget({
     name: 'other',
@@ -108,6 +131,7 @@ describe.skipIf(path === undefined)('a driver', () => {
   it.each([
     ['that is given packed arguments', packed],
     ['that is given one argument after the other', separate],
+    ['that is given records of kernels', records],
   ])('%s', async (_, table) => {
     const device = await targetOf(table).at!(1).openDevice();
     const queue = device.createQueue();
@@ -134,6 +158,26 @@ describe.skipIf(path === undefined)('a driver', () => {
     );
     await expect(device.load(binary('none'), { scratchBytes: 0 })).rejects.toMatchObject({ code: 'device', message: expect.stringMatching(/oKernel gave O_NO_KERNEL/) });
     await expect(device.load(binary('add_one', 'other'), { scratchBytes: 0 })).rejects.toMatchObject({ message: expect.stringMatching(/oLoad gave error 7/) });
+    device.dispose();
+  });
+
+  it('answers a negative status in words, and tells no free memory where it cannot', async () => {
+    const device = await targetOf(records).at!(1).openDevice();
+    expect(() => device.allocate(10_000)).toThrow(/out of memory: oAlloc gave O_NO_MEMORY, for 10000 bytes$/);
+    const queue = device.createQueue();
+    const [a, b] = [device.allocate(64), device.allocate(64)];
+    const program = await device.load(binary('none'), { scratchBytes: 0 });
+    expect(() => queue.dispatch(program, 'run', [a, b])).toThrow(/oLaunchRecord gave O_NO_KERNEL/);
+    for (const item of [program, a, b, device]) item.dispose();
+    await expect(targetOf({ ...records, architecture: { attribute: 4, models: { 300: { name: 'O3', architecture: 'o3' } } } }).openDevice()).rejects.toThrow(
+      /of a model that is not known \(250\)/,
+    );
+  });
+
+  it('that is given records wants a piece of code for each', async () => {
+    const device = await targetOf(records).at!(1).openDevice();
+    const plan = { kernels: [{ symbol: 'add_one', blocks: 2, threads: 4 }], init: [], run: [call] };
+    await expect(device.load({ format: 'kernels-o1', bytes: packProgram(plan) }, { scratchBytes: 0 })).rejects.toMatchObject({ code: 'bad-file' });
     device.dispose();
   });
 

@@ -17,6 +17,8 @@ export interface LaunchedLanguage {
   readonly name: string;
   /** Its machines do not compute in f64. */
   readonly lacksDoubles?: boolean;
+  /** Each kernel is a unit of its own, because what the tools behind make of one has one entry. */
+  readonly alone?: boolean;
   /** `wide`: whether positions need 64 bits. */
   dialect(wide: boolean): Dialect;
   /** The kernel's head up to its opening parenthesis; `subgroup`: of how many threads subgroups have to be, where it matters. */
@@ -49,12 +51,18 @@ export class LaunchedRenderer implements Renderer {
   }
 
   render(module: KernelModule): Source {
+    const { name, alone } = this.#language;
+    const launch = this.#language.launch ?? ((kernel: Kernel) => ({ blocks: kernel.grid.extent, threads: kernel.block?.threads ?? 1 }));
+    const kernels = module.kernels.map((kernel, i) => ({ symbol: kernelSymbol(kernel, i), ...launch(kernel) }));
+    const units = alone === true ? kernels.map((_, i) => this.renderKernel(module, i)) : [this.#unit(module)];
+    return { language: name, units, launches: { kernels, init: module.init, run: module.run } };
+  }
+
+  #unit(module: KernelModule): string {
     const prelude = new Prelude(this.#language.dialect(module.kernels.some(isWide)));
     const disjoint = disjointParams(module);
     const texts = module.kernels.map((kernel, i) => this.#kernelText(kernel, kernelSymbol(kernel, i), disjoint[i]!, prelude));
-    const launch = this.#language.launch ?? ((kernel: Kernel) => ({ blocks: kernel.grid.extent, threads: kernel.block?.threads ?? 1 }));
-    const kernels = module.kernels.map((kernel, i) => ({ symbol: kernelSymbol(kernel, i), ...launch(kernel) }));
-    return { language: this.#language.name, units: [`${prelude.text}\n${texts.join('\n')}`], launches: { kernels, init: module.init, run: module.run } };
+    return `${prelude.text}\n${texts.join('\n')}`;
   }
 
   renderKernel(module: KernelModule, kernel: number): string {

@@ -41,7 +41,7 @@ function runsOf({ offset, dtype }: Write, axes: readonly Axis[], lineBytes: numb
   if (step === undefined || step <= 0 || axes.some((_, i) => i > 0 && steps[i - 1] !== steps[i]! * axes[i]!.extent)) return undefined;
   const rest = substituteIndex(offset, new Map(axes.map((axis) => [axis.name, ZERO])));
   if (rest.max - rest.min >= step) return undefined;
-  const line = lineBytes / byteWidth(dtype);
+  const line = Math.max(lineBytes / byteWidth(dtype), 1);
   const start = rest.min % line;
   const multiple = line / gcd(step % line === 0 ? line : step, line);
   for (let shift = 0; shift < multiple; shift++) if ((shift * step) % line === start) return { multiple, shift };

@@ -43,8 +43,10 @@ const bisheng: CompilerTable = {
       ...LLVM.flatMap((option) => ['-mllvm', option]),
     ],
     input: 'kernels.cpp',
-    linker: { name: 'ld.lld', folders: ['/usr/local/Ascend/ascend-toolkit/latest/compiler/ccec_compiler/bin', '/usr/local/Ascend/ascend-toolkit/latest/bin'] },
-    link: () => ['-m', 'aicorelinux', '-Ttext=0', '-static'],
+    link: () => ({
+      args: ['-m', 'aicorelinux', '-Ttext=0', '-static', '-o', 'linked', 'out'],
+      linker: { name: 'ld.lld', folders: ['/usr/local/Ascend/ascend-toolkit/latest/compiler/ccec_compiler/bin', '/usr/local/Ascend/ascend-toolkit/latest/bin'] },
+    }),
   },
 };
 

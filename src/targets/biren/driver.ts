@@ -60,7 +60,7 @@ export const birenTable: DriverTable = {
       folders: [`${SDK}/brcc/bin`],
       args: (architecture) => ['-x', 'supa', '-c', ...deviceOnly(architecture), '-std=c++17', '-ffp-contract=off', '-w'],
       input: 'kernels.su',
-      link: (architecture) => ['--supa-link', ...deviceOnly(architecture)],
+      link: (architecture) => ({ args: ['--supa-link', ...deviceOnly(architecture), '-o', 'linked', 'out'] }),
     },
   },
 };

@@ -1,10 +1,7 @@
 // brcc, as far as anychip calls it: kernels of a file of SUPA C++ to code that is to be linked, and such code to a fat binary. Options and what
 // they mean: BRCC user guide.
-#include <cstdio>
-#include <cstring>
-#include <string>
-
 #include "../../core/program.h"
+#include "../../core/tool.h"
 
 namespace {
 
@@ -16,27 +13,8 @@ struct Options {
   std::string language, architecture, output, input, contract = "-ffp-contract=fast";
 };
 
-int fail(const std::string &why) { return std::fprintf(stderr, "virtual brcc: error: %s\n", why.c_str()), 1; }
-
-bool read(const std::string &path, std::string &text) {
-  std::FILE *file = std::fopen(path.c_str(), "rb");
-  if (!file) return false;
-  char part[1 << 16];
-  for (std::size_t n; (n = std::fread(part, 1, sizeof part, file)) > 0;) text.append(part, n);
-  return std::fclose(file) == 0;
-}
-
-int write(const std::string &path, const std::string &bytes) {
-  std::FILE *file = std::fopen(path.c_str(), "wb");
-  const bool isWritten = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  return file && std::fclose(file) == 0 && isWritten ? 0 : fail(path + " cannot be written");
-}
-
-/** An option's value, where `option` is `name=value`. */
-bool takes(const std::string &option, const std::string &name, std::string &value) {
-  if (option.compare(0, name.size() + 1, name + "=")) return false;
-  return value = option.substr(name.size() + 1), true;
-}
+int fail(const std::string &why) { return anychip::fail("virtual brcc", why); }
+int write(const std::string &path, const std::string &bytes) { return anychip::writeFile(path, bytes) ? 0 : fail(path + " cannot be written"); }
 
 /** False where an option is not known, which `unknown` names then. */
 bool parse(int argc, char **argv, Options &to, std::string &unknown) {
@@ -49,7 +27,7 @@ bool parse(int argc, char **argv, Options &to, std::string &unknown) {
     else if (arg == "-x" && i + 1 < argc) to.language = argv[++i];
     else if (arg == "-o" && i + 1 < argc) to.output = argv[++i];
     else if (arg == "-ffp-contract=off" || arg == "-ffp-contract=fast") to.contract = arg;
-    else if (takes(arg, "--supa-gpu-arch", to.architecture) || (takes(arg, "-std", standard) && (standard == "c++14" || standard == "c++17" || standard == "c++20")) || arg == "-w") continue;
+    else if (anychip::takesValue(arg, "--supa-gpu-arch", to.architecture) || (anychip::takesValue(arg, "-std", standard) && (standard == "c++14" || standard == "c++17" || standard == "c++20")) || arg == "-w") continue;
     else if (arg[0] == '-' || !to.input.empty()) return unknown = arg, false;
     else to.input = arg;
   }
@@ -78,6 +56,6 @@ int main(int argc, char **argv) {
   if (!parse(argc, argv, options, text)) return fail(text + ": an option that the virtual compiler does not know");
   if (options.compiles == options.links || !options.isForDevice) return fail("it compiles, or links, for the device alone");
   if (options.architecture.empty() || options.output.empty() || options.input.empty()) return fail("an architecture, an output and an input are needed");
-  if (!read(options.input, text)) return fail(options.input + " cannot be read");
+  if (!anychip::readFile(options.input, text)) return fail(options.input + " cannot be read");
   return options.compiles ? compile(options, text) : link(options, text);
 }

@@ -192,11 +192,9 @@ void useGlobal(const void *p, u64 bytes, int pipe, bool writes) {
   }
 }
 
+inline bool isStack(const void *p) { return (const char *)p < stackTop && (const char *)p > stackTop - STACK_BYTES; }
 /** The program's own constants and the stack. */
-inline bool isProgram(const void *p) {
-  const char *at = (const char *)p;
-  return (at >= __ehdr_start && at < _end) || (at < stackTop && at > stackTop - STACK_BYTES);
-}
+inline bool isProgram(const void *p) { return ((const char *)p >= __ehdr_start && (const char *)p < _end) || isStack(p); }
 
 void access(const void *p, u64 bytes, bool writes) {
   if ((u64)p - base < deviceBytes) {
@@ -287,6 +285,7 @@ void anychip_give(int pipe) {
 }
 
 bool anychip_is_scratch(const void *p) { return pad.has(p) || declared.has(p); }
+bool anychip_is_stack(const void *p) { return isStack(p); }
 
 void anychip_use(const void *p, uint64_t bytes, int pipe, bool writes) {
   if (declared.has(p)) return usePad(declared, p, bytes, pipe, writes);

@@ -41,6 +41,8 @@ ANYCHIP_TILE void anychip_give(int pipe);
 ANYCHIP_TILE void anychip_use(const void *address, uint64_t bytes, int pipe, bool writes);
 /** Whether the bytes lie in the scratchpad. */
 ANYCHIP_TILE bool anychip_is_scratch(const void *address);
+/** Whether they lie on the core's stack. */
+ANYCHIP_TILE bool anychip_is_stack(const void *address);
 ANYCHIP_TILE void anychip_signal(int from, int to, int flag);
 ANYCHIP_TILE void anychip_wait(int from, int to, int flag);
 /** What `pipe` begins from now on comes after all that `of` was given. */

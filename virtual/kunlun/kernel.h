@@ -1,0 +1,112 @@
+// XPU C++ on the host: variables in a core's local memory, copies between it and global memory, fences, and registers of 16 lanes, as far as
+// kernels here use them. Names and rules from the XPU C/C++ guide (KL2). It includes little.
+#pragma once
+
+#include "../core/entry.h"
+#include "../core/tile/tile.h"
+
+#define __global__
+#define __device__
+#define __global_ptr__
+
+#define ANYCHIP_JOIN(a, b) a##b
+#define ANYCHIP_NAME(a, b) ANYCHIP_JOIN(a, b)
+/** A variable of the core, which runs alone; what lies between two of them is nobody's. */
+#define __simd__                                                                                      \
+  static __attribute__((used, aligned(64))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[64]; \
+  static __attribute__((aligned(64)))
+
+const anychip::Rules anychip_rules = {{"scalar", "SIMD", "GM2LM", "LM2GM"}, true, false};
+
+inline int core_num() { return (int)anychip_cluster_cores; }
+inline int core_id() { return (int)(anychip_core % anychip_cluster_cores); }
+inline int cluster_id() { return (int)(anychip_core / anychip_cluster_cores); }
+inline int cluster_num() { return (int)(anychip_cores / anychip_cluster_cores); }
+
+namespace anychip {
+
+/** Bytes that registers are read from and written to a multiple of. */
+constexpr unsigned ALIGN_BYTES = 64, LANES = 16;
+
+/** What comes after is done after all that the pipes from `first` to `last` were given. */
+inline void fence(int first, int last) {
+  for (int of = first; of <= last; of++)
+    for (int to = 0; to < PIPES; to++) anychip_order(of, to);
+}
+
+/** Local memory holds variables and the stack; what is on the stack is the compiler's to keep in order. */
+ANYCHIP_PLAIN inline void copy(const char *what, const void *from, void *to, int size, int pipe) {
+  const void *local = pipe == IN ? to : from, *global = pipe == IN ? from : to;
+  const bool isOnStack = anychip_is_stack(local);
+  if (anychip_is_scratch(global) || anychip_is_stack(global) || (!isOnStack && !anychip_is_scratch(local)))
+    anychip_stop(Rule::host, "%s from %p to %p: one side is not where the function says", what, from, to);
+  if (size <= 0) anychip_stop(Rule::granularity, "%s of %d bytes", what, size);
+  if (size > anychip_fact("scratchBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("scratchBytes"));
+  anychip_give(pipe);
+  if (!isOnStack || pipe == IN) anychip_use(from, (uint64_t)size, pipe, false);
+  if (!isOnStack || pipe == OUT) anychip_use(to, (uint64_t)size, pipe, true);
+  __builtin_memmove(to, from, (uint64_t)size);
+}
+
+inline void useRegister(const char *what, const void *p, bool writes) {
+  if (!anychip_is_scratch(p)) anychip_stop(Rule::host, "%s on an address outside local memory", what);
+  if ((uint64_t)p % ALIGN_BYTES) anychip_stop(Rule::misaligned, "%s on an address of local memory that is no multiple of %u", what, ALIGN_BYTES);
+  anychip_give(VECTOR);
+  anychip_use(p, ALIGN_BYTES, VECTOR, writes);
+}
+
+}  // namespace anychip
+
+inline void GM2LM_ASYNC(const void *from, void *to, int size) { anychip::copy("GM2LM", from, to, size, anychip::IN); }
+inline void LM2GM_ASYNC(const void *from, void *to, int size) { anychip::copy("LM2GM", from, to, size, anychip::OUT); }
+/** These wait for themselves. */
+inline void GM2LM(const void *from, void *to, int size) {
+  GM2LM_ASYNC(from, to, size);
+  anychip::fence(anychip::IN, anychip::IN);
+}
+inline void LM2GM(const void *from, void *to, int size) {
+  LM2GM_ASYNC(from, to, size);
+  anychip::fence(anychip::OUT, anychip::OUT);
+}
+inline void mfence() { anychip::fence(0, anychip::PIPES - 1); }
+/** Of what the core itself does with local memory. */
+inline void mfence_lm() { anychip::fence(anychip::SCALAR, anychip::VECTOR); }
+
+struct float32x16_t {
+  float lanes[anychip::LANES];
+};
+ANYCHIP_PLAIN inline float32x16_t vload_lm_float32x16(const void *from) {
+  anychip::useRegister("vload_lm_float32x16", from, false);
+  float32x16_t x;
+  __builtin_memcpy(&x, from, sizeof x);
+  return x;
+}
+ANYCHIP_PLAIN inline void vstore_lm_float32x16(void *to, float32x16_t x) {
+  anychip::useRegister("vstore_lm_float32x16", to, true);
+  __builtin_memcpy(to, &x, sizeof x);
+}
+ANYCHIP_PLAIN inline float vextract_float32x16(float32x16_t x, int mask) {
+  if (mask <= 0 || mask >= 1 << anychip::LANES || (mask & (mask - 1))) anychip_stop(anychip::Rule::limit, "vextract_float32x16 of mask %d, which is no single lane", mask);
+  return x.lanes[__builtin_ctz((unsigned)mask)];
+}
+
+#define ANYCHIP_VECTORS(name, expression)                                                    \
+  ANYCHIP_PLAIN inline float32x16_t name(float32x16_t left, float32x16_t right) {      \
+    for (unsigned i = 0; i < anychip::LANES; i++) {                                    \
+      const float a = left.lanes[i], b = right.lanes[i];                               \
+      left.lanes[i] = expression;                                                      \
+    }                                                                                  \
+    return left;                                                                       \
+  }
+#define ANYCHIP_SCALAR(name, expression)                                        \
+  ANYCHIP_PLAIN inline float32x16_t name(float a, float32x16_t right) {   \
+    for (float &b : right.lanes) b = expression;                          \
+    return right;                                                         \
+  }
+ANYCHIP_VECTORS(vvadd_float32x16, a + b)
+ANYCHIP_VECTORS(vvsub_float32x16, a - b)
+ANYCHIP_VECTORS(vvmul_float32x16, a *b)
+ANYCHIP_VECTORS(vvmin_float32x16, a < b ? a : b)
+ANYCHIP_VECTORS(vvmax_float32x16, a > b ? a : b)
+ANYCHIP_SCALAR(svadd_float32x16, a + b)
+ANYCHIP_SCALAR(svmul_float32x16, a *b)
