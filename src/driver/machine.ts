@@ -15,8 +15,11 @@ export interface LeastMachine {
   readonly storage?: readonly DType[];
   /** Whether the threads of a subgroup take each other's values, in the words of the target's language. */
   readonly shuffles?: boolean;
-  readonly attributes: Readonly<Record<DeviceAttribute, number>>;
+  /** `givenSharedBytes`: as `sharedBytes` where absent. */
+  readonly attributes: Readonly<Record<Exclude<DeviceAttribute, 'givenSharedBytes'>, number> & { readonly givenSharedBytes?: number }>;
   readonly memoryBytes: number;
+  /** SimtFacts.fetchBytes; none where absent. */
+  fetchBytesOf?(architecture: string): readonly number[];
   matrixUnitsOf(architecture: string): readonly MatrixUnit[];
 }
 
@@ -78,7 +81,7 @@ export async function findMachine(table: DriverTable, ordinal: number, least: Le
   const device = driver.has('device') ? driver.number('device', { ordinal }) : ordinal;
   const ask = (name: DeviceAttribute): number => {
     const attribute = table.attributes[name];
-    return attribute === undefined ? least.attributes[name] : driver.number('deviceAttribute', { attribute, device });
+    return attribute === undefined ? (least.attributes[name] ?? least.attributes.sharedBytes) : driver.number('deviceAttribute', { attribute, device });
   };
   const model = modelOf(driver, device);
   const architecture = architectureOf(driver, device, model, ask);
@@ -92,6 +95,8 @@ export async function findMachine(table: DriverTable, ordinal: number, least: Le
       subgroupThreads,
       shuffleThreads: shuffleThreads(least, subgroupThreads),
       sharedBytes: ask('sharedBytes'),
+      givenSharedBytes: table.attributes.givenSharedBytes === undefined ? ask('sharedBytes') : ask('givenSharedBytes'),
+      fetchBytes: least.fetchBytesOf?.(architecture) ?? [],
       vectorLanes: 1,
       units,
       matrixUnits: least.matrixUnitsOf(architecture),

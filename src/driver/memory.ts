@@ -49,6 +49,8 @@ export class DriverCallable implements StreamCall {
     this.#launch = launch;
     this.#args = args;
     this.#kernel = kernel;
+    const { sharedBytes } = launch;
+    if (sharedBytes !== undefined) driver.call('allowShared', { kernel, sharedBytes });
     const cells = new HostMemory(native, CELL_BYTES * args.length);
     this.#cells = cells;
     this.#list = HostMemory.words(
@@ -58,7 +60,7 @@ export class DriverCallable implements StreamCall {
   }
 
   launch(stream: bigint, bases: readonly DriverBuffer[]): void {
-    const { blocks, threads } = this.#launch;
+    const { blocks, threads, sharedBytes = 0 } = this.#launch;
     if (blocks === 0) return;
     const cells = this.#cells.u64;
     this.#args.forEach(({ base, offsetBytes }, i) => (cells[i] = bases[base]!.address + BigInt(offsetBytes)));
@@ -69,7 +71,7 @@ export class DriverCallable implements StreamCall {
     }
     if (driver.has('configure')) driver.call('configure', { blocks, threads, stream });
     const args = launchArguments === 'addresses' ? this.#list : this.#cells;
-    driver.call('launch', { kernel: this.#kernel, blocks, threads, stream, args, argBytes: CELL_BYTES * this.#args.length });
+    driver.call('launch', { kernel: this.#kernel, blocks, threads, sharedBytes, stream, args, argBytes: CELL_BYTES * this.#args.length });
   }
 }
 

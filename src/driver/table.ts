@@ -15,7 +15,7 @@ const neededCalls = {
   copyIn: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
   copyOut: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
   copy: { to: 'pointer', from: 'pointer', bytes: 'size', stream: 'pointer' },
-  launch: { kernel: 'pointer', blocks: 'u32', threads: 'u32', stream: 'pointer', args: 'pointer', argBytes: 'size' },
+  launch: { kernel: 'pointer', blocks: 'u32', threads: 'u32', sharedBytes: 'u32', stream: 'pointer', args: 'pointer', argBytes: 'size' },
   createStream: { out: 'pointer' },
   destroyStream: { stream: 'pointer' },
   waitForStream: { stream: 'pointer' },
@@ -37,6 +37,8 @@ const dispensableCalls = {
   memoryInfo: { free: 'pointer', total: 'pointer' },
   retainContext: { out: 'pointer', device: 'u32' },
   releaseContext: { device: 'u32' },
+  /** Lets launches of the kernel give it as much memory of the block, beyond what they may without asking. */
+  allowShared: { kernel: 'pointer', sharedBytes: 'u32' },
   /** Hands in one argument of the next launch, `offset` bytes from the first. */
   setArgument: { value: 'pointer', bytes: 'size', offset: 'size' },
   /** Hands in the shape of the next launch. */
@@ -111,7 +113,7 @@ export interface VendorError {
 export type VendorErrors = Readonly<Record<number, VendorError>>;
 
 /** What may be asked of a device; what a row does not number is what every machine of the kind has. */
-export type DeviceAttribute = 'maxThreads' | 'sharedBytes' | 'subgroupThreads' | 'units' | 'major' | 'minor';
+export type DeviceAttribute = 'maxThreads' | 'sharedBytes' | 'subgroupThreads' | 'units' | 'major' | 'minor' | 'givenSharedBytes';
 
 /**
  * What a driver without modules takes for a kernel: a record in host memory that tells of its code, which lies there too. Bytes from the

@@ -36,9 +36,15 @@ export interface DriverTarget {
 }
 
 function leastCapabilities(least: LeastMachine, architecture: string): SimtCapabilities {
-  const { maxThreads, subgroupThreads, sharedBytes, units } = least.attributes;
+  const { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes = sharedBytes, units } = least.attributes;
+  const given = { givenSharedBytes, fetchBytes: least.fetchBytesOf?.(architecture) ?? [] };
   const ofSubgroups = { subgroupThreads, shuffleThreads: shuffleThreads(least, subgroupThreads), matrixUnits: least.matrixUnitsOf(architecture) };
-  return { family: 'simt', storage: least.storage ?? storedDTypes, simt: { maxThreads, sharedBytes, vectorLanes: 1, units, ...ofSubgroups }, maxBufferBytes: least.memoryBytes };
+  return {
+    family: 'simt',
+    storage: least.storage ?? storedDTypes,
+    simt: { maxThreads, sharedBytes, ...given, vectorLanes: 1, units, ...ofSubgroups },
+    maxBufferBytes: least.memoryBytes,
+  };
 }
 
 /** What an error of looking for a device or its compiler says to users. */

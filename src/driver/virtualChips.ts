@@ -16,7 +16,7 @@ export interface DriverChip {
   /** What machine code for it is made for, as the row's compiler spells it, with a number in it. */
   readonly architecture: string;
   readonly memoryBytes: number;
-  readonly attributes?: Readonly<Partial<Record<'maxThreads' | 'subgroupThreads' | 'sharedBytes' | 'units', number>>>;
+  readonly attributes?: Readonly<Partial<Record<'maxThreads' | 'subgroupThreads' | 'sharedBytes' | 'givenSharedBytes' | 'units', number>>>;
   /** Numbers that only its library asks for. */
   readonly limits?: Readonly<Record<string, number>>;
 }
@@ -38,15 +38,36 @@ export function virtualChipsOf(
     const chip = Object.hasOwn(chips, name) ? chips[name] : undefined;
     if (chip === undefined) return undefined;
     const { title, architecture, memoryBytes, limits = {} } = chip;
-    const { maxThreads, subgroupThreads, sharedBytes, units } = { ...least.attributes, ...chip.attributes };
+    const { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes = sharedBytes, units } = { ...least.attributes, ...chip.attributes };
+    const fetchBytes = least.fetchBytesOf?.(architecture) ?? [];
     // Fragments of matrix units are the chip's own assembly, which means nothing here: kernels do without.
     const capabilities: SimtCapabilities = {
       family: 'simt',
       storage: least.storage ?? storedDTypes,
-      simt: { maxThreads, subgroupThreads, shuffleThreads: shuffleThreads(least, subgroupThreads), sharedBytes, vectorLanes: 1, units, matrixUnits: [] },
+      simt: {
+        maxThreads,
+        subgroupThreads,
+        shuffleThreads: shuffleThreads(least, subgroupThreads),
+        sharedBytes,
+        givenSharedBytes,
+        fetchBytes,
+        vectorLanes: 1,
+        units,
+        matrixUnits: [],
+      },
       maxBufferBytes: memoryBytes,
     };
-    const facts = { memoryBytes, maxThreads, subgroupThreads, sharedBytes, units, architecture: Number(/\d+/.exec(architecture)?.[0]), driverVersion: DRIVER_VERSION, ...limits };
+    const facts = {
+      memoryBytes,
+      maxThreads,
+      subgroupThreads,
+      sharedBytes,
+      givenSharedBytes,
+      units,
+      architecture: Number(/\d+/.exec(architecture)?.[0]),
+      driverVersion: DRIVER_VERSION,
+      ...limits,
+    };
     const { library, program } = table.compiler;
     return createVirtualTarget({
       name: called,

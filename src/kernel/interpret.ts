@@ -26,7 +26,12 @@ interface Frame {
   readonly fragments: Map<string, readonly number[]>;
   readonly leads: boolean;
   matrixSteps: number;
+  /** What it fetched: groups that it has not awaited yet, and what is of no group yet. */
+  readonly fetches: { groups: (readonly Landing[])[]; open: Landing[] };
 }
+
+/** Puts what was fetched where it belongs. */
+type Landing = () => void;
 
 /** What a thread gives to its subgroup, and waits for the others to give. */
 interface Given {
@@ -136,6 +141,24 @@ const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | 
   shuffle: function* (s, frame): Work {
     const value = yield { shuffle: s, value: evaluate(s.value, frame) };
     if (value !== undefined) frame.locals.set(s.name, value);
+  },
+  fetch: (s, frame) => {
+    const [to, from] = [bufferOf(frame, s.to.buffer), bufferOf(frame, s.from.buffer)];
+    const [toStart, fromStart] = [scalarOf(s.to.index, frame), scalarOf(s.from.index, frame)];
+    for (const start of [toStart, fromStart])
+      if (start % s.elements !== 0) throw new AnychipError('internal', `a fetch of ${s.elements} elements at element ${start}, which is no multiple of it`);
+    const isThere = s.when === undefined || scalarOf(s.when, frame) !== 0;
+    const zero = dtypes[from.dtype].held === 'bigint' ? 0n : 0;
+    const values = lanesOf(s.elements).map((i) => (isThere ? from.load(fromStart + i, frame.now) : zero));
+    values.forEach((_, i) => to.begin(toStart + i, frame.now));
+    frame.fetches.open.push(() => values.forEach((x, i) => to.land(toStart + i, x, frame.now)));
+  },
+  commit: (_, { fetches }) => {
+    fetches.groups.push(fetches.open);
+    fetches.open = [];
+  },
+  await: (s, { fetches }) => {
+    while (fetches.groups.length > s.pending) fetches.groups.shift()!.forEach((land) => land());
   },
   copy: (s, frame) => {
     const [to, from] = [bufferOf(frame, s.to.buffer), bufferOf(frame, s.from.buffer)];
@@ -251,7 +274,16 @@ export class Interpreter {
       if (name !== '') locals.set(name, [thread]);
       const buffers = new Map([...params, ...shared, ...scratchOf(kernel, false)].map((view) => [view.name, view]));
       const leads = thread % together === 0;
-      return { buffers, params: new Set(params.map((view) => view.name)), locals, now: { stamp: 0, call, step, phase: 0 }, fragments: new Map(), leads, matrixSteps: 0 };
+      return {
+        buffers,
+        params: new Set(params.map((view) => view.name)),
+        locals,
+        now: { stamp: 0, call, step, phase: 0 },
+        fragments: new Map(),
+        leads,
+        matrixSteps: 0,
+        fetches: { groups: [], open: [] },
+      };
     });
     const core = kernel.tiles === undefined ? {} : { pipes: new PipeWatch(), pipe: 'scalar' as const, lineBytes: kernel.tiles.lineBytes };
     const running = frames.map((frame) => runAll(kernel.body, frame));

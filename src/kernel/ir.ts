@@ -95,6 +95,16 @@ export type Stmt =
    */
   | { readonly kind: 'shuffle'; readonly name: string; readonly value: Expr; readonly mask: number }
   /**
+   * Brings `elements` elements of 4, 8 or 16 bytes together, as they lie in memory, from a parameter into memory of the block, or zeros where
+   * `when` does not hold. It happens beside what follows: that memory is nobody's until the thread has awaited it. Both positions are
+   * multiples of `elements`.
+   */
+  | { readonly kind: 'fetch'; readonly to: Place; readonly from: Place; readonly elements: number; readonly when?: Expr }
+  /** Makes a group of what the thread has fetched since it last did. */
+  | { readonly kind: 'commit' }
+  /** Waits until all groups of the thread but the last `pending` are there. */
+  | { readonly kind: 'await'; readonly pending: number }
+  /**
    * Moves `rows` rows of `elements` elements each, as they lie in memory, from a parameter into scratch memory or back. Of tile kernels, as
    * the next two are.
    */
@@ -105,6 +115,12 @@ export type Stmt =
   /** A step of a matrix unit, which the threads of a subgroup take together: all of them reach it, equally often. */
   | { readonly kind: 'matrix'; readonly step: MatrixStep };
 export type StmtKind = Stmt['kind'];
+
+/** Element `index` of the buffer. */
+export interface Place {
+  readonly buffer: string;
+  readonly index: Expr;
+}
 
 /** Row r begins at element `index + r·stride` of the buffer. */
 export interface Rows {

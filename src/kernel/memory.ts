@@ -20,11 +20,13 @@ export interface Watch {
   readonly read: Int32Array;
   /** By line of memory: who stored there through a cache of its own. */
   readonly lines: Map<number, number>;
+  /** Bytes that a fetch which was not awaited yet will write. */
+  readonly awaited: Set<number>;
 }
 
 /** Fresh memory whose contents are undefined: watched, and filled with what is no sensible number. */
 export function watchedBlock(bytes: number): Block {
-  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes), lines: new Map() } };
+  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes), lines: new Map(), awaited: new Set() } };
 }
 
 /** Where a thread is: every access until its next barrier bears its stamp. */
@@ -77,6 +79,7 @@ export class View {
     if (watch !== undefined) {
       this.#eachByte(i, (b) => {
         const stamp = watch.written[b]!;
+        if (watch.awaited.has(b)) fail(`element ${i} of ${this.name} is read before it was awaited`);
         if (stamp === 0) fail(`element ${i} of ${this.name} is read and was never written`);
         if (meets(stamp, now)) fail(`element ${i} of ${this.name} is read while another grid step or thread writes it`);
         watch.read[b] = now.stamp;
@@ -92,11 +95,24 @@ export class View {
     if (watch !== undefined) {
       if (now.lineBytes !== undefined && now.pipe === 'scalar') this.#ownLine(i, now, watch.lines, now.lineBytes);
       this.#eachByte(i, (b) => {
+        if (watch.awaited.has(b)) fail(`element ${i} of ${this.name} is written while it is being fetched`);
         if (meets(watch.written[b]!, now) || meets(watch.read[b]!, now)) fail(`element ${i} of ${this.name} is written while another grid step or thread uses it`);
         watch.written[b] = now.stamp;
       });
     }
     this.#write(i, value);
+  }
+
+  /** A fetch of element `i` is under way: it may be written at any time from now on. */
+  begin(i: number, now: Moment): void {
+    this.store(i, dtypes[this.dtype].held === 'bigint' ? 0n : 0, now);
+    this.#eachByte(i, (b) => void this.#block.watch?.awaited.add(b));
+  }
+
+  /** It has arrived, at the latest now. */
+  land(i: number, value: Scalar, now: Moment): void {
+    this.#eachByte(i, (b) => void this.#block.watch?.awaited.delete(b));
+    this.store(i, value, now);
   }
 
   /** A store through a core's cache takes the whole line along: nobody else may write into it during this call. */

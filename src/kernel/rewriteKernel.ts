@@ -2,7 +2,7 @@
 // holds the expression. It knows nothing of what is rewritten into what.
 import { assign, declare, variable } from './build.ts';
 import { mapPlace } from './matrix.ts';
-import type { Expr, ExprKind, FragmentPlace, Kernel, Rows, Stmt } from './ir.ts';
+import type { Expr, ExprKind, FragmentPlace, Kernel, Place, Rows, Stmt } from './ir.ts';
 
 export type ExprOf = { readonly [K in ExprKind]: Extract<Expr, { kind: K }> };
 
@@ -93,7 +93,7 @@ export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) =>
     const mapped = mapOperands(e, expr);
     return mapped.kind === 'load' ? { ...mapped, buffer: nameOf(mapped.buffer) } : mapped;
   };
-  const place = <P extends Rows | FragmentPlace>(at: P): P => ({ ...at, buffer: nameOf(at.buffer), index: expr(at.index) });
+  const place = <P extends Place | Rows | FragmentPlace>(at: P): P => ({ ...at, buffer: nameOf(at.buffer), index: expr(at.index) });
   const statement = (s: Stmt): Stmt => {
     switch (s.kind) {
       case 'for':
@@ -106,11 +106,15 @@ export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) =>
         return { ...s, value: expr(s.value) };
       case 'store':
         return { ...s, buffer: nameOf(s.buffer), index: expr(s.index), value: expr(s.value) };
+      case 'fetch':
+        return { ...s, to: place(s.to), from: place(s.from), ...(s.when === undefined ? {} : { when: expr(s.when) }) };
       case 'copy':
         return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
       case 'matrix':
         return { ...s, step: mapPlace(s.step, place) };
       case 'barrier':
+      case 'commit':
+      case 'await':
       case 'signal':
       case 'wait':
         return s;
@@ -160,6 +164,10 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
       }
       case 'if':
         return out.push({ ...s, condition: rewrite(s.condition), then: statements(s.then), else: statements(s.else) });
+      case 'fetch': {
+        const place = (at: Place): Place => ({ ...at, index: rewrite(at.index) });
+        return out.push({ ...s, to: place(s.to), from: place(s.from), ...(s.when === undefined ? {} : { when: rewrite(s.when) }) });
+      }
       case 'copy': {
         const place = (rows: Rows): Rows => ({ ...rows, index: rewrite(rows.index) });
         return out.push({ ...s, to: place(s.to), from: place(s.from), rows: rewrite(s.rows), elements: rewrite(s.elements) });
@@ -167,6 +175,8 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
       case 'matrix':
         return out.push({ ...s, step: mapPlace(s.step, (place) => ({ ...place, index: rewrite(place.index) })) });
       case 'barrier':
+      case 'commit':
+      case 'await':
       case 'signal':
       case 'wait':
         return out.push(s);

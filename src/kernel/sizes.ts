@@ -3,7 +3,7 @@
 import { dtypes } from '../core/dtype.ts';
 import { index, variable } from './build.ts';
 import { scratchBytes } from './ir.ts';
-import type { Expr, Kernel, Rows, Stmt } from './ir.ts';
+import type { Expr, Kernel, Place, Rows, Stmt } from './ir.ts';
 import { mapPlace } from './matrix.ts';
 import { mapOperands } from './rewriteKernel.ts';
 
@@ -35,6 +35,10 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
         return { ...s, index: expr(s.index), value: expr(s.value) };
       case 'if':
         return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) };
+      case 'fetch': {
+        const place = (x: Place): Place => ({ ...x, index: expr(x.index) });
+        return { ...s, to: place(s.to), from: place(s.from), ...(s.when === undefined ? {} : { when: expr(s.when) }) };
+      }
       case 'copy': {
         const place = (rows: Rows): Rows => ({ ...rows, index: expr(rows.index) });
         return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
@@ -42,6 +46,8 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
       case 'matrix':
         return { ...s, step: mapPlace(s.step, (place) => ({ ...place, index: expr(place.index) })) };
       case 'barrier':
+      case 'commit':
+      case 'await':
       case 'signal':
       case 'wait':
         return s;

@@ -2,7 +2,7 @@
 // every argument of a call lies inside the block of memory it points into. A schedule that passes here may still compute the wrong
 // thing; what interpret.ts is for.
 import { byteWidth, dtypes } from '../core/dtype.ts';
-import type { BufferParam, Expr, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
+import type { BufferParam, Expr, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Place, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
 import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE, scratchBytes } from './ir.ts';
 import { computeType } from './computeType.ts';
 import { holdsFragment, linesOf } from './matrix.ts';
@@ -30,6 +30,9 @@ interface Local {
   /** What is known of a scalar index. */
   readonly range: IndexRange | undefined;
 }
+
+/** How much a fetch may bring. */
+const FETCHED_BYTES = [4, 8, 16];
 
 /** What is known at one place of a kernel. */
 interface Scope {
@@ -136,6 +139,27 @@ class KernelVerifier {
       if (s.value.type.lanes !== 1) this.#report(`a shuffle of ${s.name}, a vector`);
       return this.#declare(s.name, { type: s.value.type, kind: 'let', varies: true, range: undefined }, scope);
     },
+    fetch: (s, scope) => {
+      if (s.when !== undefined) this.#expectType(s.when, scope, 'bool', 'the condition of a fetch');
+      const guarded = { ...scope, certain: scope.certain && s.when === undefined };
+      const [to, from] = [this.#buffers.get(s.to.buffer), this.#buffers.get(s.from.buffer)];
+      for (const [place, at] of [
+        [s.to, scope],
+        [s.from, guarded],
+      ] as const)
+        this.#fetched(place, s.elements, at);
+      if (to === undefined || from === undefined) return scope;
+      if (!('shared' in to) || to.shared !== true || !('access' in from)) this.#report(`a fetch from ${from.name} to ${to.name}, not from a parameter into memory of the block`);
+      else if (from.access === 'write') this.#report(`a fetch from ${from.name}, which is only written`);
+      if (to.dtype !== from.dtype) this.#report(`a fetch of ${from.dtype} as ${to.dtype}`);
+      if (!FETCHED_BYTES.includes(s.elements * dtypes[from.dtype].bytes)) this.#report(`a fetch of ${s.elements} elements of ${from.dtype}`);
+      return scope;
+    },
+    commit: (_, scope) => scope,
+    await: (s, scope) => {
+      if (!Number.isInteger(s.pending) || s.pending < 0) this.#report(`all fetches but the last ${s.pending} are awaited`);
+      return scope;
+    },
     copy: (s, scope) => {
       if (!this.#isTiles) this.#report('a copy in a kernel that has no scratchpad');
       for (const count of [s.rows, s.elements]) this.#expectType(count, scope, 'index', 'a size of a copy');
@@ -186,6 +210,19 @@ class KernelVerifier {
     if (range.min >= 0 && range.max <= limit) this.proven++;
     else if (scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
       this.#report(`a fragment at elements ${range.min} to ${range.max} of ${name}, which has ${buffer.elements}`);
+  }
+
+  /** One end of a fetch. */
+  #fetched({ buffer: name, index }: Place, elements: number, scope: Scope): void {
+    this.#expectType(index, scope, 'index', `a position in ${name}`);
+    const buffer = this.#buffers.get(name);
+    if (buffer === undefined) return this.#report(`there is no buffer ${name}`);
+    this.accesses++;
+    const range = this.#range(index, scope);
+    const limit = buffer.elements - elements;
+    if (range.min >= 0 && range.max <= limit) this.proven++;
+    else if (scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
+      this.#report(`a fetch of elements ${range.min} to ${range.max + elements - 1} of ${name}, which has ${buffer.elements}`);
   }
 
   #handover({ kind, from, to, flag }: StmtOf['signal' | 'wait'], scope: Scope): Scope {

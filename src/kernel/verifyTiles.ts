@@ -67,6 +67,9 @@ class TileVerifier {
     },
     store: (s) => this.#store(s),
     barrier: () => this.#report('a barrier between threads in a tile kernel'),
+    fetch: () => this.#report('a fetch of a thread in a tile kernel'),
+    commit: () => this.#report('a fetch of a thread in a tile kernel'),
+    await: () => this.#report('a fetch of a thread in a tile kernel'),
     shuffle: () => this.#report('a shuffle between threads in a tile kernel'),
     copy: (s) => {
       this.#scalars(s.to.index, s.from.index, s.rows, s.elements);

@@ -27,6 +27,10 @@ export interface SimtFacts {
   readonly shuffleThreads: number;
   /** Memory that the threads of a block share. */
   readonly sharedBytes: number;
+  /** As much as a launch may give a block of it, where that is more. */
+  readonly givenSharedBytes?: number;
+  /** How many bytes together a thread can bring into it beside other work: of 16, 8 and 4, in this order; none where absent. */
+  readonly fetchBytes?: readonly number[];
   /** f32 lanes of one thread's own vectors; 1 where threads are scalar. */
   readonly vectorLanes: number;
   /** Blocks that run at the same time, at least: multiprocessors, compute units. */

@@ -7,6 +7,8 @@ export interface LaunchedKernel {
   readonly symbol: string;
   readonly blocks: number;
   readonly threads: number;
+  /** Memory of the block that the launch gives, beside what the kernel declares. */
+  readonly sharedBytes?: number;
   /** Where several kernels are behind one entry: how many buffers that has, and the numbers it is given after them. */
   readonly entry?: { readonly buffers: number; readonly numbers: readonly number[] };
 }
@@ -61,7 +63,7 @@ const isRef = (x: unknown): x is BufferRef => isRecord(x) && isCount(x['base']) 
 const isCall = (x: unknown): x is KernelCall => isRecord(x) && isCount(x['kernel']) && isListOf(x['args'], isRef);
 const isInteger = (x: unknown): x is number => Number.isSafeInteger(x);
 const isEntry = (x: unknown): boolean => x === undefined || (isRecord(x) && isCount(x['buffers']) && isListOf(x['numbers'], isInteger));
-const isKernel = (x: unknown): x is LaunchedKernel => isRecord(x) && typeof x['symbol'] === 'string' && isCount(x['blocks']) && isCount(x['threads']) && isEntry(x['entry']);
+const isKernel = (x: unknown): x is LaunchedKernel => isRecord(x) && typeof x['symbol'] === 'string' && isCount(x['blocks']) && isCount(x['threads']) && (x['sharedBytes'] === undefined || isCount(x['sharedBytes'])) && isEntry(x['entry']);
 
 function isPlan(x: unknown): x is LaunchPlan {
   if (!isRecord(x)) return false;

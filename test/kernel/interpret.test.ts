@@ -91,6 +91,36 @@ describe('blocks of threads', () => {
   const neighbour = binary('rem', add(t, index(1)), index(4));
   const exchange = (between: readonly Stmt[]): Stmt[] => [store('s0', t, load('b0', at, 'f32')), ...between, store('b1', at, load('s0', neighbour, 'f32'))];
 
+  describe('that fetch', () => {
+    const fetch: Stmt = { kind: 'fetch', to: { buffer: 's0', index: t }, from: { buffer: 'b0', index: at }, elements: 1 };
+    const [commit, all, barrier]: readonly Stmt[] = [{ kind: 'commit' }, { kind: 'await', pending: 0 }, { kind: 'barrier' }];
+    const exchanged = (...between: readonly Stmt[]): Float32Array => run([fetch, ...between, store('b1', at, load('s0', neighbour, 'f32'))], 4, block);
+
+    it('see what they awaited, after a barrier', () => {
+      expect([...exchanged(commit!, all!, barrier!)]).toEqual([1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12]);
+    });
+    it('bring zeros where nothing is there', () => {
+      const when: Expr = { kind: 'compare', type: { dtype: 'bool', lanes: 1 }, fn: 'lt', a: t, b: index(2) };
+      const beyond: Stmt = { ...fetch, from: { buffer: 'b0', index: binary('mul', at, index(4)) }, when };
+      expect([...run([beyond, commit!, all!, barrier!, store('b1', t, load('s0', t, 'f32'))], 1, block)].slice(0, 4)).toEqual([0, 4, 0, 0]);
+    });
+    it.each<readonly [string, readonly Stmt[], RegExp]>([
+      ['before it is awaited', [commit!, barrier!], /element 1 of s0 is read before it was awaited/],
+      ['in a group that is not awaited', [commit!, { kind: 'await', pending: 1 }, barrier!], /is read before it was awaited/],
+      ['in no group', [all!, barrier!], /is read before it was awaited/],
+      ['of another thread without a barrier', [commit!, all!], /is read while another grid step or thread writes it|was never written|before it was awaited/],
+    ])('must not read what is fetched %s', (_, between, reason) => {
+      expect(() => exchanged(...between)).toThrow(failure(reason));
+    });
+    it('must not store where they fetch', () => {
+      expect(() => run([fetch, store('s0', t, x)], 4, block)).toThrow(failure(/is written while it is being fetched/));
+    });
+    it('fetch from multiples of what they bring together', () => {
+      const two: Stmt = { ...fetch, to: { buffer: 's0', index: index(0) }, from: { buffer: 'b0', index: add(t, index(1)) }, elements: 2 };
+      expect(() => run([two], 1, block)).toThrow(failure(/no multiple/));
+    });
+  });
+
   it('share memory across a barrier', () => {
     expect([...run(exchange([{ kind: 'barrier' }]), 4, block)]).toEqual([1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12]);
   });

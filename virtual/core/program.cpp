@@ -241,10 +241,21 @@ const KernelEntry *Program::find(const std::string &name) const {
   return nullptr;
 }
 
+/** What headers call variables in memory that the launch gives, each of which begins at a multiple of GIVEN_ALIGNMENT. */
+static bool isGiven(const SharedVariable &variable) { return !std::strncmp(variable.name, "given_", 6); }
+static constexpr std::uint64_t GIVEN_ALIGNMENT = 1024;
+
 std::uint64_t Program::sharedBytes(const KernelEntry *kernel) const {
   std::uint64_t sum = 0;
   for (auto &variable : shared_)
-    if (!std::strcmp(variable.kernel, kernel->name)) sum += variable.bytes;
+    if (!std::strcmp(variable.kernel, kernel->name) && !isGiven(variable)) sum += variable.bytes;
+  return sum;
+}
+
+std::uint64_t Program::givenBytes(const KernelEntry *kernel) const {
+  std::uint64_t sum = 0;
+  for (auto &variable : shared_)
+    if (!std::strcmp(variable.kernel, kernel->name) && isGiven(variable)) sum += (variable.bytes + GIVEN_ALIGNMENT - 1) / GIVEN_ALIGNMENT * GIVEN_ALIGNMENT;
   return sum;
 }
 

@@ -41,6 +41,8 @@ class Program {
   const KernelEntry *find(const std::string &name) const;
   /** Bytes of the block's shared memory that the kernel declares. */
   std::uint64_t sharedBytes(const KernelEntry *kernel) const;
+  /** Those that it expects the launch to give. */
+  std::uint64_t givenBytes(const KernelEntry *kernel) const;
   Rule run(const Launch &launch) const;
 
  private:

@@ -6,7 +6,8 @@ extern "C" __attribute__((visibility("default"))) int NAME(DeviceGetAttribute)(i
     int attribute;
     long long value;
   } known[] = {
-      {1, anychip::fact("maxThreads")}, {8, anychip::fact("sharedBytes")}, {10, anychip::fact("subgroupThreads")}, {16, anychip::fact("units")}, {75, anychip::fact("architecture") / 10}, {76, anychip::fact("architecture") % 10},
+      {1, anychip::fact("maxThreads")}, {8, anychip::fact("sharedBytes")}, {10, anychip::fact("subgroupThreads")}, {16, anychip::fact("units")},
+      {75, anychip::fact("architecture") / 10}, {76, anychip::fact("architecture") % 10}, {97, anychip::fact("givenSharedBytes")},
   };
   for (auto &row : known)
     if (row.attribute == attribute) return *value = static_cast<int>(row.value), 0;

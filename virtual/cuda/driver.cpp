@@ -109,6 +109,13 @@ DRIVER NAME(ModuleGetFunction)(Function **out, Module *module, const char *name)
   ENTER
   return gpu().findKernel(out, module, name);
 }
+#ifdef FUNCTION_ATTRIBUTE
+DRIVER NAME(FuncSetAttribute)(Function *function, int attribute, int value) {
+  ENTER
+  if (attribute != FUNCTION_ATTRIBUTE) return say(Rule::limit, "attribute %d of a kernel is not known", attribute), INVALID_VALUE;
+  return gpu().allowShared(function, value);
+}
+#endif
 DRIVER NAME(LaunchKernel)(Function *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, Stream *stream, void **params, void **extra) {
   ENTER
   return gpu().launch(function, {gx, gy, gz}, {bx, by, bz}, shared, stream, params, extra);

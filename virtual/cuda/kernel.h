@@ -24,6 +24,23 @@
 #define __syncthreads() anychip_sync_block(__LINE__)
 #define __syncwarp(...) anychip_sync_subgroup(__LINE__)
 
+/** A variable of the block in the memory that the launch gives, which is held to be as much as all of them take. */
+#define GIVEN_SHARED(type, name, elements, offset)                                                            \
+  static __attribute__((used, aligned(16))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[ANYCHIP_GUARD_BYTES]; \
+  static __attribute__((aligned(1024))) type given_##name[elements];                                          \
+  type *const name = given_##name
+
+/** Copies that a thread begins and awaits later. */
+template <int bytes>
+inline void fetch(void *to, const void *from, int is_there = 1) {
+  anychip_fetch(to, from, bytes, is_there != 0);
+}
+inline void fetch_commit() { anychip_fetch_commit(); }
+template <int pending>
+inline void fetch_await() {
+  anychip_fetch_await(pending);
+}
+
 #define memcpy __builtin_memcpy
 
 inline float __int_as_float(int x) { return __builtin_bit_cast(float, x); }

@@ -6,6 +6,9 @@
 #define NAME2(name) cu##name##_v2
 #define ERROR_PREFIX "CUDA_ERROR_"
 
+/** The number of the attribute that says how much shared memory launches of a kernel may give. */
+#define FUNCTION_ATTRIBUTE 8
+
 #define COMPILER_NAME(name) nvrtc##name
 #define BINARY_SIZE_NAME nvrtcGetCUBINSize
 #define BINARY_NAME nvrtcGetCUBIN

@@ -67,6 +67,13 @@ export interface TileSyntax {
   wait(handover: Handover): string | undefined;
 }
 
+/** Statements of copies that a thread begins and awaits later; places are addresses. */
+export interface FetchSyntax {
+  fetch(p: Prelude, to: string, from: string, bytes: number, when: string | undefined): string;
+  commit(p: Prelude): string;
+  await(p: Prelude, pending: number): string;
+}
+
 /** Statements of matrix units; memory is given by the address of a fragment's first element and the distance of its lines. */
 export interface MatrixSyntax {
   declare(p: Prelude, name: string, fragment: Fragment): string;
@@ -101,6 +108,8 @@ export interface Dialect {
   readonly vectors: VectorSyntax;
   /** Of languages for machines with a scratchpad. */
   readonly tiles?: TileSyntax;
+  /** Of languages for machines that copy beside other work. */
+  readonly fetch?: FetchSyntax;
   /** Of languages for machines whose subgroups have matrix units. */
   readonly matrix?: MatrixSyntax;
 }

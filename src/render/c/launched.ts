@@ -27,6 +27,13 @@ export interface LaunchedLanguage {
   param(buffer: BufferParam, element: string, disjoint: boolean): { readonly declaration: string; readonly statement?: string };
   /** Lines that declare scratch memory. */
   scratch(scratch: ScratchBuffer, element: string): readonly string[];
+  /** Where a kernel may use more memory of the block than the bytes that it may declare: how it names what the launch gives it. */
+  readonly given?: {
+    readonly beyond: number;
+    /** What all such kernels need. */
+    readonly head: string;
+    scratch(scratch: ScratchBuffer, element: string, offsetBytes: number): readonly string[];
+  };
   /** Lines before all others of a body, and after them. */
   enter?(kernel: Kernel): readonly string[];
   leave?(kernel: Kernel): readonly string[];
@@ -39,6 +46,18 @@ export interface LaunchedLanguage {
 
 /** Positions beyond this need 64 bits: half the range is left for sums on the way. */
 const NARROW_ELEMENTS = 2 ** 30;
+
+/** Buffers that a launch gives begin at multiples of this. */
+const GIVEN_ALIGNMENT = 1024;
+const sharedBytesOf = ({ elements, dtype }: ScratchBuffer): number => Math.ceil((elements * byteWidth(dtype)) / GIVEN_ALIGNMENT) * GIVEN_ALIGNMENT;
+const isShared = (s: ScratchBuffer): boolean => s.shared === true;
+
+/** Bytes of memory of the block that the launch gives the kernel; 0 where it declares its own. */
+function givenBytes({ scratch }: Kernel, { given }: LaunchedLanguage): number {
+  const shared = scratch.filter(isShared);
+  const declared = shared.reduce((sum, s) => sum + s.elements * byteWidth(s.dtype), 0);
+  return given === undefined || declared <= given.beyond ? 0 : shared.reduce((sum, s) => sum + sharedBytesOf(s), 0);
+}
 
 const isWide = ({ params, grid, block: threads }: Kernel): boolean =>
   params.some((p) => p.elements * byteWidth(p.dtype) > NARROW_ELEMENTS) || grid.extent * (threads?.threads ?? 1) > NARROW_ELEMENTS;
@@ -53,7 +72,10 @@ export class LaunchedRenderer implements Renderer {
   render(module: KernelModule): Source {
     const { name, alone } = this.#language;
     const launch = this.#language.launch ?? ((kernel: Kernel) => ({ blocks: kernel.grid.extent, threads: kernel.block?.threads ?? 1 }));
-    const kernels = module.kernels.map((kernel, i) => ({ symbol: kernelSymbol(kernel, i), ...launch(kernel) }));
+    const kernels = module.kernels.map((kernel, i) => {
+      const sharedBytes = givenBytes(kernel, this.#language);
+      return { symbol: kernelSymbol(kernel, i), ...launch(kernel), ...(sharedBytes === 0 ? {} : { sharedBytes }) };
+    });
     const units = alone === true ? kernels.map((_, i) => this.renderKernel(module, i)) : [this.#unit(module)];
     return { language: name, units, launches: { kernels, init: module.init, run: module.run } };
   }
@@ -82,7 +104,15 @@ export class LaunchedRenderer implements Renderer {
     for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);
     const add = (lines: readonly string[] = []): void => lines.forEach((line) => out.lines.push(`  ${line}`));
     add(language.enter?.(kernel));
-    for (const s of kernel.scratch) add(language.scratch(s, storageOf(s.dtype).c));
+    const { given } = language;
+    const isGiven = given !== undefined && givenBytes(kernel, language) > 0;
+    if (isGiven) prelude.use('GIVEN_SHARED', () => given.head);
+    let offset = 0;
+    for (const s of kernel.scratch) {
+      const element = storageOf(s.dtype).c;
+      add(isGiven && isShared(s) ? given.scratch(s, element, offset) : language.scratch(s, element));
+      if (isShared(s)) offset += sharedBytesOf(s);
+    }
     const { index } = prelude.dialect;
     out.lines.push(`  const ${index} ${kernel.grid.var} = ${language.block};`);
     if (kernel.block !== undefined) out.lines.push(`  const ${index} ${kernel.block.var} = ${language.thread};`);

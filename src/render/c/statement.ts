@@ -1,9 +1,9 @@
 // Kernel statements in the languages of C's family: one total table from kind to lines.
 import { invariant } from '../../core/error.ts';
-import type { Expr, FragmentPlace, MatrixStep, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
+import type { Expr, FragmentPlace, MatrixStep, Place, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
 import { storePipe } from '../../kernel/pipes.ts';
 import { operandsOf } from '../../kernel/rewriteKernel.ts';
-import type { RowsText, TileInstruction, TileOperand, TileSyntax } from './dialect.ts';
+import type { FetchSyntax, RowsText, TileInstruction, TileOperand, TileSyntax } from './dialect.ts';
 import { bufferDType, bufferText, exprText } from './expression.ts';
 import type { Scope } from './expression.ts';
 import { storageOf } from './types.ts';
@@ -61,6 +61,13 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     invariant(dialect.shuffle !== undefined, 'the language has no shuffles: the schedule must not ask for them');
     out.lines.push(`${indent}${out.prelude.type(s.value.type)} ${s.name} = ${dialect.shuffle(outer(s.value, out), s.mask)};`);
   },
+  fetch: (s, out, indent) => {
+    const pointer = ({ buffer, index }: Place): string => `${buffer} + ${exprText(index, out)}`;
+    const bytes = s.elements * storageOf(bufferDType(out, s.from.buffer)).bytes;
+    out.lines.push(indent + fetchOf(out).fetch(out.prelude, pointer(s.to), pointer(s.from), bytes, s.when === undefined ? undefined : outer(s.when, out)));
+  },
+  commit: (_, out, indent) => void out.lines.push(indent + fetchOf(out).commit(out.prelude)),
+  await: (s, out, indent) => void out.lines.push(indent + fetchOf(out).await(out.prelude, s.pending)),
   copy: (s, out, indent) => {
     const rows = (x: Rows): RowsText => ({ buffer: bufferText(out, x.buffer), at: exprText(x.index, out), stride: x.stride });
     out.lines.push(indent + tilesOf(out).copy(out.prelude, rows(s.to), rows(s.from), exprText(s.rows, out), exprText(s.elements, out)));
@@ -91,6 +98,12 @@ function matrixText(step: MatrixStep, scope: Scope): string {
     case 'store':
       return matrix.store(p, step.name, step.fragment, pointer(step.to), step.to.stride);
   }
+}
+
+function fetchOf({ prelude }: Scope): FetchSyntax {
+  const { fetch } = prelude.dialect;
+  invariant(fetch !== undefined, 'the language has no copies beside other work: the schedule must not ask for them');
+  return fetch;
 }
 
 function tilesOf({ prelude }: Scope): TileSyntax {

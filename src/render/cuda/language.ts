@@ -1,8 +1,10 @@
 // CUDA C++ as a run-time compiler takes it, without headers; and the languages that are its dialects, as settings of the same printer.
-import type { Dialect, MatrixSyntax } from '../c/dialect.ts';
+import type { Dialect, FetchSyntax, MatrixSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
-import { bitcastByUnion, noVectors } from '../c/scalars.ts';
+import { bitcastByUnion } from '../c/scalars.ts';
+import { cudaFetch } from './fetch.ts';
 import { cudaMatrix } from './matrix.ts';
+import { wholeVectors } from './vectors.ts';
 
 const HEAD = `typedef signed char i8;
 typedef unsigned char u8;
@@ -15,6 +17,14 @@ type Shuffle = NonNullable<Dialect['shuffle']>;
 /** The first operand names the threads of the subgroup, a bit for each: all of them. */
 const shuffleOf32: Shuffle = (x, mask) => `__shfl_xor_sync(0xffffffffu, ${x}, ${mask})`;
 
+/** A buffer in the memory that a launch gives. Where another compiler gives CUDA a meaning, it says what this is. */
+const GIVEN = `#ifdef __CUDA_ARCH__
+#define GIVEN_SHARED(type, name, elements, offset) \\
+  extern __shared__ __attribute__((aligned(1024))) char given_shared[]; \\
+  type *const name = (type *)(given_shared + offset)
+#endif
+`;
+
 /** What a dialect says differently. */
 export interface CudaSettings {
   readonly name: string;
@@ -24,6 +34,10 @@ export interface CudaSettings {
   readonly shuffle?: Shuffle;
   /** Where its machines have matrix units. */
   readonly matrix?: MatrixSyntax;
+  /** Where they copy beside other work. */
+  readonly fetch?: FetchSyntax;
+  /** Where launches give memory of the block beyond what kernels may declare, bytes. */
+  readonly declaredBytes?: number;
   /** The number of the block, and of the thread in it, where CUDA's words are not its own. */
   readonly indices?: Pick<LaunchedLanguage, 'block' | 'thread'>;
   /** Functions that it calls otherwise. */
@@ -31,7 +45,7 @@ export interface CudaSettings {
   readonly lacksDoubles?: boolean;
 }
 
-const createDialect = ({ head = '', shuffle = shuffleOf32, matrix, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
+const createDialect = ({ head = '', shuffle = shuffleOf32, matrix, fetch, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
   head: `${head}${HEAD}`,
   index: wide ? 'i64' : 'int',
   wideSuffix: 'll',
@@ -44,9 +58,10 @@ const createDialect = ({ head = '', shuffle = shuffleOf32, matrix, builtins = {}
   real: (fn, dtype) => (dtype === 'f32' ? `${fn}f` : fn),
   fma: (_, dtype) => (dtype === 'f32' ? '__fmaf_rn' : '__fma_rn'),
   bitcast: bitcastByUnion,
-  vectors: noVectors,
+  vectors: wholeVectors,
   ...builtins,
   ...(matrix === undefined ? {} : { matrix }),
+  ...(fetch === undefined ? {} : { fetch }),
 });
 
 export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => ({
@@ -57,7 +72,10 @@ export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => 
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
   // Fragments of matrix units begin at a multiple of 32 bytes.
   scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__shared__ __attribute__((aligned(64))) ' : ''}${element} ${name}[${elements}];`],
+  ...(settings.declaredBytes === undefined
+    ? {}
+    : { given: { beyond: settings.declaredBytes, head: GIVEN, scratch: ({ name, elements }, element, offset) => [`GIVEN_SHARED(${element}, ${name}, ${elements}, ${offset});`] } }),
   ...(settings.indices ?? { block: 'blockIdx.x', thread: 'threadIdx.x' }),
 });
 
-export const cudaLanguage = createCudaLanguage({ name: 'cuda-c', matrix: cudaMatrix });
+export const cudaLanguage = createCudaLanguage({ name: 'cuda-c', matrix: cudaMatrix, fetch: cudaFetch, declaredBytes: 48 << 10 });

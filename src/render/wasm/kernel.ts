@@ -126,6 +126,9 @@ const stmtRules: { readonly [K in StmtKind]: (s: StmtOf[K], context: Context) =>
   },
   // A grid step is one thread here.
   barrier: () => undefined,
+  fetch: noScratchpad,
+  commit: noScratchpad,
+  await: noScratchpad,
   copy: noScratchpad,
   signal: noScratchpad,
   wait: noScratchpad,

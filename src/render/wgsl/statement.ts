@@ -15,7 +15,7 @@ export interface Lines extends Scope {
 }
 
 const noScratchpad = (): never => {
-  throw new AnychipError('internal', 'WGSL has neither scratchpads nor matrix units: the schedule must not ask for them');
+  throw new AnychipError('internal', 'WGSL has neither scratchpads, copies beside other work nor matrix units: the schedule must not ask for them');
 };
 
 const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: string) => void } = {
@@ -49,6 +49,9 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     const taken = dtype === 'bool' ? `(subgroupShuffleXor(select(0u, 1u, ${x}), ${s.mask}u) != 0u)` : `subgroupShuffleXor(${x}, ${s.mask}u)`;
     out.lines.push(`${indent}let ${s.name}: ${typeNames[dtype]} = ${taken};`);
   },
+  fetch: noScratchpad,
+  commit: noScratchpad,
+  await: noScratchpad,
   copy: noScratchpad,
   signal: noScratchpad,
   wait: noScratchpad,

@@ -13,6 +13,7 @@ import { freshNames } from './machine.ts';
 import { chooseMatrixTile } from './matrixShape.ts';
 import { lowerMatrixTiles } from './matrixTile.ts';
 import { splitLong, splitReduce } from './split.ts';
+import { lowerStagedTiles } from './stagedTile.ts';
 import { lowerTiles } from './tile.ts';
 import { rankTiles } from './tileShape.ts';
 import type { TileShape } from './tileShape.ts';
@@ -42,11 +43,13 @@ function lowerContraction(name: string, nests: Refined, contraction: Contraction
 
 /** The sum in parts, and the parts joined, where the tile says so. */
 function lowerInTiles(name: string, { nest: refined, raw }: Refined, contraction: Contraction, tile: TileShape, facts: SimtFacts, flops: number): readonly LoweredKernel[] {
+  const lower = (nest: Nest, before: Nest, c: Contraction): LoweredKernel =>
+    tile.stages > 1 ? lowerStagedTiles(name, nest, before, c, tile, facts.fetchBytes ?? [], flops) : lowerTiles(name, nest, before, c, tile, flops);
   const split = tile.parts === 1 ? undefined : splitReduce(refined, tile.parts, true);
   const inParts = split === undefined ? undefined : findContraction(split.parts);
-  if (split === undefined || inParts === undefined) return [lowerTiles(name, refined, raw, contraction, tile, flops)];
+  if (split === undefined || inParts === undefined) return [lower(refined, raw, contraction)];
   const rest: Nest = { ...refined, stages: [split.join, ...refined.stages.slice(1)] };
-  return [lowerTiles(name, split.parts, split.parts, inParts, tile, flops), lowerNest('join', rest, facts, 0)];
+  return [lower(split.parts, split.parts, inParts), lowerNest('join', rest, facts, 0)];
 }
 
 export function createSimtFamily({ simt }: SimtCapabilities, decide: Decide): Family {

@@ -7,7 +7,6 @@ import type { NumericDType } from '../../core/dtype.ts';
 import { addIndex, scaleIndex } from '../../core/indexExpr.ts';
 import { add, assign, binary, constant, declare, fma, index, load, loop, mul, splat, store, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
-import { findPairs } from '../inPlace.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
 import { Substitution, guardPoint, literal } from '../point.ts';
@@ -19,10 +18,12 @@ import { WORTHWHILE, vectorRatio } from '../emit/lanes.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
+import { pairsBehind, placeOfBlock, writeResult } from './blockTile.ts';
+import type { BlockPlace } from './blockTile.ts';
 import type { Contraction, Factor } from './contraction.ts';
 import { sharedElements, sideA, sideB } from './tileShape.ts';
 import type { TileShape } from './tileShape.ts';
-import { finishKernel, grid, thread, when } from './machine.ts';
+import { finishKernel, grid, thread } from './machine.ts';
 
 class TileWriter {
   readonly emitter: Emitter;
@@ -30,8 +31,7 @@ class TileWriter {
   readonly t: TileShape;
   readonly dtype: NumericDType;
   readonly threads: number;
-  readonly blocksA: number;
-  readonly blocksB: number;
+  readonly place: BlockPlace;
   readonly shared: string;
   readonly slot: MemorySlot;
 
@@ -41,22 +41,9 @@ class TileWriter {
     this.t = t;
     this.dtype = c.sum.dtype;
     this.threads = t.threadsA * t.threadsB;
-    this.blocksA = Math.ceil(pointsOf(c.a.axes) / sideA(t));
-    this.blocksB = Math.ceil(pointsOf(c.b.axes) / sideB(t));
+    this.place = placeOfBlock(c, sideA(t), sideB(t));
     this.slot = createSlot('scratch', { dtype: c.sum.dtype, shape: [sharedElements(t)] });
     this.shared = this.emitter.buffer(this.slot, 'write');
-  }
-
-  get blocks(): number {
-    return pointsOf(this.c.batch) * this.blocksA * this.blocksB;
-  }
-
-  /** Index symbols of the block: its place in the batch, and along both sides. */
-  #place(): { readonly batch: IndexExpr; readonly a: IndexExpr; readonly b: IndexExpr } {
-    this.emitter.define('block', grid);
-    const block = indexSymbol('block', 0, this.blocks - 1);
-    const [batch, a, b] = delinearize(block, [pointsOf(this.c.batch), this.blocksA, this.blocksB]);
-    return { batch: batch!, a: a!, b: b! };
   }
 
   #substitution(...bindings: readonly Bindings[]): Substitution {
@@ -65,9 +52,8 @@ class TileWriter {
 
   write(): void {
     const { emitter, c, t } = this;
-    const place = this.#place();
-    const batch = unflatten(c.batch, place.batch);
-    const [startA, startB] = [scaleIndex(place.a, sideA(t)), scaleIndex(place.b, sideB(t))];
+    emitter.define('block', grid);
+    const { batch, startA, startB } = this.place;
     const sums = Array.from({ length: t.rows }, () => Array.from({ length: t.vectors }, () => emitter.fresh('acc')));
     for (const name of sums.flat()) emitter.push(declare(name, this.#zero(t.lanes)));
     const [inA, inB] = [emitter.bind(binary('div', thread, index(t.threadsB))), emitter.bind(binary('rem', thread, index(t.threadsB)))];
@@ -169,19 +155,7 @@ class TileWriter {
     const type = computeType(this.dtype);
     emitter.loop('out', thread, index(total), this.threads, () => {
       const [i, j] = delinearize(indexSymbol('out', 0, total - 1), [sideA(t), sideB(t)]);
-      const [flatA, flatB] = [addIndex(startA, i!), addIndex(startB, j!)];
-      const ends: Condition[] = [
-        { value: flatA, low: 0, high: pointsOf(c.a.axes) },
-        { value: flatB, low: 0, high: pointsOf(c.b.axes) },
-      ];
-      const open = ends.filter((e) => e.value.max >= e.high);
-      when(emitter, open.length === 0 ? undefined : emitter.holds(open), () => {
-        emitter.define(c.sum.local, emitter.bind(load(this.shared, emitter.named('out').expr, type)));
-        const substitution = this.#substitution(batch, unflatten(c.a.axes, flatA), unflatten(c.b.axes, flatB));
-        const value = substitution.point(c.result.value);
-        emitter.countUses(value);
-        emitter.store(c.result.slot, substitution.index(c.result.offset), emitter.point(value));
-      });
+      writeResult(emitter, c, batch, addIndex(startA, i!), addIndex(startB, j!), load(this.shared, emitter.named('out').expr, type));
     });
   }
 }
@@ -191,18 +165,6 @@ export function lowerTiles(name: string, nest: Nest, raw: Nest, c: Contraction, 
   const writer = new TileWriter(nest, c, tile);
   writer.write();
   const { readBytes, writeBytes } = trafficOf(raw);
-  const kernel = finishKernel(writer.emitter, name, { blocks: writer.blocks, threads: writer.threads }, true, { flops, bytes: readBytes + writeBytes });
+  const kernel = finishKernel(writer.emitter, name, { blocks: writer.place.blocks, threads: writer.threads }, true, { flops, bytes: readBytes + writeBytes });
   return { ...kernel, traffic: { readBytes, writeBytes }, inPlace: pairsBehind(raw, c) };
-}
-
-/** A factor is read by many blocks, so only what the fused work reads may be written over. */
-function pairsBehind(raw: Nest, c: Contraction): ReturnType<typeof findPairs> {
-  const read = new Set<unknown>();
-  const collect = (e: Contraction['a']['value']): void => {
-    if (e.kind === 'load') read.add(e.slot);
-    if (e.kind === 'apply') e.args.forEach(collect);
-    if (e.kind === 'guard') [e.inside, e.outside].forEach(collect);
-  };
-  collect(c.sum.value);
-  return findPairs(raw).filter((pair) => !read.has(pair.read));
 }

@@ -25,6 +25,8 @@ export interface TileShape {
   readonly depth: number;
   /** Parts of the sum that different blocks take. */
   readonly parts: number;
+  /** Tiles that memory of the block has room for at a time: more than one where threads fetch beside other work. */
+  readonly stages: number;
 }
 
 export const sideA = (t: TileShape): number => t.threadsA * t.rows;
@@ -53,17 +55,51 @@ export function listTiles(size: ContractionSize, facts: SimtFacts): TileShape[] 
   const threads = powerAtMost(Math.min(facts.maxThreads, MOST_THREADS));
   const depths = DEPTHS.filter((depth) => depth < 2 * size.sum);
   const parts = PARTS.filter((count) => count === 1 || size.sum / count >= LEAST_PART);
+  if (isStaged(size, facts)) return listStaged(size, facts, parts);
   const found: TileShape[] = [];
   for (const threadsA of powersTo(threads)) {
     for (const threadsB of powersTo(threads / threadsA)) {
       if (threadsA * threadsB < Math.min(facts.subgroupThreads, threads) && !isSmall(size)) continue;
       for (const rows of SIZES) {
         for (const vectors of SIZES) {
-          const shape = { rows, vectors, lanes, threadsA, threadsB, depth: 1, parts: 1 };
+          const shape = { rows, vectors, lanes, threadsA, threadsB, depth: 1, parts: 1, stages: 1 };
           if (!isFilled(sideA(shape), size.a) || !isFilled(sideB(shape), size.b) || rows * vectors * lanes > MOST_SUMS) continue;
           for (const depth of depths) {
             if (sharedElements({ ...shape, depth }) * byteWidth(size.dtype) > facts.sharedBytes) continue;
             for (const count of parts) found.push({ ...shape, depth, parts: count });
+          }
+        }
+      }
+    }
+  }
+  return found;
+}
+
+/** Whether tiles are fetched while others are multiplied. */
+const isStaged = ({ dtype, a, b }: ContractionSize, { fetchBytes = [] }: SimtFacts): boolean => fetchBytes.length > 0 && dtypes[dtype].bits === 32 && a * b >= LEAST_STAGED;
+
+/** Sides of a thread's tile: read in vectors of 4. */
+const STAGED_SIDES = [4, 8];
+const STAGED_DEPTHS = [8, 16, 32];
+const STAGES = 3;
+/** Points of a result that are worth the stages. */
+const LEAST_STAGED = 1024;
+
+/** Bytes of the stages of both factors, and of a row of every thread's sums. */
+const stagedBytes = (t: TileShape): number => 4 * (t.stages * (t.depth + 4) * (sideA(t) + sideB(t)) + t.threadsA * sideB(t));
+
+function listStaged(size: ContractionSize, facts: SimtFacts, parts: readonly number[]): TileShape[] {
+  const found: TileShape[] = [];
+  const threads = powerAtMost(Math.min(facts.maxThreads, MOST_THREADS));
+  for (const threadsA of powersTo(threads)) {
+    for (const threadsB of powersTo(threads / threadsA)) {
+      if (threadsA * threadsB < facts.subgroupThreads || threadsA < 4 || threadsB < 8) continue;
+      for (const rows of STAGED_SIDES) {
+        for (const vectors of STAGED_SIDES) {
+          for (const depth of STAGED_DEPTHS) {
+            const shape = { rows, vectors, lanes: 1, threadsA, threadsB, depth, parts: 1, stages: STAGES };
+            if (!isFilled(sideA(shape), size.a) || !isFilled(sideB(shape), size.b) || stagedBytes(shape) > (facts.givenSharedBytes ?? facts.sharedBytes)) continue;
+            for (const count of parts) found.push({ ...shape, parts: count });
           }
         }
       }
@@ -89,8 +125,38 @@ const HIDING = 32;
 const UNIT_THREADS = 1024;
 const UNIT_SHARED = 2;
 
+/** Slots that fetching 16 bytes takes, with its address; and waiting for a stage, with the numbers of the next. */
+const FETCH_COST = 3;
+const STAGE_COST = 40;
+/** Subgroups that hide the latency of arithmetic where each thread has many sums. */
+const STAGED_HIDING = 8;
+/** Registers of a unit, and those of a thread beside its sums. */
+const UNIT_REGISTERS = 65_536;
+const OTHER_REGISTERS = 64;
+
+/** The same for tiles that are fetched while others are multiplied. */
+function stagedTime(size: ContractionSize, t: TileShape, facts: SimtFacts): number {
+  const threads = t.threadsA * t.threadsB;
+  const subgroups = threads / facts.subgroupThreads;
+  const sums = t.rows * t.vectors;
+  const steps = Math.ceil(Math.ceil(size.sum / t.parts) / t.depth);
+  const fetched = Math.ceil((t.depth * (sideA(t) + sideB(t))) / 4 / threads);
+  const step = t.depth * (sums + (t.rows + t.vectors) / 2) + fetched * FETCH_COST + STAGE_COST;
+  const block = subgroups * (steps * step + sums * STORE_COST);
+  const share = (size.batch * t.parts * Math.ceil(size.a / sideA(t)) * Math.ceil(size.b / sideB(t))) / facts.units;
+  const waves = share < EVEN_SHARE ? Math.ceil(share) : share;
+  const fitting = Math.min((facts.givenSharedBytes ?? facts.sharedBytes) / stagedBytes(t), UNIT_REGISTERS / (threads * (sums + OTHER_REGISTERS)));
+  const resident = Math.max(1, Math.min(Math.floor(fitting), waves));
+  return (waves * block) / Math.min(1, Math.sqrt((resident * subgroups) / STAGED_HIDING)) + joinTime(size, t, facts);
+}
+
+/** What joining the parts of sums takes. */
+const joinTime = (size: ContractionSize, t: TileShape, facts: SimtFacts): number =>
+  t.parts === 1 ? 0 : LAUNCH_COST + (size.batch * size.a * size.b * (t.parts + 2) * JOIN_COST) / (facts.units * facts.subgroupThreads);
+
 /** How long the contraction should take, in slots. */
 export function timeOf(size: ContractionSize, t: TileShape, facts: SimtFacts): number {
+  if (t.stages > 1) return stagedTime(size, t, facts);
   const threads = t.threadsA * t.threadsB;
   const subgroups = Math.ceil(threads / facts.subgroupThreads);
   const sums = t.rows * t.vectors;
@@ -105,8 +171,7 @@ export function timeOf(size: ContractionSize, t: TileShape, facts: SimtFacts): n
   const fitting = Math.min(Math.floor((UNIT_SHARED * facts.sharedBytes) / (sharedElements(t) * byteWidth(size.dtype))), Math.floor(Math.max(UNIT_THREADS, threads) / threads));
   const resident = Math.max(1, Math.min(fitting, waves));
   const hidden = Math.min(1, Math.sqrt((resident * subgroups * Math.min(sums, 8)) / HIDING));
-  const joined = t.parts === 1 ? 0 : LAUNCH_COST + (size.batch * size.a * size.b * (t.parts + 2) * JOIN_COST) / (facts.units * facts.subgroupThreads);
-  return (waves * block) / hidden + joined;
+  return (waves * block) / hidden + joinTime(size, t, facts);
 }
 
 /** The tiles that should be fastest, the best first. */

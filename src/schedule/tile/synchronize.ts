@@ -82,6 +82,9 @@ function usesOf(s: Stmt, params: ReadonlySet<string>): readonly Use[] {
     }
     case 'barrier':
     case 'shuffle':
+    case 'fetch':
+    case 'commit':
+    case 'await':
     case 'signal':
     case 'wait':
     case 'matrix':

@@ -39,7 +39,8 @@ export const cudaTable: DriverTable = {
     loadModule: fn('cuModuleLoadData', 'out', 'image'),
     unloadModule: fn('cuModuleUnload', 'module'),
     findKernel: fn('cuModuleGetFunction', 'out', 'module', 'name'),
-    launch: fn('cuLaunchKernel', 'kernel', 'blocks', u32(1), u32(1), 'threads', u32(1), u32(1), u32(0), 'stream', 'args', none),
+    launch: fn('cuLaunchKernel', 'kernel', 'blocks', u32(1), u32(1), 'threads', u32(1), u32(1), 'sharedBytes', 'stream', 'args', none),
+    allowShared: fn('cuFuncSetAttribute', 'kernel', u32(n.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES), 'sharedBytes'),
     createStream: fn('cuStreamCreate', 'out', u32(n.CU_STREAM_NON_BLOCKING)),
     destroyStream: fn('cuStreamDestroy_v2', 'stream'),
     waitForStream: fn('cuStreamSynchronize', 'stream'),
@@ -61,6 +62,7 @@ export const cudaTable: DriverTable = {
   attributes: {
     maxThreads: n.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK,
     sharedBytes: n.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK,
+    givenSharedBytes: n.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN,
     subgroupThreads: n.CU_DEVICE_ATTRIBUTE_WARP_SIZE,
     units: n.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
     major: n.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,

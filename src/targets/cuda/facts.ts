@@ -18,8 +18,10 @@ const matrixUnits: readonly { readonly since: number; readonly unit: MatrixUnit 
 
 export const cudaLeast: LeastMachine = {
   shuffles: true,
-  attributes: { maxThreads: 1024, sharedBytes: 48 << 10, subgroupThreads: 32, units: 16, major: 8, minor: 0 },
+  attributes: { maxThreads: 1024, sharedBytes: 48 << 10, givenSharedBytes: 99 << 10, subgroupThreads: 32, units: 16, major: 8, minor: 0 },
   memoryBytes: 4 * 2 ** 30,
+  // From 8.0 on, as the oldest one is.
+  fetchBytesOf: () => [16, 8, 4],
   matrixUnitsOf: (architecture) => {
     const capability = Number(/^sm_(\d+)/.exec(architecture)?.[1] ?? 0);
     return matrixUnits.filter(({ since }) => since <= capability).map(({ unit }) => unit);

@@ -96,6 +96,13 @@ static bool isTooWide(const KernelEntry *kernel, const unsigned (&grid)[3], cons
   return false;
 }
 
+int Gpu::allowShared(Function *function, int bytes) {
+  if (!isAlive(function)) return badHandle("kernel", function);
+  const long long most = hasFact("givenSharedBytes") ? fact("givenSharedBytes") : fact("sharedBytes");
+  if (bytes < 0 || isTooLarge(function->kernel, "bytes of shared memory that launches may give", static_cast<unsigned long long>(bytes), most)) return INVALID_VALUE;
+  return function->allowedShared = bytes, SUCCESS;
+}
+
 int Gpu::launch(Function *function, const unsigned (&grid)[3], const unsigned (&block)[3], unsigned sharedBytes, Stream *stream, void **params, void **extra) {
   if (!isAlive(function)) return badHandle("kernel", function);
   if (!isAlive(stream)) return badHandle("stream", stream);
@@ -107,7 +114,9 @@ int Gpu::launch(Function *function, const unsigned (&grid)[3], const unsigned (&
   if (isTooWide(kernel, grid, block)) return INVALID_VALUE;
   if (kernel->maxThreads && isTooLarge(kernel, "threads in a block that was compiled for fewer", threads, kernel->maxThreads)) return LAUNCH_OUT_OF_RESOURCES;
   const auto shared = function->module->program->sharedBytes(kernel) + sharedBytes;
-  if (isTooLarge(kernel, "bytes of shared memory", shared, fact("sharedBytes"))) return LAUNCH_OUT_OF_RESOURCES;
+  const auto allowed = function->allowedShared ? function->allowedShared + static_cast<long long>(function->module->program->sharedBytes(kernel)) : fact("sharedBytes");
+  if (isTooLarge(kernel, "bytes of shared memory", shared, allowed)) return LAUNCH_OUT_OF_RESOURCES;
+  if (isTooLarge(kernel, "bytes of shared memory used that the launch gives", function->module->program->givenBytes(kernel), sharedBytes)) return LAUNCH_OUT_OF_RESOURCES;
   if (isFaulty("launch")) return say(Rule::fault, "this launch of %s fails, as ANYCHIP_FAULT asks", kernel->name), LAUNCH_FAILED;
   const bool hangs = isFaulty("hang");
   const Launch shape{kernel, nullptr, {grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, sharedBytes};

@@ -51,6 +51,8 @@ struct Module {
 struct Function {
   Module *module;
   const KernelEntry *kernel;
+  /** Bytes of shared memory that launches may give; 0 where nothing was said. */
+  int allowedShared = 0;
 };
 
 /** The one device of a library. After a fault every call answers it, until `reset`. */
@@ -72,6 +74,8 @@ class Gpu {
   int loadModule(Module **out, const void *image);
   int unloadModule(Module *module);
   int findKernel(Function **out, Module *module, const char *name);
+  /** Lets launches of the kernel give it so much shared memory. */
+  int allowShared(Function *function, int bytes);
   int launch(Function *function, const unsigned (&grid)[3], const unsigned (&block)[3], unsigned sharedBytes, Stream *stream, void **params, void **extra);
 
   int createStream(Stream **out);

@@ -67,6 +67,9 @@ struct Cell {
   unsigned writtenAt, readAt;
   unsigned short writer, reader, writtenPhase, readPhase;
   unsigned char bytes;
+  /** Of four bytes: the thread that fetches them, from 1, in the block that began with the epoch `fetchedIn`; 0 for none. */
+  unsigned short fetcher;
+  unsigned fetchedIn;
 };
 unsigned blockEpoch;
 unsigned short phases[MAX_THREADS + 1];
@@ -181,8 +184,11 @@ bool resumeSubgroups(unsigned used) {
   return any;
 }
 
+void forgetFetches();
+
 void runBlock() {
   begun = ended = 0;
+  forgetFetches();
   blockStart = ++blockEpoch;
   memset(gifts, 0, sizeof gifts);
   for (unsigned group = 0; group * anychip_subgroup_threads < blockThreads; group++) alive[group] = 0, phases[group] = 0;
@@ -294,8 +300,17 @@ inline Cell &cellOf(u64 offset, unsigned bytes) {
   return own;
 }
 
+/** What is being fetched is nobody's. */
+inline void checkFetched(const char *verb, u64 offset, unsigned bytes) {
+  for (u64 at = offset & ~3ull; at < offset + bytes; at += 4) {
+    const Cell &cell = cells[at];
+    if (cell.fetcher != 0 && cell.fetchedIn == blockStart) stop(Rule::order, "%s %s, which thread %u fetches and has not awaited", verb, sharedPlace(offset, bytes), cell.fetcher - 1u);
+  }
+}
+
 inline void readShared(u64 offset, unsigned bytes) {
   if (!isOwned(offset, bytes)) checkOwner("reads", offset, bytes);
+  checkFetched("reads", offset, bytes);
   const unsigned self = anychip_thread.flat, group = self / anychip_subgroup_threads;
   Cell &cell = cellOf(offset, bytes);
   if (cell.writtenAt < blockStart) stop(Rule::unwritten, "reads %s, which no thread of the block wrote", sharedPlace(offset, bytes));
@@ -313,6 +328,7 @@ inline void readShared(u64 offset, unsigned bytes) {
 
 inline void writeShared(u64 offset, unsigned bytes) {
   if (!isOwned(offset, bytes)) checkOwner("writes", offset, bytes);
+  checkFetched("writes", offset, bytes);
   const unsigned self = anychip_thread.flat, group = self / anychip_subgroup_threads;
   Cell &old = cellOf(offset, bytes);
   if (old.writtenAt >= blockStart && old.writer != self && !isOrdered(old.writtenAt, old.writtenPhase, old.writer / anychip_subgroup_threads))
@@ -407,6 +423,73 @@ HIDDEN void __tsan_func_entry(void *) {}
 HIDDEN void __tsan_func_exit(void) {}
 HIDDEN void __tsan_init(void) {}
 
+// ---- copies beside other work ----
+
+namespace {
+
+struct Landing {
+  char *to;
+  unsigned bytes, group;
+  unsigned char data[16];
+};
+/** What a thread has fetched and not awaited, and how many groups it has closed. */
+struct Fetches {
+  Landing *landings;
+  unsigned count, room, groups;
+};
+Fetches fetches[MAX_THREADS];
+
+void mark(u64 offset, unsigned bytes, unsigned short fetcher) {
+  for (unsigned at = 0; at < bytes; at += 4) cells[offset + at].fetcher = fetcher, cells[offset + at].fetchedIn = blockStart;
+}
+
+void forgetFetches() {
+  for (unsigned i = 0; i < blockThreads; i++) fetches[i].count = fetches[i].groups = 0;
+}
+
+}  // namespace
+
+void anychip_fetch(void *to, const void *from, unsigned bytes, bool isThere) {
+  const u64 in = (u64)to - (u64)sharedFrom;
+  if (in >= sharedBytes) stop(Rule::host, "fetches %u bytes to %p, which is no memory of the block", bytes, to);
+  if ((u64)to % bytes) stop(Rule::misaligned, "fetches %u bytes to %s, no multiple of them", bytes, sharedPlace(in, bytes));
+  if (isThere && (u64)from - base >= deviceBytes) stop(Rule::host, "fetches %u bytes from %p, which is no memory of the device", bytes, from);
+  if (isThere && bytes == 16) wide((void *)from, false);
+  else if (isThere && bytes == 8) readAccess<u64>(from);
+  else if (isThere) readAccess<unsigned>(from);
+  writeShared(in, bytes);
+  Fetches &own = fetches[anychip_thread.flat];
+  if (own.count == own.room) {
+    own.room = own.room ? 2 * own.room : 64;
+    own.landings = (Landing *)realloc(own.landings, own.room * sizeof *own.landings);
+  }
+  Landing &landing = own.landings[own.count++];
+  landing.to = (char *)to, landing.bytes = bytes, landing.group = own.groups;
+  memset(landing.data, 0, sizeof landing.data);
+  if (isThere) memcpy(landing.data, from, bytes);
+  memset(to, 0xa5, bytes);
+  mark(in, bytes, (unsigned short)(anychip_thread.flat + 1));
+}
+
+void anychip_fetch_commit(void) { fetches[anychip_thread.flat].groups++; }
+
+void anychip_fetch_await(unsigned pending) {
+  Fetches &own = fetches[anychip_thread.flat];
+  unsigned left = 0;
+  for (unsigned i = 0; i < own.count; i++) {
+    const Landing landing = own.landings[i];
+    if (landing.group + pending >= own.groups) {
+      own.landings[left++] = landing;
+      continue;
+    }
+    const u64 in = (u64)(landing.to - sharedFrom);
+    mark(in, landing.bytes, 0);
+    writeShared(in, landing.bytes);
+    memcpy(landing.to, landing.data, landing.bytes);
+  }
+  own.count = left;
+}
+
 // ---- what kernels call ----
 
 void anychip_sync_block(int line) { waitFor(Wait::block, line); }
@@ -457,6 +540,7 @@ EXPORT void anychip_unload(void) {
   free(isOwn);
   free(owners);
   free(cells);
+  for (Fetches &own : fetches) free(own.landings), own = {};
 }
 
 EXPORT bool anychip_run(const Launch *what, Violation *broken) {

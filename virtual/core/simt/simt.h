@@ -21,6 +21,13 @@ extern "C" __attribute__((visibility("hidden"))) anychip::Thread anychip_thread;
 /** Waits until all threads of the block, or of the subgroup, are there. `line`: where, so that threads at different places are told apart. */
 extern "C" __attribute__((visibility("hidden"))) void anychip_sync_block(int line);
 extern "C" __attribute__((visibility("hidden"))) void anychip_sync_subgroup(int line);
+/**
+ * Copies of a thread into memory of the block, beside what it does: begun, closed into groups, and awaited, all groups but the last
+ * `pending`. Until then that memory is nobody's. `isThere`: otherwise zeros.
+ */
+extern "C" __attribute__((visibility("hidden"))) void anychip_fetch(void *to, const void *from, unsigned bytes, bool isThere);
+extern "C" __attribute__((visibility("hidden"))) void anychip_fetch_commit(void);
+extern "C" __attribute__((visibility("hidden"))) void anychip_fetch_await(unsigned pending);
 /** Threads that run in step on this chip. */
 extern "C" __attribute__((visibility("hidden"))) unsigned anychip_subgroup_threads;
 /** Gives `word` to the thread's subgroup and takes that of lane `from`. All of the subgroup must be there, at the same line; memory is not ordered by it. */

@@ -1,0 +1,198 @@
+// Tiles of a contraction's factors in stages of memory of the block: while one stage is used, the threads fetch the tiles of those that come
+// after it. What cannot be fetched as it lies in memory is loaded, computed and stored.
+import { addIndex, coefficientOf, constantIndex, delinearize, indexSymbol, linearIndex, scaleIndex, substituteIndex, symbolsIn } from '../../core/indexExpr.ts';
+import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
+import { byteWidth, dtypes } from '../../core/dtype.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import { add, binary, compare, index } from '../../kernel/build.ts';
+import type { Emitter } from '../emit/emitter.ts';
+import { unflatten } from '../nest.ts';
+import { Substitution, guardPoint, literal } from '../point.ts';
+import type { Condition, PointExpr } from '../point.ts';
+import { createSlot } from '../storage.ts';
+import type { MemorySlot } from '../storage.ts';
+import { pointsOf } from '../traffic.ts';
+import type { Contraction, Factor } from './contraction.ts';
+import { when } from './machine.ts';
+
+/** What the stages of both factors have in common. */
+export interface Staging {
+  readonly emitter: Emitter;
+  readonly contraction: Contraction;
+  readonly batch: Bindings;
+  /** The number of the thread, of so many. */
+  readonly thread: IndexExpr;
+  readonly threads: number;
+  readonly stages: number;
+  /** Points of the sum in a stage. */
+  readonly depth: number;
+  /** How many bytes the machine fetches together, the most first. */
+  readonly fetchBytes: readonly number[];
+}
+
+export interface StagedSide {
+  readonly factor: Factor;
+  /** The factor's value as the tile holds it. */
+  readonly value: PointExpr;
+  readonly dtype: NumericDType;
+  /** Points of the tile along the factor's own axes, and where the block's begin. */
+  readonly side: number;
+  readonly start: IndexExpr;
+  /** Between lines of a tile, so that neighbours of different lines lie in different banks. */
+  readonly padBytes: number;
+}
+
+type Load = Extract<PointExpr, { readonly kind: 'load' }>;
+/** A load where all conditions hold, zero elsewhere. */
+interface GuardedLoad {
+  readonly load: Load;
+  readonly conditions: readonly Condition[];
+}
+
+/** `e` as a load from memory that is there before the kernel starts; undefined where it is more. */
+function asLoad(e: PointExpr): GuardedLoad | undefined {
+  if (e.kind === 'load') return e.after === undefined && e.slot.kind !== 'scratch' ? { load: e, conditions: [] } : undefined;
+  if (e.kind !== 'guard' || e.outside.kind !== 'literal' || !Object.is(Number(e.outside.value), 0)) return undefined;
+  const inside = asLoad(e.inside);
+  return inside === undefined ? undefined : { ...inside, conditions: [...e.conditions, ...inside.conditions] };
+}
+
+/** Whether every value of `x` is a multiple of `by`. */
+const isMultiple = (x: IndexExpr, by: number): boolean => x.constant % by === 0 && x.terms.every(({ coefficient }) => coefficient % by === 0);
+
+const LANE = 'lane';
+const atFirst = (x: IndexExpr): IndexExpr => substituteIndex(x, new Map([[LANE, constantIndex(0)]]));
+
+/** Whether as many neighbours as the symbol LANE counts lie side by side from a multiple of `run` on, and all are there or none is. */
+function isRun({ load: { offset }, conditions }: GuardedLoad, run: number): boolean {
+  const isWhole = ({ value, low, high }: Condition): boolean => {
+    const step = coefficientOf(value, LANE);
+    return step === 0 || (step === 1 && low % run === 0 && high % run === 0 && isMultiple(atFirst(value), run));
+  };
+  return coefficientOf(offset, LANE) === 1 && isMultiple(atFirst(offset), run) && conditions.every(isWhole);
+}
+
+/** One factor's tiles, a stage after the other: lines along the sum or along the factor's own axes. */
+export class StagedFactor {
+  readonly buffer: string;
+  /** Whether its lines run along the sum. */
+  readonly alongSum: boolean;
+  /** Elements from one line to the next, and from one stage to the next. */
+  readonly pitch: number;
+  readonly elements: number;
+  readonly #staging: Staging;
+  readonly #side: StagedSide;
+  readonly #slot: MemorySlot;
+  /** Elements fetched together; 0 where they are computed. */
+  readonly #run: number;
+
+  constructor(staging: Staging, side: StagedSide) {
+    this.#staging = staging;
+    this.#side = side;
+    const width = byteWidth(side.dtype);
+    const { depth, fetchBytes } = staging;
+    const runs = fetchBytes.filter((bytes) => bytes % width === 0).map((bytes) => bytes / width);
+    this.#run = runs.find((run) => this.#canFetch(run)) ?? 0;
+    this.alongSum = side.factor.alongSum && this.#run > 1;
+    const [lines, length] = this.alongSum ? [side.side, depth] : [depth, side.side];
+    this.pitch = length + side.padBytes / width;
+    this.elements = lines * this.pitch;
+    this.#slot = createSlot('scratch', { dtype: side.dtype, shape: [staging.stages * this.elements] });
+    this.buffer = staging.emitter.buffer(this.#slot, 'write');
+  }
+
+  /** Where an element of the tile lies in its buffer. */
+  place(stage: IndexExpr, own: IndexExpr, k: IndexExpr): IndexExpr {
+    const [line, inLine] = this.alongSum ? [own, k] : [k, own];
+    return linearIndex([stage, line, inLine], [this.elements, this.pitch, 1]);
+  }
+
+  #substitution(...bindings: readonly Bindings[]): Substitution {
+    const { emitter } = this.#staging;
+    return new Substitution(new Map(bindings.flatMap((b) => [...b])), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+  }
+
+  /** The value at a point of the tile of one step: zero beyond the factor's ends. */
+  #value(step: IndexExpr, own: IndexExpr, k: IndexExpr): PointExpr {
+    const { batch, contraction, depth } = this.#staging;
+    const { factor, value, dtype, start } = this.#side;
+    const [flatK, flatOwn] = [addIndex(scaleIndex(step, depth), k), addIndex(start, own)];
+    const inside: Condition[] = [
+      { value: flatOwn, low: 0, high: pointsOf(factor.axes) },
+      { value: flatK, low: 0, high: pointsOf(contraction.summed) },
+    ];
+    const there = this.#substitution(batch, unflatten(factor.axes, flatOwn), unflatten(contraction.summed, flatK)).point(value);
+    return guardPoint(inside, there, literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0));
+  }
+
+  #canFetch(run: number): boolean {
+    const { depth, emitter, contraction } = this.#staging;
+    const { factor, side, dtype } = this.#side;
+    const [lines, length] = factor.alongSum ? [side, depth] : [depth, side];
+    if (length % run !== 0) return false;
+    const line = indexSymbol('line', 0, lines - 1);
+    const inLine = addIndex(scaleIndex(indexSymbol('run', 0, length / run - 1), run), indexSymbol(LANE, 0, run - 1));
+    const [own, k] = factor.alongSum ? [line, inLine] : [inLine, line];
+    const found = asLoad(this.#value(indexSymbol('step', 0, Math.ceil(pointsOf(contraction.summed) / depth) - 1), own, k));
+    if (found === undefined || found.load.dtype !== dtype) return false;
+    const positions = [found.load.offset, ...found.conditions.map(({ value }) => value)];
+    return run === 1 || (isRun(found, run) && positions.every((x) => [...symbolsIn(x)].every((name) => !emitter.dynamic.has(name))));
+  }
+
+  /** Begins to bring the tile of a step into a stage. */
+  bring(step: IndexExpr, stage: IndexExpr): void {
+    const { emitter, thread, threads, depth } = this.#staging;
+    const { side } = this.#side;
+    const run = Math.max(this.#run, 1);
+    const [lines, length] = this.alongSum ? [side, depth] : [depth, side];
+    const items = (lines * length) / run;
+    for (let i = 0; i * threads < items; i++) {
+      const item = addIndex(thread, i * threads);
+      const isOpen = item.max >= items;
+      when(emitter, isOpen ? emitter.holds([{ value: item, low: 0, high: items }]) : undefined, () => {
+        const [line, at] = delinearize(item, [lines, length / run]);
+        const inLine = scaleIndex(at!, run);
+        const [own, k] = this.alongSum ? [line!, inLine] : [inLine, line!];
+        this.#put(this.#value(step, own, k), this.place(stage, own, k));
+      });
+    }
+  }
+
+  #put(value: PointExpr, at: IndexExpr): void {
+    const { emitter } = this.#staging;
+    const found = this.#run === 0 ? undefined : asLoad(value);
+    if (found === undefined) {
+      emitter.countUses(value);
+      // Beyond the factor's ends there is nothing to fetch.
+      for (let i = 0; i < Math.max(this.#run, 1); i++) emitter.store(this.#slot, addIndex(at, i), emitter.point(value));
+      return;
+    }
+    const { load, conditions } = found;
+    const condition = conditions.length === 0 ? {} : { when: emitter.holds(conditions) };
+    const from = { buffer: emitter.buffer(load.slot, 'read', load.dtype), index: emitter.index(load.offset) };
+    emitter.push({ kind: 'fetch', to: { buffer: this.buffer, index: emitter.index(at) }, from, elements: this.#run, ...condition });
+  }
+}
+
+/** Steps of the sum: `use` is given the stage that holds a step's tiles, while `bring` begins to fill those of later ones. */
+export function writeSteps(emitter: Emitter, steps: number, stages: number, bring: (step: IndexExpr, stage: IndexExpr) => void, use: (stage: IndexExpr) => void): void {
+  const ahead = stages - 1;
+  for (let s = 0; s < ahead; s++) {
+    if (s < steps) bring(constantIndex(s), constantIndex(s));
+    emitter.push({ kind: 'commit' });
+  }
+  emitter.loop('step', index(0), index(steps), 1, () => {
+    const step = emitter.named('step').expr;
+    emitter.push({ kind: 'await', pending: ahead - 1 }, { kind: 'barrier' });
+    if (steps > ahead) {
+      when(emitter, compare('lt', step, index(steps - ahead)), () => {
+        emitter.define('next', emitter.bind(add(step, index(ahead))));
+        emitter.define('nextStage', emitter.bind(binary('rem', emitter.named('next').expr, index(stages))));
+        bring(indexSymbol('next', ahead, steps - 1), indexSymbol('nextStage', 0, stages - 1));
+      });
+    }
+    emitter.push({ kind: 'commit' });
+    if (steps > 1) emitter.define('stage', emitter.bind(binary('rem', step, index(stages))));
+    use(steps > 1 ? indexSymbol('stage', 0, Math.min(stages, steps) - 1) : constantIndex(0));
+  });
+}

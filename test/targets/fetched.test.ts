@@ -1,0 +1,74 @@
+// Products whose tiles are fetched while others are multiplied, on a virtual GPU: right for every way that factors can lie in memory, and
+// what goes wrong where a wait is left out is named.
+import { describe, expect, it } from 'vitest';
+import { numeric } from '../../src/core/tensor.ts';
+import { createBuilder } from '../../src/graph/builder.ts';
+import type { PrimGraph } from '../../src/graph/builder.ts';
+import { createFolder } from '../../src/reference/fold.ts';
+import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { createCudaTarget } from '../../src/targets/cuda/target.ts';
+import { createRandom, randomTensor } from '../schedule/randomGraph.ts';
+import { expectClose, run, withText } from './onTarget.ts';
+
+const target = createCudaTarget().virtual!.open('h100', 'cuda:virtual')!;
+const { ok } = await target.probe();
+
+interface Shape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly turnA?: boolean;
+  readonly turnB?: boolean;
+}
+function product({ m, n, k, turnA = false, turnB = false }: Shape): PrimGraph {
+  const b = createBuilder(createFolder());
+  const x = b.input({ dtype: 'f32', shape: turnA ? [k, m] : [m, k] }, 'x');
+  const y = b.input({ dtype: 'f32', shape: turnB ? [n, k] : [k, n] }, 'y');
+  const bias = b.input({ dtype: 'f32', shape: [n] }, 'bias');
+  const turned = (v: typeof x, turn: boolean): typeof x => (turn ? b.transpose(v, [1, 0]) : v);
+  return b.finish('product', [x, y, bias], [b.max(b.add(b.matmul(turned(x, turnA), turned(y, turnB), 'f32'), bias), b.scalar('f32', 0))]);
+}
+function convolution(): PrimGraph {
+  const b = createBuilder(createFolder());
+  const [x, w] = [b.input({ dtype: 'f32', shape: [1, 24, 19, 17] }, 'x'), b.input({ dtype: 'f32', shape: [40, 24, 3, 3] }, 'w')];
+  return b.finish('convolution', [x, w], [b.conv(x, w, { strides: [1, 1], dilations: [1, 1], low: [1, 1], high: [1, 1], groups: 1, acc: 'f32' })]);
+}
+
+const problems: Readonly<Record<string, PrimGraph>> = {
+  whole: product({ m: 128, n: 256, k: 96 }),
+  'ends that fill no tile': product({ m: 77, n: 90, k: 61 }),
+  'ends in whole runs': product({ m: 100, n: 92, k: 84 }),
+  'both turned': product({ m: 64, n: 96, k: 128, turnA: true, turnB: true }),
+  'b turned': product({ m: 50, n: 44, k: 60, turnB: true }),
+  'one step': product({ m: 64, n: 64, k: 8 }),
+  'a small result of a long sum': product({ m: 64, n: 64, k: 2048 }),
+  convolution: convolution(),
+};
+const inputsOf = (graph: PrimGraph) => graph.inputs.map(({ shape }, i) => randomTensor(createRandom(i + 1), 'f32', shape));
+
+describe.skipIf(!ok)('tiles that are fetched ahead', () => {
+  for (const [name, graph] of Object.entries(problems)) {
+    it(
+      name,
+      async () => {
+        expect(JSON.stringify(scheduleGraph(graph, target.capabilities).module)).toContain('"fetch"');
+        const inputs = inputsOf(graph);
+        const expected = interpretPrims(graph, inputs).map(numeric);
+        (await run(target, graph, inputs)).forEach((got, i) => expectClose(got, expected[i]!, name));
+      },
+      120_000,
+    );
+  }
+
+  const broken = (change: (text: string) => string): Promise<unknown> => run(withText(target, change), problems['whole']!, inputsOf(problems['whole']!));
+  it('are not read before they are awaited', async () => {
+    await expect(broken((text) => text.replace(/^ *fetch_await<.*$/m, ''))).rejects.toThrow(/fetches and has not awaited/);
+  });
+  it('are seen by other threads after a barrier alone', async () => {
+    await expect(broken((text) => text.replace(/(fetch_await<\d+>\(\);\s*)__syncthreads\(\);/, '$1'))).rejects.toThrow(/no thread of the block wrote/);
+  });
+  it('begin at multiples of what is fetched together', async () => {
+    await expect(broken((text) => text.replace(/fetch<16>\(s0 \+ /, 'fetch<16>(s0 + 1 + '))).rejects.toThrow(/no multiple/);
+  });
+});
