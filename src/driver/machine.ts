@@ -7,7 +7,8 @@ import { Driver } from './driver.ts';
 import { HostMemory } from '../ffi/hostMemory.ts';
 import type { DeviceAttribute, DriverTable, Model } from './table.ts';
 import type { MatrixUnit } from '../kernel/ir.ts';
-import type { SimtFacts } from '../runtime/device.ts';
+import { storedDTypes } from '../kernel/storedDTypes.ts';
+import type { Capabilities } from '../runtime/device.ts';
 
 /** What every device of a kind has, for what its driver is not asked. */
 export interface LeastMachine {
@@ -15,6 +16,8 @@ export interface LeastMachine {
   readonly storage?: readonly DType[];
   /** Whether the threads of a subgroup take each other's values, in the words of the target's language. */
   readonly shuffles?: boolean;
+  /** What its units are called; multiprocessors where absent. */
+  readonly unit?: string;
   /** `givenSharedBytes`: as `sharedBytes` where absent. */
   readonly attributes: Readonly<Record<Exclude<DeviceAttribute, 'givenSharedBytes'>, number> & { readonly givenSharedBytes?: number }>;
   readonly memoryBytes: number;
@@ -23,14 +26,34 @@ export interface LeastMachine {
   matrixUnitsOf(architecture: string): readonly MatrixUnit[];
 }
 
-export interface FoundMachine {
+/** What decides what kernels a device is given. */
+export interface MachineFacts {
+  /** What its machine code is made for. */
+  readonly architecture: string;
+  readonly memoryBytes: number;
+  /** `givenSharedBytes`: as `sharedBytes` where absent. */
+  readonly attributes: Readonly<Record<'maxThreads' | 'sharedBytes' | 'subgroupThreads' | 'units', number> & { readonly givenSharedBytes?: number }>;
+}
+
+/** One chip: what differs from what every device of the kind has. */
+export interface DriverChip {
+  /** For people: 'NVIDIA H100'. Without its spaces, what the driver calls it begins so, where that is asked for. */
+  readonly title: string;
+  /** What machine code for it is made for, as the row's compiler spells it, with a number in it. */
+  readonly architecture: string;
+  readonly memoryBytes: number;
+  readonly attributes?: Readonly<Partial<MachineFacts['attributes']>>;
+  /** Numbers that only its library asks for. */
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** By name; the first is taken where none is named. */
+export type DriverChips = Readonly<Record<string, DriverChip>>;
+
+export interface FoundMachine extends MachineFacts {
   readonly driver: Driver;
   /** The driver's number of the device. */
   readonly device: number;
-  readonly facts: SimtFacts;
-  readonly memoryBytes: number;
-  /** What its machine code is made for. */
-  readonly architecture: string;
   /** What the driver calls it, or its model, where it has names: chips of one architecture differ in numbers that kernels are planned with. */
   readonly chip?: string;
   /** For people. */
@@ -54,11 +77,55 @@ function modelOf(driver: Driver, device: number): Model | undefined {
   return model;
 }
 
-function architectureOf(driver: Driver, device: number, model: Model | undefined, ask: (name: DeviceAttribute) => number): string {
-  const { architecture } = driver.table;
+/** The facts of a chip, or of the least of a kind. */
+export const factsOf = (
+  least: LeastMachine,
+  { architecture, memoryBytes = least.memoryBytes, attributes }: Partial<DriverChip> & Pick<DriverChip, 'architecture'>,
+): MachineFacts => ({
+  architecture,
+  memoryBytes,
+  attributes: { ...least.attributes, ...attributes },
+});
+
+/** What a grid of threads can do. */
+export const gridCapabilities =
+  (least: LeastMachine) =>
+  ({ architecture, memoryBytes, attributes: { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes = sharedBytes, units } }: MachineFacts): Capabilities => ({
+    family: 'simt',
+    storage: least.storage ?? storedDTypes,
+    simt: {
+      maxThreads,
+      subgroupThreads,
+      shuffleThreads: shuffleThreads(least, subgroupThreads),
+      sharedBytes,
+      givenSharedBytes,
+      fetchBytes: least.fetchBytesOf?.(architecture) ?? [],
+      vectorLanes: 1,
+      units,
+      matrixUnits: least.matrixUnitsOf(architecture),
+    },
+    maxBufferBytes: memoryBytes,
+  });
+
+const withoutSpaces = (text: string): string => text.replaceAll(' ', '');
+
+/** The chip that the driver calls so: 'Ascend910B2C' is an Ascend 910B2. */
+function chipCalled(name: string, chips: DriverChips): DriverChip | undefined {
+  const fitting = Object.values(chips).filter(({ title }) => withoutSpaces(name).startsWith(withoutSpaces(title)));
+  return fitting.sort((a, b) => b.title.length - a.title.length)[0];
+}
+
+function architectureOf(driver: Driver, device: number, model: Model | undefined, chip: DriverChip | undefined, ask: (name: DeviceAttribute) => number): string {
+  const { architecture, title } = driver.table;
   if ('always' in architecture) return architecture.always;
   if ('attribute' in architecture) return model!.architecture;
-  return 'textAt' in architecture ? driver.propertyText(device, architecture.textAt) : `${architecture.prefix}${ask('major')}${ask('minor')}`;
+  if ('textAt' in architecture) return driver.propertyText(device, architecture.textAt);
+  if ('prefix' in architecture) return `${architecture.prefix}${architecture.numbers.map(ask).join('')}`;
+  if (chip !== undefined) return chip.architecture;
+  throw new AnychipError('device', `${driver.deviceName(device) ?? title} is no chip of ${title} that kernels are made for`, {
+    hint: 'Use another device.',
+    facts: { devices: 1 },
+  });
 }
 
 /** Versions are counted in thousands and tens: 12040 is 12.4. */
@@ -69,42 +136,36 @@ function versionOf(driver: Driver): string {
 }
 
 /** SimtFacts.shuffleThreads of subgroups of so many. */
-export const shuffleThreads = ({ shuffles = false }: LeastMachine, subgroupThreads: number): number => (shuffles ? subgroupThreads : 1);
+const shuffleThreads = ({ shuffles = false }: LeastMachine, subgroupThreads: number): number => (shuffles ? subgroupThreads : 1);
 
-/** The device of this number; `least`: what every device of the kind has. Rejects with a 'device' error. */
-export async function findMachine(table: DriverTable, ordinal: number, least: LeastMachine): Promise<FoundMachine> {
+/** The device of this number; `least`: what every device of the kind has, unless it is one of `chips`. Rejects with a 'device' error. */
+export async function findMachine(table: DriverTable, ordinal: number, least: LeastMachine, chips: DriverChips = {}): Promise<FoundMachine> {
   const driver = await Driver.open(table);
   const count = driver.number('countDevices', {});
   if (ordinal >= count) {
     throw new AnychipError('device', `there is no device ${ordinal}: the driver finds ${count}`, { hint: 'Choose a smaller number.', facts: { ordinal, devices: count } });
   }
   const device = driver.has('device') ? driver.number('device', { ordinal }) : ordinal;
-  const ask = (name: DeviceAttribute): number => {
-    const attribute = table.attributes[name];
-    return attribute === undefined ? (least.attributes[name] ?? least.attributes.sharedBytes) : driver.number('deviceAttribute', { attribute, device });
-  };
   const model = modelOf(driver, device);
-  const architecture = architectureOf(driver, device, model, ask);
-  const [units, subgroupThreads] = [ask('units'), ask('subgroupThreads')];
-  const chip = driver.deviceName(device) ?? model?.name;
+  const name = driver.deviceName(device) ?? model?.name;
+  const chip = chipCalled(name ?? table.title, chips);
+  const known = { ...least.attributes, ...chip?.attributes };
+  const ask = (attribute: DeviceAttribute): number => {
+    const numbers = table.attributes[attribute];
+    if (numbers === undefined) return known[attribute] ?? known.sharedBytes;
+    return [numbers].flat().reduce((product, number) => product * driver.number('deviceAttribute', { attribute: number, device }), 1);
+  };
+  const architecture = architectureOf(driver, device, model, chip, ask);
+  const units = ask('units');
+  const given = table.attributes.givenSharedBytes === undefined ? {} : { givenSharedBytes: ask('givenSharedBytes') };
   return {
     driver,
     device,
-    facts: {
-      maxThreads: ask('maxThreads'),
-      subgroupThreads,
-      shuffleThreads: shuffleThreads(least, subgroupThreads),
-      sharedBytes: ask('sharedBytes'),
-      givenSharedBytes: table.attributes.givenSharedBytes === undefined ? ask('sharedBytes') : ask('givenSharedBytes'),
-      fetchBytes: least.fetchBytesOf?.(architecture) ?? [],
-      vectorLanes: 1,
-      units,
-      matrixUnits: least.matrixUnitsOf(architecture),
-    },
-    memoryBytes: driver.has('deviceBytes') ? Number(driver.create('deviceBytes', { device })) : least.memoryBytes,
     architecture,
-    ...(chip === undefined ? {} : { chip }),
-    title: `${chip ?? table.title} (${architecture}, ${units} multiprocessors)`,
+    ...(name === undefined ? {} : { chip: name }),
+    attributes: { maxThreads: ask('maxThreads'), sharedBytes: ask('sharedBytes'), ...given, subgroupThreads: ask('subgroupThreads'), units },
+    memoryBytes: driver.has('deviceBytes') ? Number(driver.create('deviceBytes', { device })) : (chip?.memoryBytes ?? least.memoryBytes),
+    title: `${name ?? table.title} (${architecture}, ${units} ${least.unit ?? 'multiprocessors'})`,
     driverVersion: versionOf(driver),
   };
 }

@@ -155,15 +155,18 @@ interface CommonTable {
    * separate: nothing; each is handed in by `setArgument` before.
    */
   readonly launchArguments: 'addresses' | 'packed' | 'separate';
-  readonly attributes: Readonly<Partial<Record<DeviceAttribute, number>>>;
+  /** Numbers of what may be asked; of a list, the product of the answers. */
+  readonly attributes: Readonly<Partial<Record<DeviceAttribute, number | readonly number[]>>>;
   /**
-   * What machine code is made for: the numbers `major` and `minor` behind a prefix, a text in the properties of the device, that of its model
-   * (the one with the greatest number that is not above the attribute), or what this row says.
+   * What machine code is made for: numbers of the device behind a prefix, a text in its properties, that of its model (the one with the
+   * greatest number that is not above the attribute), that of the chip whose name the driver tells (a device of another name is refused), or
+   * what this row says.
    */
   readonly architecture:
-    | { readonly prefix: string }
+    | { readonly prefix: string; readonly numbers: readonly DeviceAttribute[] }
     | { readonly textAt: number }
     | { readonly attribute: number; readonly models: Readonly<Record<number, Model>> }
+    | { readonly ofChip: true }
     | { readonly always: string };
   /** Statuses mean the same with a minus sign. */
   readonly signless?: true;

@@ -1,18 +1,18 @@
 // A target from what is known of its chips: a row of the driver table, the language of its kernels, and what every device of the kind has.
 import { AnychipError } from '../core/error.ts';
-import { storedDTypes } from '../kernel/storedDTypes.ts';
 import { LaunchedRenderer } from '../render/c/launched.ts';
 import type { LaunchedLanguage } from '../render/c/launched.ts';
 import { CompileCache } from '../runtime/compileCache.ts';
-import type { Availability, Capabilities, SimtCapabilities, Target, Unavailable, VirtualChips } from '../runtime/device.ts';
+import type { Availability, Capabilities, Renderer, Target, Unavailable } from '../runtime/device.ts';
+import type { BuiltChip } from '../runtime/virtualChip.ts';
+import { virtualEngine } from '../runtime/virtualTarget.ts';
 import { LaunchedCompiler, findCompiler } from './compiler.ts';
 import type { MadeFor } from './compiler.ts';
 import { DriverDevice } from './device.ts';
-import { findMachine, hasChip, shuffleThreads, useMachine } from './machine.ts';
-import type { FoundMachine, LeastMachine } from './machine.ts';
+import { factsOf, findMachine, gridCapabilities, hasChip, useMachine } from './machine.ts';
+import type { DriverChip, DriverChips, FoundMachine, LeastMachine, MachineFacts } from './machine.ts';
 import type { DriverTable } from './table.ts';
-import { virtualChipsOf } from './virtualChips.ts';
-import type { DriverChips } from './virtualChips.ts';
+import { onVirtual, programOf, virtualChip, virtualChipsOf, withoutFragments } from './virtualChips.ts';
 
 export interface DriverTarget {
   /** What users call it. */
@@ -24,27 +24,17 @@ export interface DriverTarget {
   readonly least: LeastMachine;
   /** What to compile for where there is no device and ANYCHIP_<NAME>_ARCH does not say. */
   readonly architecture: string;
-  /** What such a chip can do, where it is no grid of threads. */
-  readonly capabilities?: Capabilities;
+  /** What a machine of the kind can do, where it is no grid of threads. */
+  readonly capabilities?: (machine: MachineFacts) => Capabilities;
   readonly cache?: CompileCache;
-  /** Grids of threads that it can be tried on without one. */
+  /** Chips that it can be tried on without one. */
   readonly chips?: DriverChips;
-  /** Chips of another kind that it can be tried on. */
-  readonly virtual?: VirtualChips;
+  /** What their libraries say besides what the vendor's do, and the program that stands for its compiler where that has another name. */
+  readonly virtual?: { readonly table?: DriverTable; readonly program?: string };
+  /** Chips that are told apart by the name that the driver has for them; those of `chips` where absent. */
+  readonly known?: DriverChips;
   /** Which of several devices. */
   readonly ordinal?: number;
-}
-
-function leastCapabilities(least: LeastMachine, architecture: string): SimtCapabilities {
-  const { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes = sharedBytes, units } = least.attributes;
-  const given = { givenSharedBytes, fetchBytes: least.fetchBytesOf?.(architecture) ?? [] };
-  const ofSubgroups = { subgroupThreads, shuffleThreads: shuffleThreads(least, subgroupThreads), matrixUnits: least.matrixUnitsOf(architecture) };
-  return {
-    family: 'simt',
-    storage: least.storage ?? storedDTypes,
-    simt: { maxThreads, sharedBytes, ...given, vectorLanes: 1, units, ...ofSubgroups },
-    maxBufferBytes: least.memoryBytes,
-  };
 }
 
 /** What an error of looking for a device or its compiler says to users. */
@@ -61,11 +51,12 @@ export function whyMissing(error: unknown, table: DriverTable, isFound: boolean)
 }
 
 export function createDriverTarget(options: DriverTarget): Target {
-  const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0, chips } = options;
+  const { name, evidence, rank, table, language, least, cache = new CompileCache(), ordinal = 0, chips, known = chips, virtual = {} } = options;
+  const capabilitiesOf = options.capabilities ?? gridCapabilities(least);
   const architecture = process.env[`ANYCHIP_${name.toUpperCase().replaceAll(':', '_')}_ARCH`] ?? options.architecture;
   let opened: Promise<FoundMachine> | undefined;
   let found: FoundMachine | undefined;
-  const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, least)));
+  const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, least, known)));
   const probe = async (): Promise<Availability> => {
     try {
       const { title, driverVersion, memoryBytes } = await machine();
@@ -82,31 +73,32 @@ export function createDriverTarget(options: DriverTarget): Target {
       return { architecture };
     }
   };
-  const target: Target = {
+  const createRenderer = (): Renderer => new LaunchedRenderer(language);
+  const onChip = (chip: DriverChip, called: string): Target => {
+    const capabilities = withoutFragments(capabilitiesOf(factsOf(least, chip)));
+    const on = (built: BuiltChip): Target => createDriverTarget({ ...options, table: onVirtual(virtual.table ?? table, chip, built) });
+    const engine = virtualEngine({
+      name: called,
+      chip: virtualChip(name, chip, capabilities, virtual.program ?? programOf(table.compiler)),
+      memoryBytes: chip.memoryBytes,
+      evidence,
+      cache,
+      on,
+    });
+    return { ...engine, capabilities, createRenderer };
+  };
+  return {
     name: ordinal === 0 ? name : `${name}:${ordinal}`,
     evidence,
     rank,
     probe,
     get capabilities() {
-      if (options.capabilities !== undefined) return { ...options.capabilities, ...(found === undefined ? {} : { maxBufferBytes: found.memoryBytes }) };
-      const capabilities = leastCapabilities(least, architecture);
-      return found === undefined ? capabilities : { ...capabilities, simt: found.facts, maxBufferBytes: found.memoryBytes };
+      return capabilitiesOf(found ?? factsOf(least, { architecture }));
     },
     at: (other) => createDriverTarget({ ...options, ordinal: other }),
-    ...(options.virtual === undefined ? {} : { virtual: options.virtual }),
-    ...(chips === undefined
-      ? {}
-      : {
-          virtual: virtualChipsOf(
-            { name, table, least, chips },
-            cache,
-            () => target,
-            (other) => createDriverTarget({ ...options, table: other }),
-          ),
-        }),
-    createRenderer: () => new LaunchedRenderer(language),
+    ...(chips === undefined ? {} : { virtual: virtualChipsOf(chips, onChip) }),
+    createRenderer,
     createCompiler: () => new LaunchedCompiler(cache, table.compiler, madeFor),
     openDevice: async () => new DriverDevice(useMachine(await machine())),
   };
-  return target;
 }

@@ -1,88 +1,51 @@
-// Virtual chips of a target whose driver is a row of the table: the same row on another library, and the chip's numbers.
+// Virtual chips of a row of the driver table: the same row on another library, and the chip's numbers.
 import { basename, dirname } from 'node:path';
-import { storedDTypes } from '../kernel/storedDTypes.ts';
-import type { CompileCache } from '../runtime/compileCache.ts';
-import type { SimtCapabilities, Target, VirtualChips } from '../runtime/device.ts';
-import type { BuiltChip } from '../runtime/virtualChip.ts';
-import { createVirtualTarget } from '../runtime/virtualTarget.ts';
-import { shuffleThreads } from './machine.ts';
-import type { LeastMachine } from './machine.ts';
-import type { CompilerProgram, DriverTable } from './table.ts';
-
-/** One chip: what differs from what every device of the kind has. */
-export interface DriverChip {
-  /** For people: 'NVIDIA H100'. */
-  readonly title: string;
-  /** What machine code for it is made for, as the row's compiler spells it, with a number in it. */
-  readonly architecture: string;
-  readonly memoryBytes: number;
-  readonly attributes?: Readonly<Partial<Record<'maxThreads' | 'subgroupThreads' | 'sharedBytes' | 'givenSharedBytes' | 'units', number>>>;
-  /** Numbers that only its library asks for. */
-  readonly limits?: Readonly<Record<string, number>>;
-}
-
-/** By name; the first is taken where none is named. */
-export type DriverChips = Readonly<Record<string, DriverChip>>;
+import type { Capabilities, VirtualChips } from '../runtime/device.ts';
+import type { BuiltChip, VirtualChip } from '../runtime/virtualChip.ts';
+import type { DriverChip, DriverChips } from './machine.ts';
+import type { CompilerProgram, CompilerTable, DriverTable } from './table.ts';
 
 /** What the libraries say of their version: 12.8, as CUDA counts. */
 const DRIVER_VERSION = 12_080;
 
-/** `on` is the target on another row. */
-export function virtualChipsOf(
-  { name: vendor, table, least, chips }: { readonly name: string; readonly table: DriverTable; readonly least: LeastMachine; readonly chips: DriverChips },
-  cache: CompileCache,
-  real: () => Target,
-  on: (table: DriverTable) => Target,
-): VirtualChips {
-  const open = (name: string, called: string): Target | undefined => {
-    const chip = Object.hasOwn(chips, name) ? chips[name] : undefined;
-    if (chip === undefined) return undefined;
-    const { title, architecture, memoryBytes, limits = {} } = chip;
-    const { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes = sharedBytes, units } = { ...least.attributes, ...chip.attributes };
-    const fetchBytes = least.fetchBytesOf?.(architecture) ?? [];
-    // Fragments of matrix units are the chip's own assembly, which means nothing here: kernels do without.
-    const capabilities: SimtCapabilities = {
-      family: 'simt',
-      storage: least.storage ?? storedDTypes,
-      simt: {
-        maxThreads,
-        subgroupThreads,
-        shuffleThreads: shuffleThreads(least, subgroupThreads),
-        sharedBytes,
-        givenSharedBytes,
-        fetchBytes,
-        vectorLanes: 1,
-        units,
-        matrixUnits: [],
-      },
-      maxBufferBytes: memoryBytes,
-    };
-    const facts = {
-      memoryBytes,
-      maxThreads,
-      subgroupThreads,
-      sharedBytes,
-      givenSharedBytes,
-      units,
-      architecture: Number(/\d+/.exec(architecture)?.[0]),
-      driverVersion: DRIVER_VERSION,
-      ...limits,
-    };
-    const { library, program } = table.compiler;
-    return createVirtualTarget({
-      name: called,
-      chip: { vendor, family: 'simt', title, facts, ...(library === undefined && program !== undefined ? { program: program.name } : {}) },
-      capabilities,
-      real: real(),
-      cache,
-      on: (built) => on(onChip(table, built, architecture)),
-    });
-  };
-  return { names: Object.keys(chips), open };
+/** `open` makes what users call `called`. */
+export const virtualChipsOf = <E>(chips: DriverChips, open: (chip: DriverChip, called: string) => E): VirtualChips<E> => ({
+  names: Object.keys(chips),
+  open: (name, called) => (Object.hasOwn(chips, name) ? open(chips[name]!, called) : undefined),
+});
+
+/** Fragments of matrix units of subgroups are the chip's own assembly, which means nothing here: kernels do without. */
+export const withoutFragments = (capabilities: Capabilities): Capabilities =>
+  capabilities.family === 'simt' ? { ...capabilities, simt: { ...capabilities.simt, matrixUnits: [] } } : capabilities;
+
+/** Numbers of a machine that its library holds kernels to. */
+function limitsOf(capabilities: Capabilities): Readonly<Record<string, number>> {
+  switch (capabilities.family) {
+    case 'simt': {
+      const { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes = sharedBytes, units } = capabilities.simt;
+      return { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes, units };
+    }
+    case 'tile': {
+      const { scratchBytes, alignBytes, lineBytes, countMultiple } = capabilities.tile.rules;
+      return { cores: capabilities.tile.cores, scratchBytes, alignBytes, lineBytes, countMultiple };
+    }
+    case 'simd':
+      return {};
+  }
+}
+
+/** What the compiler's program is called, where there is no library that compiles. */
+export const programOf = ({ library, program }: CompilerTable): string | undefined => (library === undefined ? program?.name : undefined);
+
+/** What is built for a chip with the interface of `vendor`; `program`: its folder there of the program that compiles. */
+export function virtualChip(vendor: string, { title, architecture, memoryBytes, limits }: DriverChip, capabilities: Capabilities, program?: string): VirtualChip {
+  const facts = { memoryBytes, ...limitsOf(capabilities), architecture: Number(/\d+/.exec(architecture)?.[0]), driverVersion: DRIVER_VERSION, ...limits };
+  const family = capabilities.family === 'tile' ? 'tile' : 'simt';
+  return { vendor, family, title, facts, ...(program === undefined ? {} : { program }) };
 }
 
 /** The row with a virtual library in place of the vendor's, which is its compiler too, or has one program beside it for all that the vendor has. */
-export function onChip(table: DriverTable, { path, identity, program }: BuiltChip, architecture: string): DriverTable {
+export function onVirtual(table: DriverTable, { architecture }: DriverChip, { path, identity, program }: BuiltChip): DriverTable {
   const libraries = { other: [path] };
   const { library, program: command, ...compiler } = table.compiler;
   return {

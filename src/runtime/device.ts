@@ -196,7 +196,8 @@ export interface VirtualChips<E = Target> {
   open(chip: string, name: string): E | undefined;
 }
 
-interface CommonEngine {
+/** What targets and engines of whole models have in common. */
+export interface CommonEngine {
   /** What users call it: 'cpu', 'wasm'. */
   readonly name: string;
   /** Evidence ladder E0–E4 (docs/architecture.md). */

@@ -63,7 +63,13 @@ const isRef = (x: unknown): x is BufferRef => isRecord(x) && isCount(x['base']) 
 const isCall = (x: unknown): x is KernelCall => isRecord(x) && isCount(x['kernel']) && isListOf(x['args'], isRef);
 const isInteger = (x: unknown): x is number => Number.isSafeInteger(x);
 const isEntry = (x: unknown): boolean => x === undefined || (isRecord(x) && isCount(x['buffers']) && isListOf(x['numbers'], isInteger));
-const isKernel = (x: unknown): x is LaunchedKernel => isRecord(x) && typeof x['symbol'] === 'string' && isCount(x['blocks']) && isCount(x['threads']) && (x['sharedBytes'] === undefined || isCount(x['sharedBytes'])) && isEntry(x['entry']);
+const isKernel = (x: unknown): x is LaunchedKernel =>
+  isRecord(x) &&
+  typeof x['symbol'] === 'string' &&
+  isCount(x['blocks']) &&
+  isCount(x['threads']) &&
+  (x['sharedBytes'] === undefined || isCount(x['sharedBytes'])) &&
+  isEntry(x['entry']);
 
 function isPlan(x: unknown): x is LaunchPlan {
   if (!isRecord(x)) return false;

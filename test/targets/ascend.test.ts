@@ -61,7 +61,7 @@ describe.skipIf(!works)('ascend:virtual', () => {
   }, 60_000);
 
   it.each(Object.keys(ascendChips))('has a virtual %s', (name) => {
-    expect(open(name).capabilities).toMatchObject({ family: 'tile', tile: { cores: ascendChips[name as keyof typeof ascendChips].cores } });
+    expect(open(name).capabilities).toMatchObject({ family: 'tile', tile: { cores: ascendChips[name as keyof typeof ascendChips].attributes!.units } });
   });
 
   it('lets no f64 on the device', () => expect(target.capabilities.storage).not.toContain('f64'));

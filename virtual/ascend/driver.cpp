@@ -1,5 +1,8 @@
 // The runtime of Ascend processors (ACL) over host memory, as far as anychip calls it. Names, signatures and numbers from its public
 // headers (acl_rt.h, acl_base_rt.h, CANN 8).
+#include <algorithm>
+#include <string>
+
 #include "../core/objects.h"
 
 using namespace anychip;
@@ -56,7 +59,15 @@ ACL aclInit(const char *) {
 }
 ACL aclFinalize() { return device().isInitialized = false, SUCCESS; }
 extern "C" __attribute__((visibility("default"))) const char *aclGetRecentErrMsg() { return lastMessage(); }
-extern "C" __attribute__((visibility("default"))) const char *aclrtGetSocName() { return chip.title; }
+/** 'virtual Ascend 910B4' is an Ascend910B4. */
+extern "C" __attribute__((visibility("default"))) const char *aclrtGetSocName() {
+  static const std::string name = [] {
+    std::string text = chip.title + sizeof "virtual";
+    text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
+    return text;
+  }();
+  return name.c_str();
+}
 
 ACL aclrtGetDeviceCount(std::uint32_t *count) { return *count = 1, SUCCESS; }
 ACL aclrtSetDevice(std::int32_t ordinal) {

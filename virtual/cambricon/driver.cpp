@@ -50,6 +50,18 @@ CN cnInit(unsigned) { return device().isInitialized = true, SUCCESS; }
 CN cnDeviceGetCount(int *count) { return *count = 1, SUCCESS; }
 CN cnDeviceGet(int *out, int ordinal) { return ordinal == 0 ? (*out = 0, SUCCESS) : INVALID_DEVICE; }
 CN cnDeviceGetName(char *name, int bytes, int) { return std::snprintf(name, static_cast<std::size_t>(bytes), "%s", chip.title), SUCCESS; }
+/** Cores come in clusters; kernels leave a part of their memory to the stack. */
+CN cnDeviceGetAttribute(int *out, int attribute, int) {
+  enum { CLUSTERS = 0x205, CLUSTER_CORES = 0x206, ISA_VERSION = 0x20a, NRAM_BYTES = 0x302 };
+  static const int CORES_PER_CLUSTER = 4, STACK_BYTES = 128 << 10;
+  switch (attribute) {
+    case CLUSTERS: return *out = static_cast<int>(fact("cores")) / CORES_PER_CLUSTER, SUCCESS;
+    case CLUSTER_CORES: return *out = CORES_PER_CLUSTER, SUCCESS;
+    case ISA_VERSION: return *out = static_cast<int>(fact("architecture")), SUCCESS;
+    case NRAM_BYTES: return *out = static_cast<int>(fact("scratchBytes")) + STACK_BYTES, SUCCESS;
+  }
+  return INVALID_ARGUMENT;
+}
 CN cnDeviceTotalMem(std::size_t *bytes, int) { return *bytes = device().memory.totalBytes(), SUCCESS; }
 CN cnSharedContextAcquire(void **context, int) { return device().retained++, *context = &contextObject, SUCCESS; }
 CN cnSharedContextRelease(int) {

@@ -39,7 +39,7 @@ export const ascendTable: DriverTable = {
   },
   launchArguments: 'packed',
   attributes: {},
-  architecture: { always: 'dav-2201' },
+  architecture: { ofChip: true },
   noDevice: [n.ACL_ERROR_RT_NO_DEVICE],
   started: n.ACL_ERROR_REPEAT_INITIALIZE,
   errors: ascendErrors,

@@ -1,49 +1,40 @@
 // Ascend processors: numbers of cores and memories from the platform configurations in CANN's open runtime (Ascend*.ini), rules of the
 // vector cores from the Ascend C API reference and the architecture description of NPU 2201.
 import { isSmallFloat } from '../../core/float.ts';
-import type { LeastMachine } from '../../driver/machine.ts';
+import type { DriverChip, DriverChips, LeastMachine, MachineFacts } from '../../driver/machine.ts';
 import type { TileRules } from '../../kernel/ir.ts';
 import type { TileCapabilities, VectorUnit } from '../../runtime/device.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
-interface AscendChip {
-  readonly title: string;
-  /** Number of the NPU architecture: dav-2201. */
-  readonly architecture: number;
-  /** Vector cores. */
-  readonly cores: number;
-  readonly memoryBytes: number;
-  /** The unified buffer of a core that kernels may fill: 8 KiB are the compiler's, 256 bytes the system's. */
-  readonly scratchBytes: number;
-}
-
 const GIB = 2 ** 30;
 const KIB = 2 ** 10;
+/** The unified buffer of a core that kernels may fill: 8 KiB are the compiler's, 256 bytes the system's. */
 const usable = (bytes: number): number => bytes - 8 * KIB - 256;
-const a2 = { architecture: 2201, scratchBytes: usable(192 * KIB) };
+/** Units are vector cores, shared memory their unified buffer. */
+const a2 = (units: number, memoryBytes: number): Omit<DriverChip, 'title'> => ({ architecture: 'dav-2201', memoryBytes, attributes: { units, sharedBytes: usable(192 * KIB) } });
 
 /** The first is taken where none is named. Names without a suffix are of older chips: 910B is not 910B1. */
 export const ascendChips = {
-  '910b1': { title: 'Ascend 910B1', cores: 48, memoryBytes: 64 * GIB, ...a2 },
-  '910b2': { title: 'Ascend 910B2', cores: 48, memoryBytes: 64 * GIB, ...a2 },
-  '910b3': { title: 'Ascend 910B3', cores: 40, memoryBytes: 64 * GIB, ...a2 },
-  '910b4': { title: 'Ascend 910B4', cores: 40, memoryBytes: 32 * GIB, ...a2 },
-  '910_9391': { title: 'Ascend 910_9391', cores: 48, memoryBytes: 64 * GIB, ...a2 },
-  '910_9372': { title: 'Ascend 910_9372', cores: 40, memoryBytes: 64 * GIB, ...a2 },
-  '310p3': { title: 'Ascend 310P3', architecture: 2002, cores: 8, memoryBytes: 24 * GIB, scratchBytes: usable(256 * KIB) },
-} as const satisfies Record<string, AscendChip>;
-export type AscendChipName = keyof typeof ascendChips;
+  '910b1': { title: 'Ascend 910B1', ...a2(48, 64 * GIB) },
+  '910b2': { title: 'Ascend 910B2', ...a2(48, 64 * GIB) },
+  '910b3': { title: 'Ascend 910B3', ...a2(40, 64 * GIB) },
+  '910b4': { title: 'Ascend 910B4', ...a2(40, 32 * GIB) },
+  '910_9391': { title: 'Ascend 910_9391', ...a2(48, 64 * GIB) },
+  '910_9372': { title: 'Ascend 910_9372', ...a2(40, 64 * GIB) },
+  '310p3': { title: 'Ascend 310P3', architecture: 'dav-2002', memoryBytes: 24 * GIB, attributes: { units: 8, sharedBytes: usable(256 * KIB) } },
+} as const satisfies DriverChips;
 
 /** What every chip has that kernels are compiled for at run time. */
 const LEAST = ascendChips['910b4'];
 export const ascendLeast: LeastMachine = {
-  attributes: { maxThreads: 1, sharedBytes: 0, subgroupThreads: 1, units: LEAST.cores, major: 0, minor: 0 },
+  attributes: { maxThreads: 1, subgroupThreads: 1, major: 0, minor: 0, units: 40, sharedBytes: usable(192 * KIB), ...LEAST.attributes },
+  unit: 'vector cores',
   memoryBytes: LEAST.memoryBytes,
   matrixUnitsOf: () => [],
 };
 
 /** A block of the unified buffer, a line of a core's data cache, elements of a repeat of 256 bytes of f32. */
-export const ascendRules = { alignBytes: 32, lineBytes: 64, countMultiple: 64 } as const;
+const ascendRules = { alignBytes: 32, lineBytes: 64, countMultiple: 64 } as const;
 
 const FLOAT = ['f32'] as const;
 const NUMBER = ['f32', 'i32', 'u32'] as const;
@@ -103,19 +94,19 @@ const withFloats = (unit: VectorUnit, floats: SmallFloats): VectorUnit => ({
 /** AI cores do not compute in f64. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
-const capabilitiesOf = ({ cores, scratchBytes, memoryBytes }: AscendChip, unit: VectorUnit, floats: SmallFloats): TileCapabilities => ({
+const capabilitiesOf = ({ attributes: { units, sharedBytes }, memoryBytes }: MachineFacts, unit: VectorUnit, floats: SmallFloats): TileCapabilities => ({
   family: 'tile',
   storage,
-  tile: { cores, rules: { ...ascendRules, scratchBytes, floats }, vectors: withFloats(unit, floats) },
+  tile: { cores: units, rules: { ...ascendRules, scratchBytes: sharedBytes, floats }, vectors: withFloats(unit, floats) },
   maxBufferBytes: memoryBytes,
 });
 
 /** Chips of architecture 2002 have no bf16. */
-export const ascendCapabilities = (chip: AscendChip): TileCapabilities => capabilitiesOf(chip, vectors, chip.architecture === 2002 ? ['f16'] : ['f16', 'bf16']);
+export const ascendCapabilities = (machine: MachineFacts): TileCapabilities => capabilitiesOf(machine, vectors, machine.architecture === 'dav-2002' ? ['f16'] : ['f16', 'bf16']);
 
 const { floor: _floor, ceil: _ceil, rint: _rint, trunc: _trunc, ...unrounded } = vectors.functions;
 /**
  * The same chip by PTO's instructions. Its simulator rounds f32 to no whole number, where the pages of TCVT say that it does, and has bf16
  * with compilers of C++23 alone: kernels do without either.
  */
-export const ptoCapabilities = (chip: AscendChip): TileCapabilities => capabilitiesOf(chip, { ...vectors, functions: unrounded }, ['f16']);
+export const ptoCapabilities = (machine: MachineFacts): TileCapabilities => capabilitiesOf(machine, { ...vectors, functions: unrounded }, ['f16']);

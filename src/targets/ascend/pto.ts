@@ -2,6 +2,7 @@
 // schedules; another language, and bisheng, CANN's compiler, as a program in place of the compiler at run time.
 import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
+import type { DriverChips } from '../../driver/machine.ts';
 import type { CompilerTable } from '../../driver/table.ts';
 import { ptoLanguage } from '../../render/pto/language.ts';
 import type { Target } from '../../runtime/device.ts';
@@ -16,6 +17,10 @@ const includes = (): readonly string[] => {
 
 /** The vector cores of 910B and 910_93, as bisheng spells them. */
 const ARCHITECTURE = 'dav-c220-vec';
+/** PTO has no instructions for the older 310P3. */
+const { '310p3': _, ...chips } = ascendChips;
+const known: DriverChips = Object.fromEntries(Object.entries(chips).map(([name, chip]) => [name, { ...chip, architecture: ARCHITECTURE }]));
+
 const LLVM = [
   '-cce-aicore-stack-size=0x8000',
   '-cce-aicore-function-stack-size=0x8000',
@@ -56,10 +61,11 @@ export const createPtoTarget = (options: Partial<DriverTarget> = {}): Target =>
     evidence: 'E3',
     // Below Ascend C, whose compiler needs no program of its own.
     rank: 175,
-    table: { ...ascendTable, architecture: { always: ARCHITECTURE }, compiler: bisheng },
+    table: { ...ascendTable, compiler: bisheng },
     language: ptoLanguage,
     least: ascendLeast,
-    capabilities: ptoCapabilities(ascendChips['910b4']),
+    capabilities: ptoCapabilities,
+    known,
     architecture: ARCHITECTURE,
     ...options,
   });

@@ -3,8 +3,7 @@
 // Kernels are of general mode, which alone computes in f16; of tensor mode, which runs blocks of 512 to 4096 threads, in steps of 512, over a
 // cluster of four processors and alone has bf16 and matrix units, none are made. Small floats are stored only; kernels compute in f32.
 // Threads do not shuffle: public code found the answers wrong on these chips with one release of the SDK, and right with another.
-import type { LeastMachine } from '../../driver/machine.ts';
-import type { DriverChips } from '../../driver/virtualChips.ts';
+import type { DriverChips, LeastMachine } from '../../driver/machine.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
 const GIB = 2 ** 30;

@@ -18,6 +18,7 @@ export const cambriconTable: DriverTable = {
     countDevices: fn('cnDeviceGetCount', 'out'),
     device: fn('cnDeviceGet', 'out', 'ordinal'),
     deviceName: fn('cnDeviceGetName', 'out', 'bytes', 'device'),
+    deviceAttribute: fn('cnDeviceGetAttribute', 'out', 'attribute', 'device'),
     deviceBytes: fn('cnDeviceTotalMem', 'out', 'device'),
     retainContext: fn('cnSharedContextAcquire', 'out', 'device'),
     releaseContext: fn('cnSharedContextRelease', 'device'),
@@ -38,8 +39,13 @@ export const cambriconTable: DriverTable = {
     errorText: fn('cnGetErrorString', 'status', 'out'),
   },
   launchArguments: 'addresses',
-  attributes: {},
-  architecture: { always: 'mtp_372' },
+  attributes: {
+    units: [n.CN_DEVICE_ATTRIBUTE_MAX_CLUSTER_COUNT, n.CN_DEVICE_ATTRIBUTE_MAX_CORE_COUNT_PER_CLUSTER],
+    sharedBytes: n.CN_DEVICE_ATTRIBUTE_NEURAL_RAM_SIZE_PER_CORE,
+    // Three digits, as architectures are numbered.
+    major: n.CN_DEVICE_ATTRIBUTE_MLU_ISA_VERSION,
+  },
+  architecture: { prefix: 'mtp_', numbers: ['major'] },
   noDevice: [n.CN_ERROR_NO_DEVICE],
   errors: cambriconErrors,
   compiler: {

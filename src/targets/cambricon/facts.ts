@@ -1,29 +1,29 @@
 // MLU chips. Rules of vector functions as Cambricon's open operators state them (mlu-ops kernels/kernel.h); architectures from the same.
-// Cores and NRAM differ between cards of a series and are not printed anywhere public: what every card of it has, as far as is known.
+// Cores and NRAM differ between cards of a series: the driver is asked. Chips have what every card of theirs has, as far as is known.
+import type { DriverChips, LeastMachine, MachineFacts } from '../../driver/machine.ts';
 import type { TileCapabilities, VectorUnit } from '../../runtime/device.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
-interface CambriconChip {
-  readonly title: string;
-  /** Number of the architecture: mtp_372. */
-  readonly architecture: number;
-  readonly cores: number;
-  readonly memoryBytes: number;
-  /** Neural memory of a core that kernels may fill: mlu-ops leaves 128 KiB of 512 to the stack. */
-  readonly scratchBytes: number;
-}
-
 const GIB = 2 ** 30;
-const NRAM_BYTES = 384 << 10;
+const NRAM_BYTES = 512 << 10;
+/** Of its neural memory mlu-ops leaves so much to a core's stack. */
+const STACK_BYTES = 128 << 10;
 
-/** The first is taken where none is named. */
-export const cambriconChips = {
-  mlu370: { title: 'Cambricon MLU370', architecture: 372, cores: 24, memoryBytes: 22 * GIB, scratchBytes: NRAM_BYTES },
-  mlu590: { title: 'Cambricon MLU590', architecture: 592, cores: 32, memoryBytes: 80 * GIB, scratchBytes: NRAM_BYTES },
-} as const satisfies Record<string, CambriconChip>;
+/** The first is taken where none is named. Units are cores, shared memory the neural memory (NRAM) of one. */
+export const cambriconChips: DriverChips = {
+  mlu370: { title: 'Cambricon MLU370', architecture: 'mtp_372', memoryBytes: 22 * GIB, attributes: { units: 24 } },
+  mlu590: { title: 'Cambricon MLU590', architecture: 'mtp_592', memoryBytes: 80 * GIB, attributes: { units: 32 } },
+};
+
+export const cambriconLeast: LeastMachine = {
+  attributes: { maxThreads: 1, subgroupThreads: 1, sharedBytes: NRAM_BYTES, units: 24, major: 372, minor: 0 },
+  unit: 'cores',
+  memoryBytes: 22 * GIB,
+  matrixUnitsOf: () => [],
+};
 
 /** NFU_ALIGN_SIZE; GDRAM is written 64 bytes at a time, less is read first; lengths are multiples of 64 elements. */
-export const cambriconRules = { alignBytes: 128, lineBytes: 64, countMultiple: 64 } as const;
+const cambriconRules = { alignBytes: 128, lineBytes: 64, countMultiple: 64 } as const;
 
 const FLOAT = ['f32'] as const;
 
@@ -38,9 +38,9 @@ const vectors: VectorUnit = {
 /** Cores do not compute in f64. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
-export const cambriconCapabilities = ({ cores, scratchBytes, memoryBytes }: CambriconChip): TileCapabilities => ({
+export const cambriconCapabilities = ({ attributes: { units, sharedBytes }, memoryBytes }: MachineFacts): TileCapabilities => ({
   family: 'tile',
   storage,
-  tile: { cores, rules: { ...cambriconRules, scratchBytes, floats: ['f16'] }, vectors },
+  tile: { cores: units, rules: { ...cambriconRules, scratchBytes: sharedBytes - STACK_BYTES, floats: ['f16'] }, vectors },
   maxBufferBytes: memoryBytes,
 });

@@ -1,5 +1,5 @@
 // NVIDIA's data-centre GPUs as virtual chips: memory and multiprocessors from NVIDIA's data sheets.
-import type { DriverChips } from '../../driver/virtualChips.ts';
+import type { DriverChips } from '../../driver/machine.ts';
 
 const GIB = 2 ** 30;
 const ampere = { architecture: 'sm_80', attributes: { units: 108, givenSharedBytes: 163 << 10 } };

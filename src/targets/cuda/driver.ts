@@ -68,7 +68,7 @@ export const cudaTable: DriverTable = {
     major: n.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
     minor: n.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
   },
-  architecture: { prefix: 'sm_' },
+  architecture: { prefix: 'sm_', numbers: ['major', 'minor'] },
   noDevice: [n.CUDA_ERROR_NO_DEVICE],
   notReady: n.CUDA_ERROR_NOT_READY,
   errors: cudaErrors,

@@ -1,28 +1,36 @@
 // Kunlunxin's chips. R200: XPU C/C++ guide 2.2, chapters 2 and 3. P800: open code that runs on it (FlagTree: 12 clusters of 64 cores) and
 // what its xpu-smi prints (98304 MiB); its local memory is printed nowhere public and taken to be that of R200.
+import type { DriverChip, DriverChips, LeastMachine, MachineFacts } from '../../driver/machine.ts';
 import type { TileCapabilities, VectorUnit } from '../../runtime/device.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
-interface KunlunChip {
-  readonly title: string;
-  /** Number of the architecture: xpu2. */
-  readonly architecture: number;
-  readonly clusters: number;
-  readonly memoryBytes: number;
-}
-
 const GIB = 2 ** 30;
+const CLUSTER_CORES = 64;
+/** Of a core: four share 32 KiB, and their stacks lie there too. */
+const LOCAL_BYTES = 8 << 10;
+const STACK_BYTES = 2 << 10;
+
+/** Units are clusters. Scalar stores are copies of single bytes: no line of a cache comes between. */
+const chip = (clusters: number, architecture: string, memoryBytes: number): Omit<DriverChip, 'title'> => ({
+  architecture,
+  memoryBytes,
+  attributes: { units: clusters },
+  limits: { clusters, clusterCores: CLUSTER_CORES, scratchBytes: LOCAL_BYTES, lineBytes: 0 },
+});
 
 /** The first is taken where none is named. */
 export const kunlunChips = {
-  r200: { title: 'Kunlunxin R200', architecture: 2, clusters: 8, memoryBytes: 16 * GIB },
-  p800: { title: 'Kunlunxin P800', architecture: 3, clusters: 12, memoryBytes: 96 * GIB },
-} as const satisfies Record<string, KunlunChip>;
+  r200: { title: 'Kunlunxin R200', ...chip(8, 'xpu2', 16 * GIB) },
+  p800: { title: 'Kunlunxin P800', ...chip(12, 'xpu3', 96 * GIB) },
+} as const satisfies DriverChips;
 
-export const CLUSTER_CORES = 64;
-/** Of a core: four share 32 KiB, and their stacks lie there too. */
-export const LOCAL_BYTES = 8 << 10;
-const STACK_BYTES = 2 << 10;
+/** What every chip has. */
+export const kunlunLeast: LeastMachine = {
+  attributes: { maxThreads: 1, sharedBytes: LOCAL_BYTES, subgroupThreads: 1, units: 8, major: 0, minor: 0 },
+  unit: 'clusters',
+  memoryBytes: kunlunChips.r200.memoryBytes,
+  matrixUnitsOf: () => [],
+};
 
 /** Registers of the SIMD unit are read and written at multiples of 64 bytes, 16 lanes at a time; copies move single bytes. */
 const rules = { alignBytes: 64, lineBytes: 1, countMultiple: 16, floats: [], scratchBytes: LOCAL_BYTES - STACK_BYTES } as const;
@@ -82,9 +90,9 @@ const vectors: VectorUnit = {
 /** Cores do not compute in f64. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
-export const kunlunCapabilities = ({ clusters, memoryBytes }: KunlunChip): TileCapabilities => ({
+export const kunlunCapabilities = ({ attributes: { units }, memoryBytes }: MachineFacts): TileCapabilities => ({
   family: 'tile',
   storage,
-  tile: { cores: clusters * CLUSTER_CORES, rules, vectors },
+  tile: { cores: units * CLUSTER_CORES, rules, vectors },
   maxBufferBytes: memoryBytes,
 });

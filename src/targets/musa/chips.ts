@@ -1,5 +1,5 @@
 // Moore Threads' GPUs as virtual chips: memory from the vendor's pages.
-import type { DriverChips } from '../../driver/virtualChips.ts';
+import type { DriverChips } from '../../driver/machine.ts';
 
 export const musaChips: DriverChips = {
   s4000: { title: 'MTT S4000', architecture: 'mp_22', memoryBytes: 48 * 2 ** 30 },

@@ -57,7 +57,7 @@ export const musaTable: DriverTable = {
     major: n.MU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
     minor: n.MU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
   },
-  architecture: { prefix: 'mp_' },
+  architecture: { prefix: 'mp_', numbers: ['major', 'minor'] },
   noDevice: [n.MUSA_ERROR_NO_DEVICE],
   notReady: n.MUSA_ERROR_NOT_READY,
   errors: errorsCalled('MUSA_ERROR_'),

@@ -7,8 +7,6 @@ import { fn, text } from '../../../driver/table.ts';
 import type { OperandType, Spelling } from '../../../driver/table.ts';
 
 const modelCalls = {
-  /** The chip as atc calls it: 'Ascend910B4'. */
-  socName: {},
   load: { image: 'pointer', bytes: 'size', out: 'pointer' },
   unload: { model: 'u32' },
   createDescription: {},
@@ -30,7 +28,6 @@ type ModelCall = keyof typeof modelCalls;
 
 /** `text` stands for every answer that is an address. */
 const spellings: Readonly<Record<ModelCall, Spelling>> = {
-  socName: text('aclrtGetSocName'),
   load: fn<string>('aclmdlLoadFromMem', 'image', 'bytes', 'out'),
   unload: fn<string>('aclmdlUnload', 'model'),
   createDescription: text('aclmdlCreateDesc'),
@@ -70,11 +67,6 @@ export class ModelLibrary {
   /** A number that is no status. */
   number<C extends ModelCall>(call: C, operands: Operands<C>): number {
     return Number(this.#library.call(call, operands)) >>> 0;
-  }
-
-  get socName(): string {
-    const address = BigInt(this.#library.call('socName', {}));
-    return address === 0n ? '' : this.#driver.native.textAt(address);
   }
 
   /** A thing that the call makes. */

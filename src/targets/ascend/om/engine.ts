@@ -8,37 +8,35 @@ import type { DriverTable } from '../../../driver/table.ts';
 import { whyMissing } from '../../../driver/target.ts';
 import { CompileCache } from '../../../runtime/compileCache.ts';
 import type { Availability, ModelEngine } from '../../../runtime/device.ts';
-import { ascendTable } from '../driver.ts';
 import { ascendLeast } from '../facts.ts';
-import { ModelLibrary } from './calls.ts';
 import { AtcCompiler, findAtc } from './compiler.ts';
 import type { Atc } from './compiler.ts';
-import { omCapabilities, socOf } from './facts.ts';
+import { DEFAULT_SOC, omCapabilities, omTable } from './facts.ts';
 import { createOmLoader } from './program.ts';
 import { omVirtualChips } from './virtual.ts';
+
+const EVIDENCE = 'E0';
 
 export interface OmOptions {
   readonly cache?: CompileCache;
   readonly table?: DriverTable;
   readonly find?: () => Promise<Atc>;
-  /** The chip, where its name is not the driver's to tell. */
-  readonly soc?: string;
   readonly ordinal?: number;
 }
 
 export function createOmEngine(options: OmOptions = {}): ModelEngine {
-  const { cache = new CompileCache(), table = ascendTable, find = findAtc, ordinal = 0 } = options;
+  const { cache = new CompileCache(), table = omTable, find = findAtc, ordinal = 0 } = options;
   let opened: Promise<FoundMachine> | undefined;
   let found: FoundMachine | undefined;
   const machine = async (): Promise<FoundMachine> => (found = await (opened ??= findMachine(table, ordinal, ascendLeast)));
   /** Of the chip that is here, else of the one to compile for. */
   const soc = async (): Promise<string> => {
-    if (options.soc !== undefined) return options.soc;
     try {
-      return new ModelLibrary((await machine()).driver).socName;
+      const { driver, device } = await machine();
+      return driver.deviceName(device) ?? DEFAULT_SOC;
     } catch (error) {
       if (!(error instanceof AnychipError)) throw error;
-      return process.env['ANYCHIP_ASCEND_SOC'] ?? socOf('910b4');
+      return process.env['ANYCHIP_ASCEND_SOC'] ?? DEFAULT_SOC;
     }
   };
   const probe = async (): Promise<Availability> => {
@@ -52,7 +50,7 @@ export function createOmEngine(options: OmOptions = {}): ModelEngine {
   };
   return {
     name: ordinal === 0 ? 'ascend:om' : `ascend:om:${ordinal}`,
-    evidence: 'E0',
+    evidence: EVIDENCE,
     // Below kernels of ours: a model takes minutes to compile here.
     rank: 180,
     probe,
@@ -60,7 +58,7 @@ export function createOmEngine(options: OmOptions = {}): ModelEngine {
       return omCapabilities(found?.memoryBytes ?? ascendLeast.memoryBytes);
     },
     at: (other) => createOmEngine({ ...options, ordinal: other }),
-    virtual: omVirtualChips(cache, createOmEngine),
+    virtual: omVirtualChips(cache, EVIDENCE, createOmEngine),
     createCompiler: () => new AtcCompiler(cache, find, soc),
     openDevice: async () => new DriverDevice(useMachine(await machine()), createOmLoader(await soc())),
   };

@@ -3,16 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { AnychipError } from '../../../core/error.ts';
+import { factsOf } from '../../../driver/machine.ts';
+import { onVirtual, virtualChip, virtualChipsOf } from '../../../driver/virtualChips.ts';
 import type { CompileCache } from '../../../runtime/compileCache.ts';
 import type { ModelEngine, VirtualChips } from '../../../runtime/device.ts';
-import { findHostCompiler } from '../../../runtime/hostCompiler.ts';
-import { buildVirtualChip } from '../../../runtime/virtualChip.ts';
-import { ascendTable } from '../driver.ts';
-import { ascendChips, ascendRules } from '../facts.ts';
+import type { BuiltChip } from '../../../runtime/virtualChip.ts';
+import { virtualEngine } from '../../../runtime/virtualTarget.ts';
+import { ascendCapabilities, ascendChips, ascendLeast } from '../facts.ts';
 import type { Atc } from './compiler.ts';
 import type { OmOptions } from './engine.ts';
-import { omCapabilities, socOf } from './facts.ts';
+import { omCapabilities, omTable } from './facts.ts';
 
 /** The same kind of file as this one: .ts when run from source, .js when built. */
 const KIND = extname(import.meta.url);
@@ -24,33 +24,11 @@ const virtualAtc = (identity: string): Atc => ({
   identity: `virtual ${identity} ${PROCESS}`,
 });
 
-export const omVirtualChips = (cache: CompileCache, create: (options: OmOptions) => ModelEngine): VirtualChips<ModelEngine> => ({
-  names: Object.keys(ascendChips),
-  open: (name, called) => {
-    const chip = Object.entries(ascendChips).find(([own]) => own === name)?.[1];
-    if (chip === undefined) return undefined;
-    const { title, ...facts } = chip;
-    let made: Promise<ModelEngine> | undefined;
-    const engine = (): Promise<ModelEngine> =>
-      (made ??= buildVirtualChip({ vendor: 'ascend', family: 'tile', title, facts: { ...facts, ...ascendRules } }, cache).then(({ path, identity }) =>
-        create({ cache, table: { ...ascendTable, title: 'virtual Ascend', libraries: { other: [path] } }, soc: socOf(name), find: () => Promise.resolve(virtualAtc(identity)) }),
-      ));
-    return {
-      name: called,
-      evidence: 'E0',
-      rank: 0,
-      capabilities: omCapabilities(chip.memoryBytes),
-      probe: async () => {
-        try {
-          const { version } = await findHostCompiler();
-          return { ok: true, isVirtual: true, detail: `a virtual ${title} on this processor, built by ${version}`, memoryBytes: chip.memoryBytes };
-        } catch (error) {
-          if (!(error instanceof AnychipError)) throw error;
-          return { ok: false, needs: 'software', reason: error.reason, hint: error.hint ?? 'Install a C++ compiler.' };
-        }
-      },
-      createCompiler: () => ({ compile: async (source) => (await engine()).createCompiler().compile(source) }),
-      openDevice: async (options) => (await engine()).openDevice(options),
-    };
-  },
-});
+/** `create` makes the engine on another library. */
+export const omVirtualChips = (cache: CompileCache, evidence: ModelEngine['evidence'], create: (options: OmOptions) => ModelEngine): VirtualChips<ModelEngine> =>
+  virtualChipsOf(ascendChips, (chip, called) => {
+    const on = (built: BuiltChip): ModelEngine => create({ cache, table: onVirtual(omTable, chip, built), find: () => Promise.resolve(virtualAtc(built.identity)) });
+    const { memoryBytes } = chip;
+    const kernels = ascendCapabilities(factsOf(ascendLeast, chip));
+    return { ...virtualEngine({ name: called, chip: virtualChip('ascend', chip, kernels), memoryBytes, evidence, cache, on }), capabilities: omCapabilities(memoryBytes) };
+  });
