@@ -1,5 +1,5 @@
 // An NVIDIA GPU: anychip beside PyTorch (eager: cuBLAS and cuDNN; compiled: Inductor) and ONNX Runtime, where that has CUDA, in turns in one run.
-//   npx tsx bench/gpu/main.ts [--only GLOB] [--device cuda] [--rounds 3] [--calls 10] [--tune] [--keep DIR] [--json]
+//   npx tsx bench/gpu/main.ts [--only GLOB] [--device cuda] [--peers eager,compiled,onnxruntime] [--rounds 3] [--calls 10] [--tune] [--keep DIR] [--json]
 // DIR keeps the cases as files: `anychip bench DIR/CASE/model.onnx --profile` shows where the time goes.
 // Needs python3 with torch and onnx. Device times of anychip are the sum of its kernels', of the peers one event before and one behind their calls.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -46,6 +46,7 @@ const { values: given } = parseArgs({
   options: {
     only: { type: 'string', default: '*' },
     device: { type: 'string', default: 'cuda' },
+    peers: { type: 'string', default: 'eager,compiled,onnxruntime' },
     rounds: { type: 'string', default: '3' },
     calls: { type: 'string', default: '10' },
     tune: { type: 'boolean', default: false },
@@ -110,7 +111,7 @@ async function measureCase(peer: Peer, { name, ...rest }: GpuCase, root: string)
   const skipped = new Set<string>();
   const ours = await openOurs(test, rest.precision);
   const runners: readonly (readonly [string, () => Promise<PeerTiming>])[] = [
-    ...['eager', 'compiled', 'onnxruntime'].map((mode) => [mode, () => peer.ask<PeerTiming>({ do: 'time', name, mode, calls })] as const),
+    ...given.peers.split(',').map((mode) => [mode, () => peer.ask<PeerTiming>({ do: 'time', name, mode, calls })] as const),
     [`anychip ${given.device}`, ours.time],
   ];
   for (let round = 0; round < rounds; round++) {
