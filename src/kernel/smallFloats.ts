@@ -35,8 +35,13 @@ function decode(dtype: SmallFloat, code: Expr, out: StatementWriter): Expr {
   const { sign, drop, bias, specials, nan, infinity, exponentBits, mantissaBits } = layoutOf(dtype);
   const h = out.bind(code);
   const magnitude = out.bind(binary('shl', binary('and', h, u32(sign - 1, lanes)), u32(drop, lanes)));
-  // The field read with f32's bias is too small by a power of two; multiplying also normalises subnormal numbers.
-  const scaled = bitcast('u32', binary('mul', bitcast('f32', magnitude), f32(2 ** (F32_BIAS - bias), lanes)));
+  // The field read with f32's bias is too small. What is subnormal has one more than its exponent, and no leading one: read as if it had one,
+  // that is subtracted. No subnormal f32 is met on the way, which a machine may take for zero.
+  const rebias = F32_BIAS - bias;
+  const isSubnormal = compare('lt', magnitude, u32(1 << F32_MANTISSA, lanes));
+  const raised = bitcast('f32', binary('add', magnitude, u32((rebias + 1) << F32_MANTISSA, lanes)));
+  const subnormal = bitcast('u32', binary('sub', raised, f32(2 ** (1 - bias), lanes)));
+  const scaled = select(isSubnormal, subnormal, binary('add', magnitude, u32(rebias << F32_MANTISSA, lanes)));
   const signed = (bits: Expr): Expr => binary('or', bits, binary('shl', binary('and', h, u32(sign, lanes)), u32(31 - exponentBits - mantissaBits, lanes)));
   if (specials === 'ieee') {
     const isSpecial = compare('ge', magnitude, u32(infinity << drop, lanes));
@@ -74,9 +79,12 @@ function encode(dtype: SmallFloat, value: Expr, out: StatementWriter): Expr {
   return binary('or', code, hasSign === undefined ? signBit : select(hasSign, signBit, u32(0, lanes)));
 }
 
-/** The kernel with every small float in memory that its machine does not know, and every `narrow` to one, written as bits. */
-export function lowerSmallFloats(kernel: Kernel): Kernel {
-  const known: ReadonlySet<NumericDType> = new Set(kernel.tiles?.floats);
+/**
+ * The kernel with every small float in memory that its machine does not know, and every `narrow` to one, written as bits. `converted`: those
+ * that its language converts itself.
+ */
+export function lowerSmallFloats(kernel: Kernel, converted: readonly NumericDType[] = []): Kernel {
+  const known: ReadonlySet<NumericDType> = new Set([...converted, ...(kernel.tiles?.floats ?? [])]);
   const isLowered = (dtype: NumericDType): dtype is SmallFloat => isSmallFloat(dtype) && !known.has(dtype);
   const small = new Map<string, SmallFloat>();
   for (const { name, dtype } of [...kernel.params, ...kernel.scratch]) if (isLowered(dtype)) small.set(name, dtype);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../core/entry.h"
+#include "../core/halves.h"
 #include "../core/simt/simt.h"
 
 #define __global__
@@ -49,6 +50,11 @@ inline float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); 
 inline unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
 inline double __longlong_as_double(long long x) { return __builtin_bit_cast(double, x); }
 inline long long __double_as_longlong(double x) { return __builtin_bit_cast(long long, x); }
+/** Conversions of small floats, which are the chip's own instructions. */
+inline float float_of_f16(unsigned short a) { return anychip::fromHalf(a); }
+inline unsigned short f16_of_float(float a) { return anychip::toHalf(a); }
+inline float float_of_bf16(unsigned short a) { return anychip::fromBfloat16(a); }
+inline unsigned short bf16_of_float(float a) { return anychip::toBfloat16(a); }
 inline float __fmaf_rn(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double __fma_rn(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #define fabsf __builtin_fabsf

@@ -82,6 +82,20 @@ export interface MatrixSyntax {
   store(p: Prelude, name: string, fragment: Fragment, pointer: string, stride: number): string;
 }
 
+/** A small float that a language converts from and to f32 itself, to the nearest, ties to even: elements of buffers and values, of any number of lanes. */
+export interface FloatSyntax {
+  /** The type of an element in memory. */
+  readonly c: string;
+  load(p: Prelude, lanes: number, buffer: string, at: string): string;
+  /** The statement that stores `x`. */
+  store(p: Prelude, lanes: number, buffer: string, at: string, x: string): string;
+  /** `x` as f32 after it was one. */
+  round(p: Prelude, lanes: number, x: string): string;
+}
+
+/** Small floats by dtype; of those that are not there, bits are computed with (kernel/smallFloats.ts). */
+export type FloatSyntaxes = { readonly [D in 'f16' | 'bf16']?: FloatSyntax };
+
 export interface Dialect {
   /** Declarations at the head of every unit. */
   readonly head: string;
@@ -106,6 +120,7 @@ export interface Dialect {
   /** The same bits as another scalar type. */
   bitcast(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string;
   readonly vectors: VectorSyntax;
+  readonly floats?: FloatSyntaxes;
   /** Of languages for machines with a scratchpad. */
   readonly tiles?: TileSyntax;
   /** Of languages for machines that copy beside other work. */

@@ -7,7 +7,7 @@ import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import type { BufferText } from './dialect.ts';
 import { binaryText, compareText, fmaText, selectText, unaryText } from './functions.ts';
 import type { Prelude } from './prelude.ts';
-import { constantText, storageOf, typeTag } from './types.ts';
+import { constantText, storageIn, storageOf, typeTag } from './types.ts';
 
 export interface Scope {
   readonly prelude: Prelude;
@@ -23,17 +23,22 @@ export function bufferDType(scope: Scope, name: string): NumericDType {
   return dtype;
 }
 
-export const bufferText = (scope: Scope, name: string): BufferText => ({ name, storage: storageOf(bufferDType(scope, name)), isGlobal: scope.globals?.has(name) === true });
+export const bufferText = (scope: Scope, name: string): BufferText => ({
+  name,
+  storage: storageIn(scope.prelude.dialect, bufferDType(scope, name)),
+  isGlobal: scope.globals?.has(name) === true,
+});
 
 const splatText = (p: Prelude, type: ExprType, x: string): string => p.dialect.vectors.splat(p, type, type.dtype === 'bool' ? `-${x}` : x);
 const constantOf = (p: Prelude, dtype: ComputeDType, value: number | bigint): string => constantText(p.dialect, dtype, value);
 
 function loadText(e: ExprOf['load'], scope: Scope): string {
-  const storage = storageOf(bufferDType(scope, e.buffer));
+  const storage = storageIn(scope.prelude.dialect, bufferDType(scope, e.buffer));
   const { dtype, lanes } = e.type;
   invariant(storage.dtype === dtype, `a load from ${e.buffer} gives ${storage.dtype}, not ${dtype}`);
   const at = exprText(e.index, scope);
   const p = scope.prelude;
+  if (storage.float !== undefined) return storage.float.load(p, lanes, e.buffer, at);
   if (lanes === 1) {
     const element = p.dialect.tiles?.element(bufferText(scope, e.buffer), at) ?? `${e.buffer}[${at}]`;
     return storage.bytes >= 4 ? element : `((${p.scalar(dtype)})${element})`;
@@ -65,7 +70,8 @@ function narrowText(e: ExprOf['narrow'], scope: Scope): string {
   const x = exprText(e.x, scope);
   const { bits, class: kind } = dtypes[e.to];
   if (kind === 'float') {
-    const { tiles } = scope.prelude.dialect;
+    const { tiles, floats } = scope.prelude.dialect;
+    if ((e.to === 'f16' || e.to === 'bf16') && floats?.[e.to] !== undefined) return floats[e.to]!.round(scope.prelude, e.type.lanes, x);
     if (bits < 32 && tiles !== undefined && e.to !== 'string') return tiles.rounded(storageOf(e.to), x);
     invariant(bits >= 32, `narrowing to ${e.to} has not been lowered`);
     return x;

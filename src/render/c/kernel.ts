@@ -7,7 +7,7 @@ import type { Prelude } from './prelude.ts';
 import { exprText } from './expression.ts';
 import { block } from './statement.ts';
 import type { Lines } from './statement.ts';
-import { constantText, storageOf } from './types.ts';
+import { constantText, convertedBy, storageIn } from './types.ts';
 
 /** Any text as a part of an identifier. */
 export const identifier = (name: string): string => name.replace(/\W/g, '_').slice(0, 48);
@@ -19,10 +19,10 @@ export const identifier = (name: string): string => name.replace(/\W/g, '_').sli
  */
 export function kernelsText(sources: readonly Kernel[], names: readonly string[], disjoint: readonly boolean[], prelude: Prelude): string {
   const { kernel: sized, scratchOffsets, sizes, values } = parametrize(sources);
-  const kernel = expandMath(lowerSmallFloats(sized));
+  const kernel = expandMath(lowerSmallFloats(sized, convertedBy(prelude.dialect)));
   const buffers = new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const));
   const out: Lines = { prelude, buffers, lines: [] };
-  const pointers = kernel.params.map((b) => `${b.access === 'read' ? 'const ' : ''}${storageOf(b.dtype).c} *`);
+  const pointers = kernel.params.map((b) => `${b.access === 'read' ? 'const ' : ''}${storageIn(prelude.dialect, b.dtype).c} *`);
   const params = kernel.params.map((b, i) => `${pointers[i]}${disjoint[i] === true ? 'restrict ' : ''}${b.name}`);
   const steps = `${names[0]}_steps`;
   const { index } = prelude.dialect;
@@ -30,7 +30,7 @@ export function kernelsText(sources: readonly Kernel[], names: readonly string[]
     `static ${sizes.length > 0 ? 'NOINLINE ' : ''}void ${steps}(${[...params, 'char *scratch', 'i64 begin', 'i64 end', ...sizes.map((s) => `${index} ${s}`)].join(', ')}) {`,
   );
   kernel.scratch.forEach((s, i) => {
-    const { c } = storageOf(s.dtype);
+    const { c } = storageIn(prelude.dialect, s.dtype);
     out.lines.push(`  ${c} *restrict ${s.name} = (${c} *)(scratch + ${exprText(scratchOffsets[i]!, out)});`);
   });
   const grid = kernel.grid.var;

@@ -11,7 +11,7 @@ import { kernelSymbol } from './kernel.ts';
 import { Prelude } from './prelude.ts';
 import { block } from './statement.ts';
 import type { Lines } from './statement.ts';
-import { storageOf } from './types.ts';
+import { convertedBy, storageIn } from './types.ts';
 
 export interface LaunchedLanguage {
   readonly name: string;
@@ -96,10 +96,10 @@ export class LaunchedRenderer implements Renderer {
 
   #kernelText(source: Kernel, symbol: string, disjoint: readonly boolean[], prelude: Prelude): string {
     const language = this.#language;
-    const kernel = expandMath(lowerSmallFloats(source), language.lacksDoubles !== true);
+    const kernel = expandMath(lowerSmallFloats(source, convertedBy(prelude.dialect)), language.lacksDoubles !== true);
     const buffers = new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const));
     const out: Lines = { prelude, buffers, globals: new Set(kernel.params.map((p) => p.name)), lines: [] };
-    const params = kernel.params.map((b, i) => language.param(b, storageOf(b.dtype).c, disjoint[i] === true));
+    const params = kernel.params.map((b, i) => language.param(b, storageIn(prelude.dialect, b.dtype).c, disjoint[i] === true));
     out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1, kernel.block?.subgroup)}(${params.map((p) => p.declaration).join(', ')}) {`);
     for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);
     const add = (lines: readonly string[] = []): void => lines.forEach((line) => out.lines.push(`  ${line}`));
@@ -109,7 +109,7 @@ export class LaunchedRenderer implements Renderer {
     if (isGiven) prelude.use('GIVEN_SHARED', () => given.head);
     let offset = 0;
     for (const s of kernel.scratch) {
-      const element = storageOf(s.dtype).c;
+      const element = storageIn(prelude.dialect, s.dtype).c;
       add(isGiven && isShared(s) ? given.scratch(s, element, offset) : language.scratch(s, element));
       if (isShared(s)) offset += sharedBytesOf(s);
     }

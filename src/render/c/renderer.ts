@@ -4,6 +4,7 @@ import type { Kernel, KernelModule } from '../../kernel/ir.ts';
 import { groupBySkeleton } from '../../kernel/sizes.ts';
 import type { Renderer, Source } from '../../runtime/device.ts';
 import { disjointParams } from './aliasing.ts';
+import type { Dialect } from './dialect.ts';
 import { gnuDialect } from './gnuDialect.ts';
 import { kernelSymbol, kernelsText } from './kernel.ts';
 import { CALL_DECLARATIONS, KERNEL_DECLARATIONS, POOL_SOURCE } from './pool.ts';
@@ -22,17 +23,23 @@ interface RenderedKernels {
 }
 
 export class CRenderer implements Renderer {
+  readonly #dialect: Dialect;
+
+  constructor(dialect: Dialect = gnuDialect) {
+    this.#dialect = dialect;
+  }
+
   render(module: KernelModule): Source {
     const disjoint = disjointParams(module);
     const groups = groupBySkeleton(module.kernels, (i) => disjoint[i]!.join()).map((group): RenderedKernels => {
-      const prelude = new Prelude(gnuDialect);
+      const prelude = new Prelude(this.#dialect);
       const kernels = group.map((i) => module.kernels[i]!);
       const symbols = group.map((i) => kernelSymbol(module.kernels[i]!, i));
       return { text: kernelsText(kernels, symbols, disjoint[group[0]!]!, prelude), prelude };
     });
-    const units = distribute(groups).map(unitText);
+    const units = distribute(groups).map((kernels) => this.#unitText(kernels));
     // The last has the least text.
-    const last = units.pop() ?? unitText([]);
+    const last = units.pop() ?? this.#unitText([]);
     return {
       language: 'c',
       units: [...units, `${last}\n${entryText(module)}`],
@@ -41,10 +48,16 @@ export class CRenderer implements Renderer {
   }
 
   renderKernel(module: KernelModule, kernel: number): string {
-    const prelude = new Prelude(gnuDialect);
+    const prelude = new Prelude(this.#dialect);
     const source = module.kernels[kernel]!;
     const text = kernelsText([source], [kernelSymbol(source, kernel)], disjointParams(module)[kernel]!, prelude);
     return `${prelude.text}${KERNEL_DECLARATIONS}\n${text}`;
+  }
+
+  #unitText(kernels: readonly RenderedKernels[]): string {
+    const prelude = new Prelude(this.#dialect);
+    for (const kernel of kernels) prelude.include(kernel.prelude);
+    return `${prelude.text}${KERNEL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
   }
 }
 
@@ -62,12 +75,6 @@ function distribute(kernels: readonly RenderedKernels[]): RenderedKernels[][] {
     .filter((group) => group.kernels.length > 0)
     .sort((a, b) => b.size - a.size)
     .map((group) => group.kernels);
-}
-
-function unitText(kernels: readonly RenderedKernels[]): string {
-  const prelude = new Prelude(gnuDialect);
-  for (const kernel of kernels) prelude.include(kernel.prelude);
-  return `${prelude.text}${KERNEL_DECLARATIONS}\n${kernels.map((k) => k.text).join('\n')}`;
 }
 
 /** Whether several threads would finish the call sooner; scalar code does about four operations a nanosecond, memory gives eight bytes. */

@@ -6,7 +6,7 @@ import { operandsOf } from '../../kernel/rewriteKernel.ts';
 import type { FetchSyntax, RowsText, TileInstruction, TileOperand, TileSyntax } from './dialect.ts';
 import { bufferDType, bufferText, exprText } from './expression.ts';
 import type { Scope } from './expression.ts';
-import { storageOf } from './types.ts';
+import { storageIn } from './types.ts';
 
 type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 
@@ -15,11 +15,12 @@ export interface Lines extends Scope {
 }
 
 function storeText(s: StmtOf['store'], scope: Scope): string {
-  const storage = storageOf(bufferDType(scope, s.buffer));
   const p = scope.prelude;
+  const storage = storageIn(p.dialect, bufferDType(scope, s.buffer));
   const { dtype, lanes } = s.value.type;
   const at = exprText(s.index, scope);
   let value = exprText(s.value, scope);
+  if (storage.float !== undefined) return storage.float.store(p, lanes, s.buffer, at, value);
   if (storage.bits !== undefined) value = exprText({ kind: 'narrow', type: s.value.type, to: bufferDType(scope, s.buffer), x: s.value }, scope);
   if (lanes === 1) {
     return p.dialect.tiles?.assign(bufferText(scope, s.buffer), at, value) ?? `${s.buffer}[${at}] = ${storage.bytes < 4 ? `(${storage.c})${value}` : value};`;
@@ -63,7 +64,7 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
   },
   fetch: (s, out, indent) => {
     const pointer = ({ buffer, index }: Place): string => `${buffer} + ${exprText(index, out)}`;
-    const bytes = s.elements * storageOf(bufferDType(out, s.from.buffer)).bytes;
+    const bytes = s.elements * bufferText(out, s.from.buffer).storage.bytes;
     out.lines.push(indent + fetchOf(out).fetch(out.prelude, pointer(s.to), pointer(s.from), bytes, s.when === undefined ? undefined : outer(s.when, out)));
   },
   commit: (_, out, indent) => void out.lines.push(indent + fetchOf(out).commit(out.prelude)),

@@ -3,7 +3,7 @@
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
-import type { Dialect, Real } from './dialect.ts';
+import type { Dialect, FloatSyntax, Real } from './dialect.ts';
 
 /** `index` is the dialect's. */
 export const scalarTypes = { f32: 'float', f64: 'double', i32: 'int', u32: 'unsigned', i64: 'i64', u64: 'u64', bool: 'int' } as const satisfies Record<
@@ -30,6 +30,8 @@ export interface Storage {
   readonly bytes: number;
   /** The compute type that loads give and stores take. */
   readonly dtype: ComputeDType;
+  /** How the language converts it, where it does. */
+  readonly float?: FloatSyntax;
   /** Integers narrower than their storage are wrapped to this many bits. */
   readonly bits?: number;
 }
@@ -61,6 +63,15 @@ export function storageOf(dtype: NumericDType): Storage {
   if (storage === undefined) throw new AnychipError('unsupported', `buffers of ${dtype} cannot be rendered in C`, { hint: 'Let the node that makes it run on the host.' });
   return storage;
 }
+
+/** As `storageOf`, in a language that may convert small floats itself. */
+export function storageIn({ floats }: Dialect, dtype: NumericDType): Storage {
+  const float = dtype === 'f16' || dtype === 'bf16' ? floats?.[dtype] : undefined;
+  return float === undefined ? storageOf(dtype) : { c: float.c, bytes: 2, dtype: 'f32', float };
+}
+
+/** The small floats that stay what they are in kernels for the language. */
+export const convertedBy = ({ floats = {} }: Dialect): readonly NumericDType[] => (['f16', 'bf16'] as const).filter((dtype) => floats[dtype] !== undefined);
 
 const floatText = (value: number): string => {
   const text = String(value);

@@ -14,10 +14,13 @@ import { kernelSymbol } from '../c/kernel.ts';
 import { Prelude } from '../c/prelude.ts';
 import { block } from '../c/statement.ts';
 import type { Lines } from '../c/statement.ts';
-import { storageOf } from '../c/types.ts';
+import { convertedBy, storageIn } from '../c/types.ts';
 import { clLanguage } from './language.ts';
 
 const ENTRY = 'run';
+
+/** Drivers for processors convert halves one by one, in calls: whole vectors of bits are faster. */
+const { floats: _, ...coreDialect } = clLanguage.dialect(true);
 
 /** Kernels that differ in sizes alone, as one function. */
 interface SharedFunction {
@@ -31,7 +34,7 @@ interface SharedFunction {
 
 export class ClCoreRenderer implements Renderer {
   render(module: KernelModule): Source {
-    const prelude = new Prelude(clLanguage.dialect(true));
+    const prelude = new Prelude(coreDialect);
     const disjoint = disjointParams(module);
     const functions = groupBySkeleton(module.kernels, (i) => disjoint[i]!.join()).map((group) => functionOf(module, group, disjoint[group[0]!]!, prelude));
     const buffers = Math.max(0, ...functions.map((f) => f.buffers));
@@ -51,7 +54,7 @@ export class ClCoreRenderer implements Renderer {
   }
 
   renderKernel(module: KernelModule, kernel: number): string {
-    const prelude = new Prelude(clLanguage.dialect(true));
+    const prelude = new Prelude(coreDialect);
     const { text } = functionOf(module, [kernel], disjointParams(module)[kernel]!, prelude);
     return `${prelude.text}\n${text}`;
   }
@@ -66,16 +69,18 @@ const withNumbers = (launch: LaunchedKernel, count: number): LaunchedKernel => {
 function functionOf(module: KernelModule, group: readonly number[], disjoint: readonly boolean[], prelude: Prelude): SharedFunction {
   const sources = group.map((i) => module.kernels[i]!);
   const { kernel: sized, scratchOffsets, sizes, values } = parametrize(sources);
-  const kernel = expandMath(lowerSmallFloats(sized));
+  const kernel = expandMath(lowerSmallFloats(sized, convertedBy(prelude.dialect)));
   const { index } = prelude.dialect;
   const name = kernelSymbol(sources[0]!, group[0]!);
   const out: Lines = { prelude, buffers: new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const)), lines: [] };
-  const params = kernel.params.map((b, i) => `__global ${b.access === 'read' ? 'const ' : ''}${storageOf(b.dtype).c} *${disjoint[i] === true ? 'restrict ' : ''}${b.name}`);
+  const params = kernel.params.map(
+    (b, i) => `__global ${b.access === 'read' ? 'const ' : ''}${storageIn(prelude.dialect, b.dtype).c} *${disjoint[i] === true ? 'restrict ' : ''}${b.name}`,
+  );
   out.lines.push(
     `static __attribute__((noinline)) void ${name}(${[...params, 'char *scratch', `const ${index} ${kernel.grid.var}`, ...sizes.map((s) => `const ${index} ${s}`)].join(', ')}) {`,
   );
   kernel.scratch.forEach((s, i) => {
-    const { c } = storageOf(s.dtype);
+    const { c } = storageIn(prelude.dialect, s.dtype);
     out.lines.push(`  ${c} *restrict ${s.name} = (${c} *)(scratch + ${exprText(scratchOffsets[i]!, out)});`);
   });
   block(kernel.body, out, '  ');

@@ -1,7 +1,7 @@
 // OpenCL C 1.2. Buffers arrive as a memory object and an offset, because parts of a memory object cannot be passed at any address.
 import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
 import { invariant } from '../../core/error.ts';
-import type { Dialect, VectorSyntax } from '../c/dialect.ts';
+import type { Dialect, FloatSyntax, VectorSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 
 // Contracting a·b + c behind our back would undo arithmetic that is exact on purpose.
@@ -57,6 +57,19 @@ const vectors: VectorSyntax = {
   lanewise: (_, signature, __, body) => `${signature} { return ${body}; }\n`,
 };
 
+/** Loads and stores of halves are in every OpenCL; memory is declared as whole numbers, because variables of half are not. */
+const halves: FloatSyntax = {
+  c: 'half',
+  load: (_, lanes, buffer, at) => `vload_half${count(lanes)}(0, ${buffer} + ${at})`,
+  store: (_, lanes, buffer, at, x) => `vstore_half${count(lanes)}_rte(${x}, 0, ${buffer} + ${at});`,
+  round: (p, lanes, x) => {
+    const [type, name, n] = [nameOf({ dtype: 'f32', lanes }), `round_half${count(lanes)}`, count(lanes)];
+    const body = `ushort a[${lanes}]; vstore_half${n}_rte(x, 0, (half *)a); return vload_half${n}(0, (const half *)a);`;
+    return `${p.inline(name, `${type} ${name}(${type} x)`, body)}(${x})`;
+  },
+};
+const count = (lanes: number): string => (lanes === 1 ? '' : String(lanes));
+
 const createDialect = (wide: boolean): Dialect => ({
   head: HEAD,
   index: wide ? 'long' : 'int',
@@ -71,6 +84,7 @@ const createDialect = (wide: boolean): Dialect => ({
   fma: (_, dtype) => (dtype === 'f32' ? 'FMA_F32' : 'FMA_F64'),
   bitcast: (_, __, to, x) => `as_${nameOf({ dtype: to, lanes: 1 })}(${x})`,
   vectors,
+  floats: { f16: halves },
 });
 
 export const clLanguage: LaunchedLanguage = {
@@ -85,7 +99,11 @@ export const clLanguage: LaunchedLanguage = {
       statement: `${type}${disjoint ? 'restrict ' : ''}${buffer.name} = (${type})(${buffer.name}_at + ${buffer.name}_offset);`,
     };
   },
-  scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__local ' : ''}${element} ${name}[${elements}];`],
+  scratch: ({ name, elements, shared }, element) => {
+    const space = shared === true ? '__local ' : '';
+    if (element !== halves.c) return [`${space}${element} ${name}[${elements}];`];
+    return [`${space}ushort ${name}_bits[${elements}];`, `${space}half *${name} = (${space}half *)${name}_bits;`];
+  },
   block: 'get_group_id(0)',
   thread: 'get_local_id(0)',
 };

@@ -1,8 +1,9 @@
 // CUDA C++ as a run-time compiler takes it, without headers; and the languages that are its dialects, as settings of the same printer.
-import type { Dialect, FetchSyntax, MatrixSyntax } from '../c/dialect.ts';
+import type { Dialect, FetchSyntax, FloatSyntaxes, MatrixSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { bitcastByUnion } from '../c/scalars.ts';
 import { cudaFetch } from './fetch.ts';
+import { cudaFloats } from './halves.ts';
 import { cudaMatrix } from './matrix.ts';
 import { wholeVectors } from './vectors.ts';
 
@@ -32,6 +33,8 @@ export interface CudaSettings {
   readonly head?: string;
   /** How threads of a subgroup take each other's values, where not as 32 of them do in CUDA. */
   readonly shuffle?: Shuffle;
+  /** Small floats that its compiler is known to convert in one instruction. */
+  readonly floats?: FloatSyntaxes;
   /** Where its machines have matrix units. */
   readonly matrix?: MatrixSyntax;
   /** Where they copy beside other work. */
@@ -45,7 +48,7 @@ export interface CudaSettings {
   readonly lacksDoubles?: boolean;
 }
 
-const createDialect = ({ head = '', shuffle = shuffleOf32, matrix, fetch, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
+const createDialect = ({ head = '', shuffle = shuffleOf32, floats = {}, matrix, fetch, builtins = {} }: CudaSettings, wide: boolean): Dialect => ({
   head: `${head}${HEAD}`,
   index: wide ? 'i64' : 'int',
   wideSuffix: 'll',
@@ -59,6 +62,7 @@ const createDialect = ({ head = '', shuffle = shuffleOf32, matrix, fetch, builti
   fma: (_, dtype) => (dtype === 'f32' ? '__fmaf_rn' : '__fma_rn'),
   bitcast: bitcastByUnion,
   vectors: wholeVectors,
+  floats,
   ...builtins,
   ...(matrix === undefined ? {} : { matrix }),
   ...(fetch === undefined ? {} : { fetch }),
@@ -78,4 +82,10 @@ export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => 
   ...(settings.indices ?? { block: 'blockIdx.x', thread: 'threadIdx.x' }),
 });
 
-export const cudaLanguage = createCudaLanguage({ name: 'cuda-c', matrix: cudaMatrix, fetch: cudaFetch, declaredBytes: 48 << 10 });
+const nvidia = { name: 'cuda-c', matrix: cudaMatrix, fetch: cudaFetch, declaredBytes: 48 << 10 };
+
+/** What other chips' dialects start from: NVIDIA's own instructions are in it only where facts ask for them. */
+export const cudaLanguage = createCudaLanguage(nvidia);
+
+/** For NVIDIA's compilers. */
+export const nvidiaLanguage = createCudaLanguage({ ...nvidia, floats: cudaFloats });

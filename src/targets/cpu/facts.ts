@@ -12,6 +12,8 @@ interface VectorUnit {
   readonly title: string;
   readonly lanes: number;
   readonly registers: number;
+  /** The feature of processors among them that convert half floats; '' where all do, undefined where none does. */
+  readonly halves?: string;
   /** What tells a compiler of processors that have this much and no more. */
   readonly flags: readonly string[];
 }
@@ -19,12 +21,12 @@ interface VectorUnit {
 /** Best first. */
 const vectorUnits: Partial<Record<string, readonly VectorUnit[]>> = {
   x64: [
-    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32, flags: ['-march=x86-64-v4'] },
-    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16, flags: ['-march=x86-64-v3'] },
+    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32, halves: 'f16c', flags: ['-march=x86-64-v4'] },
+    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16, halves: 'f16c', flags: ['-march=x86-64-v3'] },
     { feature: 'avx', title: 'AVX', lanes: 8, registers: 16, flags: ['-march=sandybridge'] },
     { feature: '', title: 'SSE2', lanes: 4, registers: 16, flags: ['-march=x86-64'] },
   ],
-  arm64: [{ feature: '', title: 'NEON', lanes: 4, registers: 32, flags: ['-march=armv8-a'] }],
+  arm64: [{ feature: '', title: 'NEON', lanes: 4, registers: 32, halves: '', flags: ['-march=armv8-a'] }],
 };
 const UNKNOWN_UNIT: VectorUnit = { feature: '', title: 'vectors of 128 bits', lanes: 4, registers: 16, flags: [] };
 
@@ -32,6 +34,8 @@ export interface CpuFacts extends SimdFacts {
   readonly vectorTitle: string;
   /** Compiler flags for this processor, tried in order. */
   readonly machineFlags: readonly (readonly string[])[];
+  /** Whether it has instructions that convert half floats from and to f32. */
+  readonly convertsHalves: boolean;
   readonly cores: number;
   /** Differs between processors that cannot run each other's code. */
   readonly fingerprint: string;
@@ -94,6 +98,7 @@ function detect(): CpuFacts {
     l1Bytes: cacheBytes(1, 32 << 10),
     l2Bytes: cacheBytes(2, 512 << 10),
     pointerBytes: 8,
+    convertsHalves: unit.halves === '' || features.includes(unit.halves ?? 'none'),
     cores: usableCores(),
     fingerprint: createHash('sha256')
       .update([process.platform, process.arch, ...(isNative ? features : unit.flags)].join(' '))

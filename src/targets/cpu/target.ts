@@ -3,6 +3,8 @@ import { totalmem } from 'node:os';
 import { AnychipError } from '../../core/error.ts';
 import { openNative } from '../../ffi/native.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
+import { gnuDialect } from '../../render/c/gnuDialect.ts';
+import { gnuHalfDialect } from '../../render/c/gnuHalves.ts';
 import { CRenderer } from '../../render/c/renderer.ts';
 import { CompileCache } from '../../runtime/compileCache.ts';
 import type { Availability, Device, OpenOptions, Target } from '../../runtime/device.ts';
@@ -54,7 +56,7 @@ export function createCpuTarget(cache: CompileCache = new CompileCache()): Targe
     rank: 100,
     probe: () => probe(toolchain),
     capabilities: { family: 'simd', storage: storedDTypes, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
-    createRenderer: () => new CRenderer(),
+    createRenderer: () => new CRenderer(cpuFacts().convertsHalves ? gnuHalfDialect : gnuDialect),
     createCompiler: () => new CpuCompiler(cache, toolchain),
     openDevice: async (options: OpenOptions = {}): Promise<Device> => new CpuDevice(await openNative(), cache.folder, options.threads ?? cpuFacts().cores),
   };

@@ -1,7 +1,7 @@
 // NVIDIA's GPUs, through the driver's own interface: no toolkit is needed but a compiler, as a library or a program.
 import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
-import { cudaLanguage } from '../../render/cuda/language.ts';
+import { nvidiaLanguage } from '../../render/cuda/language.ts';
 import type { Target } from '../../runtime/device.ts';
 import { cudaChips } from './chips.ts';
 import { cudaTable } from './driver.ts';
@@ -13,7 +13,7 @@ export const createCudaTarget = (options: Partial<DriverTarget> = {}): Target =>
     evidence: 'E2',
     rank: 200,
     table: cudaTable,
-    language: cudaLanguage,
+    language: nvidiaLanguage,
     least: cudaLeast,
     architecture: LEAST_ARCHITECTURE,
     chips: cudaChips,

@@ -1,6 +1,7 @@
 // Hygon's DCUs, and AMD's GPUs, through HIP.
 import { createDriverTarget } from '../../driver/target.ts';
 import type { DriverTarget } from '../../driver/target.ts';
+import { clangFloats } from '../../render/cuda/halves.ts';
 import { createCudaLanguage } from '../../render/cuda/language.ts';
 import type { Target } from '../../runtime/device.ts';
 import { hipChips } from './chips.ts';
@@ -15,7 +16,7 @@ export const createHipTarget = (options: Partial<DriverTarget> = {}): Target =>
     evidence: 'E1',
     rank: 180,
     table: hipTable,
-    language: createCudaLanguage({ name: 'hip-c', head: HEAD, shuffle: (x, mask) => `__shfl_xor(${x}, ${mask})` }),
+    language: createCudaLanguage({ name: 'hip-c', head: HEAD, floats: clangFloats, shuffle: (x, mask) => `__shfl_xor(${x}, ${mask})` }),
     // DCU Z100 and MI50 (gfx906): 64 threads in step, 64 KiB shared by a block.
     least: {
       shuffles: true,
