@@ -1,7 +1,6 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
 import { AnychipError } from '../core/error.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
-import type { WordParts } from '../core/words.ts';
 import type { BinaryFn, CompareFn, ComputeDType, KernelModule, MatrixUnit, TileRules, UnaryFn } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
@@ -16,6 +15,18 @@ export interface SimdFacts {
   readonly l2Bytes: number;
   /** Bytes of a memory address: bounds every buffer. */
   readonly pointerBytes: 4 | 8;
+}
+
+/**
+ * Of machines whose threads are run by a processor: those of a block take turns, several at a time in a vector. Shared memory is memory like
+ * any other, and to wait for each other is to change threads.
+ */
+export interface TurnFacts {
+  /** Values that a thread holds at a time. */
+  readonly registers: number;
+  /** Multiply-adds in the time of a load, and how many times that takes where neighbouring threads do not load neighbouring elements. */
+  readonly loadCost: number;
+  readonly stridedCost: number;
 }
 
 /** Facts of a machine that a schedule of the `simt` family asks for. */
@@ -38,6 +49,8 @@ export interface SimtFacts {
   readonly units: number;
   /** Of each subgroup; none where there are none. */
   readonly matrixUnits: readonly MatrixUnit[];
+  /** Where the threads of a block take turns; absent where they run at the same time. */
+  readonly turns?: TurnFacts;
 }
 
 /** Facts of a machine that a schedule of the `tile` family asks for. */
@@ -66,8 +79,6 @@ interface CommonCapabilities {
    * arithmetic; functions and sums of products in them are faster on the host.
    */
   readonly simulated?: readonly DType[];
-  /** How it multiplies words of small integers and adds the products up, where it has an instruction for that. */
-  readonly words?: WordParts | undefined;
   /** Largest single buffer, bytes. */
   readonly maxBufferBytes: number;
 }

@@ -19,6 +19,7 @@ const machines = {
   'blocks of threads': createSimtCapabilities(),
   'small blocks, little shared memory': createSimtCapabilities({ maxThreads: 16, subgroupThreads: 4, shuffleThreads: 4, sharedBytes: 2 << 10, units: 1 }),
   'threads with vectors': createSimtCapabilities({ vectorLanes: 8, subgroupThreads: 8, shuffleThreads: 1, units: 2 }),
+  'threads that take turns': createSimtCapabilities({ subgroupThreads: 4, shuffleThreads: 4, turns: { registers: 80, loadCost: 16, stridedCost: 1 } }),
   'cores with scratchpads': createTileCapabilities(),
   'many cores with small scratchpads': createTileCapabilities({ scratchBytes: 2 << 10, alignBytes: 64, countMultiple: 16 }, 40),
 };

@@ -70,6 +70,36 @@ describe('reductions', () => {
   );
 });
 
+describe('neighbouring sums of one thread', () => {
+  const conv = (channels: number, filters: number, groups: number, size: readonly [number, number], kernel: number) => {
+    const b = createBuilder(createFolder());
+    const x = b.input({ dtype: 'f32', shape: [1, channels, ...size] }, 'x');
+    const w = b.input({ dtype: 'f32', shape: [filters, channels / groups, kernel, kernel] }, 'w');
+    const y = b.conv(x, w, { strides: [1, 1], dilations: [1, 1], low: [0, 0], high: [0, 0], groups, acc: 'f32' });
+    return b.finish('conv', [x, w], [b.max(y, b.scalar('f32', 0))]);
+  };
+  const count = (text: string, part: string): number => text.split(part).length - 1;
+
+  it.each([
+    ['a depthwise convolution', conv(6, 6, 6, [18, 14], 3), 9],
+    ['one whose ends fill no thread', conv(5, 5, 5, [15, 13], 3), 9],
+    ['a short sum of channels', conv(3, 16, 1, [9, 11], 1), 3],
+  ])('%s: each loads less than it would alone', (name, graph, taps) => {
+    for (const turns of [undefined, { registers: 80, loadCost: 16, stridedCost: 1 }]) {
+      const schedule = scheduleGraph(graph, createSimtCapabilities({ units: 1, subgroupThreads: 8, shuffleThreads: 8, ...(turns === undefined ? {} : { turns }) }));
+      expect(problemsOf(graph, schedule)).toEqual([]);
+      const { kernels } = schedule.module;
+      expect(kernels).toHaveLength(1);
+      const text = JSON.stringify(kernels[0]!.body);
+      const sums = count(text, '"kind":"store"');
+      expect(sums).toBeGreaterThan(1);
+      expect(count(text, '"kind":"load"')).toBeLessThan(2 * taps * sums * 0.8);
+      const values = graph.inputs.map((x, i) => randomTensor(createRandom(i + name.length), 'f32', x.shape));
+      expectClose(interpretSchedule(graph, schedule, values, 'backward')[0]!, interpretPrims(graph, values)[0]!, name);
+    }
+  });
+});
+
 describe('tiles', () => {
   const facts = (units: number): SimtFacts => ({ maxThreads: 1024, subgroupThreads: 32, shuffleThreads: 32, sharedBytes: 48 << 10, vectorLanes: 1, matrixUnits: [], units });
   const square = { a: 4096, b: 4096, sum: 4096, batch: 1, dtype: 'f32' } as const;

@@ -20,6 +20,8 @@ export interface Mutant {
   readonly threads?: number;
   /** A change of the kernel's text, where the rule is the language's and not the IR's. */
   readonly text?: (text: string) => string;
+  /** The chip refuses it before it runs, and would refuse what is loaded with it. */
+  readonly isLoadedAlone?: boolean;
 }
 
 type Edit = (s: Stmt) => readonly Stmt[] | undefined;
@@ -139,8 +141,10 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     ),
   'too much shared memory': (kernel) =>
     kernel.scratch.flatMap((s, i) => {
-      const scratch = kernel.scratch.map((other, j) => (i === j ? { ...other, elements: 49_153 } : other));
-      return s.shared === true ? [{ title: `${s.name} too large`, kernel: { ...kernel, scratch }, verdict: 'sure' as const, rule: /limit of the chip.*shared memory/ }] : [];
+      const scratch = kernel.scratch.map((other, j) => (i === j ? { ...other, elements: 1 << 20 } : other));
+      return s.shared === true
+        ? [{ title: `${s.name} too large`, kernel: { ...kernel, scratch }, verdict: 'sure' as const, rule: /limit of the chip.*shared memory/, isLoadedAlone: true }]
+        : [];
     }),
   'too many threads': (kernel) => [
     { title: '2048 threads', kernel, verdict: 'sure', rule: /limit of the chip.*threads/, threads: 2048 },

@@ -152,7 +152,6 @@ function instruct(instruction: TileInstruction): string {
     case 'across':
       return fold(value, instruction);
     case 'fma':
-    case 'dot':
     case 'narrow':
     case 'pack':
     case 'extract':

@@ -37,7 +37,7 @@ const ACCUMULATORS = 4;
 export const letScope = (emitter: Emitter): LetScope => ({ bind: (x) => emitter.bind(x), rangeOf: () => ({ min: -Infinity, max: Infinity }) });
 
 /** Loops over all axes, outermost first. */
-function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): void {
+export function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): void {
   const [first, ...rest] = axes;
   if (first === undefined) return write();
   emitter.loop(first.name, index(0), index(first.extent), 1, () => loopAll(emitter, rest, write));

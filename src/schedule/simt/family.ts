@@ -19,6 +19,8 @@ import { rankTiles } from './tileShape.ts';
 import type { TileShape } from './tileShape.ts';
 import { lowerTopK } from './topK.ts';
 
+/** Bytes of a row that a thread keeps for itself: languages bound what is private to one. */
+const KEPT_BY_THREAD = 2 << 10;
 /** Tiles that are worth a measurement. */
 const TILES = 8;
 
@@ -55,14 +57,15 @@ function lowerInTiles(name: string, { nest: refined, raw }: Refined, contraction
 export function createSimtFamily({ simt }: SimtCapabilities, decide: Decide): Family {
   const lower = (name: string, raw: Nest, flops?: number): readonly LoweredKernel[] => {
     const nest = refineAxes(raw, freshNames(raw));
-    const contraction = findContraction(nest);
+    // Tiles are brought by all threads of a block at the same time, or not at all.
+    const contraction = simt.turns === undefined ? findContraction(nest) : undefined;
     if (contraction !== undefined) return lowerContraction(name, { nest, raw }, contraction, simt, decide, flops ?? 0);
     const nests = splitLong(nest, simt);
     return nests.length === 1 ? [lowerNest(name, raw, simt, flops)] : nests.map((part, i) => lowerNest(name, part, simt, i === 0 ? flops : 0));
   };
   return {
     // The other half of shared memory is for partial results.
-    keptBytes: simt.sharedBytes / 4,
+    keptBytes: simt.turns === undefined ? simt.sharedBytes / 4 : KEPT_BY_THREAD,
     lowerNest: lower,
     lowerContraction: ({ root, nest, flops }) => lower(root.contraction?.op ?? 'nest', nest, flops),
     lowerTopK: (node, x, outputs) => lowerTopK(node, x, outputs, simt),

@@ -14,6 +14,7 @@ import { writeStage } from '../emit/stages.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
 import { BLOCK_THREADS, finishKernel, freshNames, globalThread, grid, powerAtLeast, powerAtMost, thread, when } from './machine.ts';
 import type { Launch } from './machine.ts';
+import { chooseBlocks, writeBlocks } from './blocks.ts';
 import { writeRowStage } from './rows.ts';
 import type { RowContext } from './rows.ts';
 
@@ -69,7 +70,8 @@ function planRows(nest: Nest, facts: SimtFacts): RowPlan | undefined {
   if (length < 2 || nest.stages.some(isOrdered)) return undefined;
   const keptBytes = nest.stages.reduce((sum, s) => (s.kind === 'keep' ? sum + 8 * s.slot.elements : sum), 0);
   const rows = pointsOf(nest.outer);
-  const isBusy = rows >= facts.units * facts.subgroupThreads * SUBGROUPS_PER_UNIT;
+  const isBusy = rows >= facts.units * facts.subgroupThreads * (facts.turns === undefined ? SUBGROUPS_PER_UNIT : 1);
+  if (facts.turns !== undefined && isBusy) return undefined;
   const along = readsAlongRow(nest);
   if (keptBytes === 0 && (isBusy ? !along || length < 2 * facts.subgroupThreads : !isWorthSharing(length, facts))) return undefined;
   // Half the shared memory is for kept rows, half for the trees that combine partial results, of 8 bytes at most.
@@ -94,12 +96,13 @@ function planRows(nest: Nest, facts: SimtFacts): RowPlan | undefined {
 export function lowerNest(name: string, raw: Nest, facts: SimtFacts, flops?: number): LoweredKernel {
   const nest = refineAxes(raw, freshNames(raw));
   const rows = planRows(nest, facts);
+  const blocks = rows === undefined ? chooseBlocks(nest, facts) : undefined;
   const emitter = new Emitter(nest.dynamic, rows?.rows ?? 1);
-  const launch = rows === undefined ? writeThreads(emitter, nest, facts) : writeRows(emitter, nest, rows, facts);
+  const launch = rows !== undefined ? writeRows(emitter, nest, rows, facts) : blocks !== undefined ? writeBlocks(emitter, nest, blocks, facts) : writeThreads(emitter, nest, facts);
   const traffic = trafficOf(raw);
   const work = nest.stages.reduce((sum, s) => sum + pointsOf(s.axes) * (scalarCost([s.value]) + 1), 0);
   const cost = { flops: flops ?? Math.round(pointsOf(nest.outer) * work), bytes: traffic.readBytes + traffic.writeBytes };
-  return { ...finishKernel(emitter, name, launch, rows !== undefined, cost), traffic, inPlace: findPairs(raw) };
+  return { ...finishKernel(emitter, name, launch, rows !== undefined, cost), traffic, inPlace: blocks === undefined ? findPairs(raw) : [] };
 }
 
 /** The outer axes in terms of one flat symbol. */

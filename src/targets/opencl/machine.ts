@@ -13,11 +13,12 @@ const LIBRARIES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 };
 const OTHER_LIBRARIES = ['libOpenCL.so.1', 'libOpenCL.so'];
 
-/** cl_device_type: what is taken first, and which family of kernels it is made for. */
+/** cl_device_type: what is taken first, which family of kernels it is made for, and how it runs threads where it is given those of GPUs. */
 export const KINDS = [
-  { bit: 4, title: 'GPU', family: 'simt', rank: 110 },
-  { bit: 8, title: 'accelerator', family: 'simt', rank: 60 },
-  { bit: 2, title: 'CPU', family: 'simd', rank: 60 },
+  { bit: 4, title: 'GPU', family: 'simt', rank: 110, threads: {} },
+  { bit: 8, title: 'accelerator', family: 'simt', rank: 60, threads: {} },
+  // Drivers make vectors of neighbouring threads.
+  { bit: 2, title: 'CPU', family: 'simd', rank: 60, threads: { turns: { registers: 80, loadCost: 2, stridedCost: 4 } } },
 ] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -184,7 +185,7 @@ function shuffleThreadsOf(facts: DeviceFacts): number {
   return SHUFFLES.every((name) => extensions.has(name)) ? Math.max(1, ...facts.words(info.subgroupSizes)) : 1;
 }
 
-function machineOf(facts: DeviceFacts, { units }: Candidate, family: Capabilities['family']): ClFound['machine'] {
+function machineOf(facts: DeviceFacts, { units, kind }: Candidate, family: Capabilities['family']): ClFound['machine'] {
   if (family === 'simd') return { family: 'simd', simd: coreFacts(facts) };
   const simt = {
     maxThreads: facts.number(info.maxThreads),
@@ -194,6 +195,7 @@ function machineOf(facts: DeviceFacts, { units }: Candidate, family: Capabilitie
     vectorLanes: Math.max(facts.number(info.vectorLanes), 1),
     matrixUnits: [],
     units,
+    ...KINDS[kind]!.threads,
   };
   return { family: 'simt', simt };
 }

@@ -4,12 +4,11 @@ import type { SimtFacts } from '../../runtime/device.ts';
 import { SUBGROUPS, TIMESTAMPS } from './api.ts';
 import type { GpuAdapter, GpuDevice, OpenGpu, WaitForGpu } from './api.ts';
 
-/**
- * Where an adapter does not say: what most GPUs run in step, and a small GPU's number of units. Software's subgroups are a processor's
- * vectors; to schedule for so few is to share rows among threads whose waiting for each other costs more than it gains.
- */
+/** Where an adapter does not say: what most GPUs run in step, and a small GPU's number of units. */
 const COMMON_SUBGROUP = 32;
 const COMMON_UNITS = 16;
+/** SwiftShader on a small processor: a thread is a lane of a vector, and each of them loads on its own, at a checked address. */
+const SOFTWARE = { subgroupThreads: 4, units: 4, turns: { registers: 80, loadCost: 16, stridedCost: 1 } } as const;
 
 export interface GpuFacts {
   readonly simt: SimtFacts;
@@ -40,12 +39,13 @@ export async function findFacts(open: OpenGpu): Promise<GpuFacts> {
   return {
     simt: {
       maxThreads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
-      subgroupThreads: isSoftware ? COMMON_SUBGROUP : (info.subgroupMaxSize ?? COMMON_SUBGROUP),
+      subgroupThreads: info.subgroupMaxSize ?? COMMON_SUBGROUP,
       shuffleThreads: features.has(SUBGROUPS) ? (info.subgroupMinSize ?? 1) : 1,
       sharedBytes: limits.maxComputeWorkgroupStorageSize,
       vectorLanes: 1,
-      units: isSoftware ? 1 : COMMON_UNITS,
+      units: COMMON_UNITS,
       matrixUnits: [],
+      ...(isSoftware ? SOFTWARE : {}),
     },
     maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     maxBindings: limits.maxStorageBuffersPerShaderStage,
