@@ -215,9 +215,54 @@ const conversions = (): OpModel[] => [
   model('DequantizeLinear', 'u8', [of('u8', 1 << 16), tensorFrom('f32', [], [0.01]), tensorFrom('u8', [], [3])]),
 ];
 
+const one = (dtype: NumericDType, value: number): Input => tensorFrom(dtype, [], [value]);
+const bytes = (dtype: 'u8' | 'i8', ...shape: number[]): Input =>
+  tensorFrom(
+    dtype,
+    shape,
+    Array.from({ length: elementCount(shape) }, (_, i) => ((i * 37) % 251) - (dtype === 'i8' ? 125 : 0)),
+  );
+const quantisedConv = (title: string, channels: number, size: number, filters: number, kernel: number): OpModel =>
+  model(
+    'QLinearConv',
+    title,
+    [
+      of('u8', 1, channels, size, size),
+      one('f32', 0.02),
+      one('u8', 7),
+      bytes('i8', filters, channels, kernel, kernel),
+      one('f32', 0.01),
+      one('i8', 0),
+      one('f32', 0.5),
+      one('u8', 128),
+    ],
+    { kernel_shape: [kernel, kernel], pads: Array.from({ length: 4 }, () => (kernel - 1) >> 1) },
+  );
+const quantised = (): OpModel[] => [
+  model('MatMulInteger', '', [of('u8', 512, 512), bytes('i8', 512, 512), one('u8', 7)]),
+  model('MatMulInteger', '', [of('u8', 128, 768), bytes('i8', 768, 3072), one('u8', 7)]),
+  model('MatMulInteger', 'both given', [of('u8', 256, 256), of('u8', 256, 256), one('u8', 7), one('u8', 9)]),
+  model('QLinearMatMul', '', [of('u8', 512, 512), one('f32', 0.02), one('u8', 7), bytes('i8', 512, 512), one('f32', 0.01), one('i8', 0), one('f32', 2), one('u8', 128)]),
+  quantisedConv('first', 3, 224, 64, 7),
+  quantisedConv('3×3', 64, 56, 64, 3),
+  quantisedConv('3×3', 256, 14, 256, 3),
+  quantisedConv('1×1', 512, 28, 128, 1),
+];
+
 const recurrent = (): OpModel[] => [
   model('LSTM', '1 step', [f32(1, 1, 128), weights(1, 512, 128), weights(1, 512, 128)], { hidden_size: 128 }, 3),
   model('GRU', '8 steps', [f32(8, 1, 128), weights(1, 384, 128), weights(1, 384, 128)], { hidden_size: 128 }, 2),
 ];
 
-export const opModels = (): readonly OpModel[] => [...products(), ...convs(), ...pools(), ...rows(), ...reductions(), ...moves(), ...pointwise(), ...conversions(), ...recurrent()];
+export const opModels = (): readonly OpModel[] => [
+  ...products(),
+  ...convs(),
+  ...pools(),
+  ...rows(),
+  ...reductions(),
+  ...moves(),
+  ...pointwise(),
+  ...conversions(),
+  ...quantised(),
+  ...recurrent(),
+];

@@ -73,6 +73,7 @@ export function specializeFor(graph: Graph, target: Engine, bindings: readonly I
     return specialize(graph, bindings, {
       storage: target.capabilities.storage,
       simulated: target.capabilities.simulated ?? [],
+      words: target.capabilities.words,
       fold: createFolder(),
       evaluate: (node, inputs) => evaluateNode(node, inputs, context),
       ...options,

@@ -7,6 +7,7 @@ import { elementCount, sameShape } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
 import { tensorBytes, tensorFrom } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
+import type { WordParts } from '../core/words.ts';
 import { constantOf as inlineConstant, tensorType } from './graph.ts';
 import type { Constant, NodeOf, TensorType, Value } from './graph.ts';
 import { inferPrim } from './infer.ts';
@@ -43,6 +44,8 @@ const FOLD_LIMIT_BYTES = 1 << 16;
 type Elementwise = Readonly<Record<UnaryFn, (x: Operand) => Operand> & Record<BinaryFn | CompareFn, (a: Operand, b: Operand) => Operand>>;
 
 export interface Builder extends Elementwise {
+  /** How the machine multiplies words of small integers, where it does. */
+  readonly words: WordParts | undefined;
   emit<P extends PrimName>(op: P, attrs: PrimAttrs[P], inputs: readonly Operand[]): readonly Operand[];
   input(type: ConcreteType, name: string): Operand;
   constant(tensor: NumericTensor): Operand;
@@ -73,7 +76,7 @@ export interface Builder extends Elementwise {
   reduce(fn: ReduceFn, x: Operand, axes: readonly number[]): Operand;
   argReduce(fn: 'max' | 'min', x: Operand, axis: number, last?: boolean): Operand;
   scan(fn: 'sum' | 'prod', x: Operand, axis: number, options?: { readonly exclusive?: boolean; readonly reverse?: boolean }): Operand;
-  matmul(a: Operand, b: Operand, acc?: DType): Operand;
+  matmul(a: Operand, b: Operand, acc?: DType, words?: WordParts): Operand;
   conv(x: Operand, w: Operand, attrs: PrimAttrs['conv']): Operand;
   gather(data: Operand, sources: readonly IndexSource[], indices: readonly Operand[], shape: Shape): Operand;
   scatter(fn: ScatterFn, data: Operand, updates: Operand, sources: readonly IndexSource[], indices: readonly Operand[]): Operand;
@@ -93,7 +96,7 @@ const isWider = (to: DType, from: DType): boolean => isFloat(to) && isFloat(from
 const operand = (type: ConcreteType, name: string): Operand => ({ name, type: tensorType(type.dtype, type.shape), dtype: type.dtype, shape: type.shape });
 
 // oxlint-disable-next-line max-lines-per-function -- a closure whose parts share their tables
-export function createBuilder(fold: Folder): Builder {
+export function createBuilder(fold: Folder, words?: WordParts): Builder {
   const nodes: PrimNode[] = [];
   const constants = new Map<Operand, Constant>();
   const ids = new Map<Operand, number>();
@@ -169,6 +172,7 @@ export function createBuilder(fold: Folder): Builder {
   return {
     // oxlint-disable-next-line typescript/consistent-type-assertions -- complete after the loops above
     ...(elementwise satisfies Partial<Elementwise> as Elementwise),
+    words,
     emit,
     input: operand,
     constant,
@@ -197,7 +201,7 @@ export function createBuilder(fold: Folder): Builder {
     },
     argReduce: (fn, x, axis, last = false) => one('argReduce', { fn, axis, last }, [x]),
     scan: (fn, x, axis, { exclusive = false, reverse = false } = {}) => one('scan', { fn, axis, exclusive, reverse }, [x]),
-    matmul: (a, b, acc = a.dtype) => one('matmul', { acc }, [a, b]),
+    matmul: (a, b, acc = a.dtype, parts) => one('matmul', parts === undefined ? { acc } : { acc, words: parts }, [a, b]),
     conv: (x, w, attrs) => one('conv', attrs, [x, w]),
     gather: (data, sources, indices, shape) => one('gather', { sources, shape }, [data, ...indices]),
     scatter: (fn, data, updates, sources, indices) => (elementCount(updates.shape) === 0 ? data : one('scatter', { sources, fn }, [data, updates, ...indices])),

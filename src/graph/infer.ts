@@ -53,6 +53,11 @@ function convShape(x: Shape, w: Shape, attrs: PrimAttrs['conv']): number[] {
   return [x[0]!, w[0]!, ...out];
 }
 
+function sumsOf({ acc, words }: Pick<PrimAttrs['matmul'], 'acc' | 'words'>, inputs: readonly ConcreteType[]): NumericDType {
+  check(words === undefined || (acc === 'i32' && inputs.every((x) => x.dtype === 'i32')), () => `products of ${words} in words of ${inputs[0]?.dtype}, summed in ${acc}`);
+  return numericDType(acc);
+}
+
 const keepDim = (shape: Shape, axes: readonly number[]): number[] => shape.map((d, i) => (axes.includes(i) ? 1 : d));
 
 export const inferences: { readonly [P in PrimName]: Infer<P> } = {
@@ -139,8 +144,8 @@ export const inferences: { readonly [P in PrimName]: Infer<P> } = {
     return [{ dtype: 'i64', shape: keepDim(at(inputs, 0).shape, [axis]) }];
   },
   scan: (_, inputs) => [at(inputs, 0)],
-  matmul: ({ acc }, inputs) => [{ dtype: numericDType(acc), shape: matmulShape(at(inputs, 0).shape, at(inputs, 1).shape) }],
-  conv: (attrs, inputs) => [{ dtype: numericDType(attrs.acc), shape: convShape(at(inputs, 0).shape, at(inputs, 1).shape, attrs) }],
+  matmul: (attrs, inputs) => [{ dtype: sumsOf(attrs, inputs), shape: matmulShape(at(inputs, 0).shape, at(inputs, 1).shape) }],
+  conv: (attrs, inputs) => [{ dtype: sumsOf(attrs, inputs), shape: convShape(at(inputs, 0).shape, at(inputs, 1).shape, attrs) }],
   gather: ({ sources, shape }, inputs) => {
     const data = at(inputs, 0);
     check(sources.length === data.shape.length, () => `${sources.length} index sources for ${formatShape(data.shape)}`);

@@ -1,6 +1,7 @@
 // The primitive operators: what every composite decomposes into and what every chip must be able to run.
 // Shapes are concrete and all parameters are attributes, so a primitive's meaning is fixed when it is built.
 import type { DType } from '../core/dtype.ts';
+import type { WordParts } from '../core/words.ts';
 
 /** f on floats unless said otherwise. neg, abs, sign: any number. not: bool. bitNot: integers. isNaN, isInf: float to bool. */
 export const unaryFns = [
@@ -102,9 +103,12 @@ export interface PrimAttrs {
   argReduce: { readonly fn: 'max' | 'min'; readonly axis: number; readonly last: boolean };
   /** x → same shape: running sum or product along `axis`. */
   scan: { readonly fn: 'sum' | 'prod'; readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean };
-  /** a [batch…, M, K], b [batch…, K, N] → [batch…, M, N]; same rank ≥ 2, batch dimensions broadcast. f32 accumulates f16 and bf16. Integers accumulate in `acc`. */
-  matmul: { readonly acc: DType };
-  /** x [N, C, d…], w [O, C/groups, k…] → [N, O, out…]; padding is explicit, `low` and `high` per spatial axis. Accumulates and results in `acc`. */
+  /**
+   * a [batch…, M, K], b [batch…, K, N] → [batch…, M, N]; same rank ≥ 2, batch dimensions broadcast. f32 accumulates f16 and bf16. Integers
+   * accumulate in `acc`. With `words` both are i32 and hold parts, whose products are summed in i32.
+   */
+  matmul: { readonly acc: DType; readonly words?: WordParts };
+  /** x [N, C, d…], w [O, C/groups, k…] → [N, O, out…]; padding is explicit, `low` and `high` per spatial axis. Accumulates and results in `acc`. `words` as in matmul. */
   conv: {
     readonly strides: readonly number[];
     readonly dilations: readonly number[];
@@ -112,6 +116,7 @@ export interface PrimAttrs {
     readonly high: readonly number[];
     readonly groups: number;
     readonly acc: DType;
+    readonly words?: WordParts;
   };
   /** data, index tensors… → `shape` (the iteration shape). */
   gather: { readonly sources: readonly IndexSource[]; readonly shape: readonly number[] };

@@ -1,4 +1,5 @@
 // Short constructors for kernel IR, with the small simplifications that keep rendered source readable. Types are checked by verify.ts.
+import type { WordParts } from '../core/words.ts';
 import type { BinaryFn, CompareFn, ComputeDType, Expr, ExprType, Stmt, UnaryFn } from './ir.ts';
 
 export const exprType = (dtype: ComputeDType, lanes = 1): ExprType => ({ dtype, lanes });
@@ -10,6 +11,7 @@ export const unary = (fn: UnaryFn, x: Expr): Expr => ({ kind: 'unary', type: x.t
 export const compare = (fn: CompareFn, a: Expr, b: Expr): Expr => ({ kind: 'compare', type: exprType('bool', a.type.lanes), fn, a, b });
 export const select = (condition: Expr, a: Expr, b: Expr): Expr => ({ kind: 'select', type: a.type, condition, a, b });
 export const fma = (a: Expr, b: Expr, c: Expr): Expr => ({ kind: 'fma', type: c.type, a, b, c });
+export const dot = (parts: WordParts, a: Expr, b: Expr, c: Expr): Expr => ({ kind: 'dot', type: c.type, parts, a, b, c });
 export const cast = (to: ComputeDType, x: Expr): Expr => (x.type.dtype === to ? x : { kind: 'cast', type: exprType(to, x.type.lanes), x });
 export const bitcast = (to: ComputeDType, x: Expr): Expr => (x.type.dtype === to ? x : { kind: 'bitcast', type: exprType(to, x.type.lanes), x });
 export const splat = (x: Expr, lanes: number): Expr => (x.type.lanes === lanes ? x : { kind: 'splat', type: exprType(x.type.dtype, lanes), x });

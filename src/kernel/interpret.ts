@@ -3,6 +3,7 @@
 import { dtypes } from '../core/dtype.ts';
 import { AnychipError, within } from '../core/error.ts';
 import { elementWriter, bigintReader, createTensor, numberReader } from '../core/tensor.ts';
+import { wordProduct } from '../core/words.ts';
 import type { BinaryFn, Expr, ExprKind, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Pipe, Stmt, StmtKind } from './ir.ts';
 import { multiplyFragments, roundedInput, shapeOf } from './matrix.ts';
 import { View, watchedBlock } from './memory.ts';
@@ -91,6 +92,10 @@ const rules: { readonly [K in ExprKind]: (e: ExprOf[K], frame: Frame) => Value }
   fma: (e, frame) => {
     const [b, c] = [evaluate(e.b, frame), evaluate(e.c, frame)];
     return mapLanes(e.a, frame, (a) => a).map((a, i) => fmaScalar(e.type.dtype, a, b[i]!, c[i]!));
+  },
+  dot: (e, frame) => {
+    const [b, c] = [evaluate(e.b, frame), evaluate(e.c, frame)];
+    return evaluate(e.a, frame).map((a, i) => (Number(c[i]!) + wordProduct(e.parts, Number(a), Number(b[i]!))) | 0);
   },
   cast: (e, frame) => mapLanes(e.x, frame, (x) => castScalar(e.x.type.dtype, e.type.dtype, x)),
   bitcast: (e, frame) => mapLanes(e.x, frame, (x) => bitcastScalar(e.x.type.dtype, e.type.dtype, x)),

@@ -6,6 +6,7 @@
 // dtype is followed by `narrow`, which rounds or wraps within the compute type. Vectors have 32-bit lanes only (f32, i32, u32, bool);
 // everything else is scalar.
 import type { DType, NumericDType } from '../core/dtype.ts';
+import type { WordParts } from '../core/words.ts';
 
 /** `index` is the machine's address arithmetic: 64-bit native, 32-bit in wasm. Loop variables and buffer positions are of it. */
 export type ComputeDType = 'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64' | 'bool' | 'index';
@@ -64,6 +65,8 @@ export type Expr =
   | { readonly kind: 'select'; readonly type: ExprType; readonly condition: Expr; readonly a: Expr; readonly b: Expr }
   /** a·b + c, fused where the machine can, f32 or f64. */
   | { readonly kind: 'fma'; readonly type: ExprType; readonly a: Expr; readonly b: Expr; readonly c: Expr }
+  /** c + Σ of the products of the parts of words a and b, all i32; the sum wraps. */
+  | { readonly kind: 'dot'; readonly type: ExprType; readonly parts: WordParts; readonly a: Expr; readonly b: Expr; readonly c: Expr }
   /** Conversion by value. Float to integer truncates; NaN and out of range give any value, never a trap. */
   | { readonly kind: 'cast'; readonly type: ExprType; readonly x: Expr }
   /** The same bits, the same width. */

@@ -16,6 +16,7 @@ const rebuild: { readonly [K in ExprKind]: (e: ExprOf[K], f: (x: Expr) => Expr) 
   compare: (e, f) => ({ ...e, a: f(e.a), b: f(e.b) }),
   select: (e, f) => ({ ...e, condition: f(e.condition), a: f(e.a), b: f(e.b) }),
   fma: (e, f) => ({ ...e, a: f(e.a), b: f(e.b), c: f(e.c) }),
+  dot: (e, f) => ({ ...e, a: f(e.a), b: f(e.b), c: f(e.c) }),
   cast: (e, f) => ({ ...e, x: f(e.x) }),
   bitcast: (e, f) => ({ ...e, x: f(e.x) }),
   narrow: (e, f) => ({ ...e, x: f(e.x) }),

@@ -86,6 +86,7 @@ const problems: { readonly [K in ExprKind]: (e: ExprOf[K]) => string | undefined
       'the types differ',
     ]),
   fma: (e) => require([[e.a, e.b, e.c].every((x) => same(x.type, e.type)), 'the types differ'], [real(e.type.dtype), 'not defined on this type']),
+  dot: (e) => require([[e.a, e.b, e.c].every((x) => same(x.type, e.type)), 'the types differ'], [e.type.dtype === 'i32', 'not defined on this type']),
   cast: (e) => require([e.x.type.lanes === e.type.lanes, 'the lanes differ']),
   bitcast: (e) =>
     require([e.x.type.lanes === e.type.lanes, 'the lanes differ'], [WIDTHS[e.type.dtype] !== undefined && WIDTHS[e.x.type.dtype] === WIDTHS[e.type.dtype], 'the widths differ']),

@@ -21,7 +21,17 @@ import type { Partition } from './partition.ts';
 
 /** Specialises `graph` for the given inputs (in the graph's order). */
 export function specialize(graph: Graph, bindings: readonly InputBinding[], options: SpecializeOptions): Partition {
-  const walk: Walk = { b: createBuilder(options.fold), known: new Map(), options, hostSteps: [], deferred: [], origin: new Map(), lowered: [], stored: new Map(), walkNodes };
+  const walk: Walk = {
+    b: createBuilder(options.fold, options.words),
+    known: new Map(),
+    options,
+    hostSteps: [],
+    deferred: [],
+    origin: new Map(),
+    lowered: [],
+    stored: new Map(),
+    walkNodes,
+  };
   const inputs = graph.inputs.map((value, i) => bindInput(walk, value, bindings[i]));
   addConstants(walk, graph);
   walkNodes(walk, graph.nodes);

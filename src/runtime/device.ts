@@ -1,6 +1,7 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
 import { AnychipError } from '../core/error.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
+import type { WordParts } from '../core/words.ts';
 import type { BinaryFn, CompareFn, ComputeDType, KernelModule, MatrixUnit, TileRules, UnaryFn } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
@@ -79,6 +80,8 @@ interface CommonCapabilities {
    * arithmetic; functions and sums of products in them are faster on the host.
    */
   readonly simulated?: readonly DType[];
+  /** How it multiplies words of small integers and adds the products up, where it has an instruction for that. */
+  readonly words?: WordParts | undefined;
   /** Largest single buffer, bytes. */
   readonly maxBufferBytes: number;
 }

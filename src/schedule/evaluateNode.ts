@@ -3,9 +3,11 @@
 import { dtypes } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
+import { wordLayouts } from '../core/words.ts';
+import type { WordLayout, WordParts } from '../core/words.ts';
 import type { PrimName } from '../graph/prims.ts';
 import type { Evaluator } from './evaluate.ts';
-import { applyPoint, guardPoint, indexPoint, loadPoint } from './point.ts';
+import { applyPoint, guardPoint, indexPoint, literal, loadPoint } from './point.ts';
 import type { Condition, ElementwiseNode, PointExpr } from './point.ts';
 import { inputPositions } from './positions.ts';
 import type { Position, PrimNodes } from './positions.ts';
@@ -28,6 +30,21 @@ const converted = (value: PointExpr, to: NumericDType): PointExpr => (value.dtyp
 const product = (a: PointExpr, b: PointExpr, dtype: NumericDType): PointExpr =>
   applyPoint({ op: 'binary', attrs: { fn: 'mul' } }, dtype, [converted(a, dtype), converted(b, dtype)]);
 
+/** Part `i` of a word of i32, as i32. */
+function partOf(word: PointExpr, i: number, { bits, dtypes: sides }: WordLayout, side: 0 | 1): PointExpr {
+  const whole = applyPoint({ op: 'bitcast', attrs: { to: 'u32' } }, 'u32', [word]);
+  const moved = i === 0 ? whole : applyPoint({ op: 'binary', attrs: { fn: 'shr' } }, 'u32', [whole, literal('u32', i * bits)]);
+  return converted(converted(moved, sides[side]), 'i32');
+}
+
+/** a·b, or the sum of the products of their parts. */
+function multiplied(a: PointExpr, b: PointExpr, dtype: NumericDType, words: WordParts | undefined): PointExpr {
+  if (words === undefined) return product(a, b, dtype);
+  const layout = wordLayouts[words];
+  const parts = Array.from({ length: layout.count }, (_, i) => product(partOf(a, i, layout, 0), partOf(b, i, layout, 1), dtype));
+  return parts.reduce((sum, part) => applyPoint({ op: 'binary', attrs: { fn: 'add' } }, dtype, [sum, part]));
+}
+
 /** Σ over the contracted axes of a·b in the accumulator's dtype, as a stage. */
 function contraction(node: PrimNodes['matmul' | 'conv'], at: Position, evaluator: Evaluator): PointExpr {
   const [a, b] = [node.inputs[0]!, node.inputs[1]!];
@@ -37,7 +54,7 @@ function contraction(node: PrimNodes['matmul' | 'conv'], at: Position, evaluator
     const x = evaluator.value(a, atA!);
     // Only the spatial axes of a convolution can leave the operand.
     const padded = node.op === 'conv' ? guardPoint(inside(a.shape, atA!), x, zero(a.dtype)) : x;
-    return product(padded, evaluator.value(b, atB!), dtype);
+    return multiplied(padded, evaluator.value(b, atB!), dtype, node.attrs.words);
   });
   return evaluator.addStage((local) => ({ kind: 'reduce', fn: 'sum', dtype, local, axes, value: result }), dtype);
 }

@@ -2,6 +2,7 @@
 import { addIndex, indexSymbol, linearIndex, scaleIndex } from '../core/indexExpr.ts';
 import type { IndexExpr } from '../core/indexExpr.ts';
 import { elementCount } from '../core/shape.ts';
+import { wordLayouts } from '../core/words.ts';
 import type { Operand, PrimNode } from '../graph/builder.ts';
 import type { Family, ScheduleContext } from './family.ts';
 import type { Root } from './fuse.ts';
@@ -28,14 +29,16 @@ function targetOf(context: RootContext, root: Root): Storage {
   return { slot, strides, offset: offset + root.begin.reduce((sum, begin, i) => sum + begin * strides[i]!, 0) };
 }
 
+const partsOf = ({ attrs: { words } }: PrimNodes['matmul' | 'conv']): number => (words === undefined ? 1 : wordLayouts[words].count);
+
 /** Arithmetic operations of a primitive, as profiles count them. */
 export function flopsOf(node: PrimNode): number {
   const out = elementCount(node.outputs[0]!.shape);
   switch (node.op) {
     case 'matmul':
-      return 2 * out * node.inputs[0]!.shape.at(-1)!;
+      return 2 * out * node.inputs[0]!.shape.at(-1)! * partsOf(node);
     case 'conv':
-      return 2 * out * elementCount(node.inputs[1]!.shape.slice(1));
+      return 2 * out * elementCount(node.inputs[1]!.shape.slice(1)) * partsOf(node);
     case 'reduce':
     case 'argReduce':
     case 'scan':

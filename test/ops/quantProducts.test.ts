@@ -16,7 +16,10 @@ const pairs = [
 ] as const;
 const scale = (value: number): NumericTensor => tensorFrom('f32', [], [value]);
 
-describe.each(pairs)('%s by %s', (x, w) => {
+/** Machines that multiply matrices of i8, and those that multiply words. */
+const machines = [undefined, 'bytes', 'shorts'] as const;
+
+describe.each(pairs.flatMap(([x, w]) => machines.map((words) => [x, w, words] as const)))('%s by %s, words of %s', (x, w, words) => {
   it.each([
     [[5, 7], [7, 6], [], []],
     [[5, 7], [7, 6], [5], [6]],
@@ -37,10 +40,10 @@ describe.each(pairs)('%s by %s', (x, w) => {
     [[5, 7], [7], [], []],
     [[7], [7], [], []],
   ])('MatMulInteger of %j and %j, zero points %j and %j', (a, b, atA, atB) => {
-    expectAgreement({ op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b), bytes(x, atA), bytes(w, atB)] });
-    expectAgreement({ op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b), null, bytes(w, atB)] });
-    expectAgreement({ op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b), bytes(x, atA), null] });
-    expectAgreement({ op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b)] });
+    expectAgreement({ words, op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b), bytes(x, atA), bytes(w, atB)] });
+    expectAgreement({ words, op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b), null, bytes(w, atB)] });
+    expectAgreement({ words, op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b), bytes(x, atA), null] });
+    expectAgreement({ words, op: 'MatMulInteger', inputs: [bytes(x, a), bytes(w, b)] });
   });
 
   it.each([
@@ -51,16 +54,18 @@ describe.each(pairs)('%s by %s', (x, w) => {
     [[1, 2, 4, 4, 4], [3, 2, 2, 2, 2], { auto_pad: 'SAME_UPPER' }, [3]],
   ] as const)('ConvInteger of %j and %j, %j', (data, filter, attrs, at) => {
     for (const inputs of [[bytes(x, []), bytes(w, at)], [null, bytes(w, at)], [bytes(x, [])], []])
-      expectAgreement({ op: 'ConvInteger', attrs, inputs: [bytes(x, data), bytes(w, filter), ...inputs] });
+      expectAgreement({ words, op: 'ConvInteger', attrs, inputs: [bytes(x, data), bytes(w, filter), ...inputs] });
   });
 
   it('QLinearMatMul and QLinearConv', () => {
     const y: NumericDType = x;
     expectAgreement({
+      words,
       op: 'QLinearMatMul',
       inputs: [bytes(x, [4, 9]), scale(0.01), bytes(x, []), bytes(w, [9, 5]), scale(0.02), bytes(w, []), scale(0.5), bytes(y, [])],
     });
     expectAgreement({
+      words,
       op: 'QLinearConv',
       attrs: { pads: [1, 1, 1, 1] },
       inputs: [

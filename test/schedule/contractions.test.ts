@@ -2,7 +2,10 @@
 // whose small caches make every loop of the blocking run more than once.
 import { describe, expect, it } from 'vitest';
 import type { NumericDType } from '../../src/core/dtype.ts';
+import { elementCount } from '../../src/core/shape.ts';
+import { tensorFrom } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
+import type { WordParts } from '../../src/core/words.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
 import type { Builder, Operand } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
@@ -38,7 +41,15 @@ const between = (random: Random, low: number, high: number): number => low + ran
 
 /** An operand with random contents: known at load, or given with each run. */
 function operand({ b, random, operands, values }: Maker, dtype: NumericDType, shape: readonly number[]): Operand {
-  const tensor = randomTensor(random, dtype, shape);
+  // Words use all of their bits.
+  const tensor =
+    dtype === 'i32'
+      ? tensorFrom(
+          dtype,
+          shape,
+          Int32Array.from({ length: elementCount(shape) }, () => random(2 ** 32)),
+        )
+      : randomTensor(random, dtype, shape);
   if (random(2) === 0) return b.constant(tensor);
   values.push(tensor);
   operands.push(b.input({ dtype, shape }, `x${values.length}`));
@@ -52,12 +63,14 @@ function matrix(m: Maker, dtype: NumericDType, batch: readonly number[], rows: n
   return m.b.transpose(operand(m, dtype, [...batch, columns, rows]), [...axes, batch.length + 1, batch.length]);
 }
 
-const ACCUMULATORS: readonly (readonly [NumericDType, NumericDType])[] = [
+const ACCUMULATORS: readonly (readonly [NumericDType, NumericDType, WordParts?])[] = [
   ['f32', 'f32'],
   ['f32', 'f32'],
   ['f16', 'f32'],
   ['i8', 'i32'],
   ['f64', 'f64'],
+  ['i32', 'i32', 'bytes'],
+  ['i32', 'i32', 'shorts'],
 ];
 
 /** Work behind the contraction: a bias along an axis, a clip, and now and then a residual of the same shape or another order of axes. */
@@ -79,7 +92,7 @@ function epilogue(m: Maker, sums: Operand, axis: number): Operand {
 
 function randomMatmul(m: Maker): Operand {
   const { b, random } = m;
-  const [from, acc] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
+  const [from, acc, words] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
   const sizes = (): number => (random(4) === 0 ? 1 : between(random, 1, 70));
   const [rows, columns, depth] = [sizes(), sizes(), between(random, 1, 90)];
   const batches = [[], [], [3], [2, 3]] as const;
@@ -87,13 +100,13 @@ function randomMatmul(m: Maker): Operand {
   const own = (): number[] => batch.map((d) => (random(4) === 0 ? 1 : d));
   const x = matrix(m, from, own(), rows, depth);
   const y = matrix(m, from, own(), depth, columns);
-  const sums = b.matmul(x, y, acc);
+  const sums = b.matmul(x, y, acc, words);
   return epilogue(m, sums, sums.shape.length - 1);
 }
 
 function randomConv(m: Maker): Operand {
   const { b, random } = m;
-  const [from, acc] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
+  const [from, acc, words] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
   const rank = [1, 2, 2, 2, 3][random(5)]!;
   const groups = [1, 1, 1, 2, 5][random(5)]!;
   const isDepthwise = random(4) === 0;
@@ -111,7 +124,7 @@ function randomConv(m: Maker): Operand {
   const count = isDepthwise ? between(random, 2, 6) : groups;
   const x = operand(m, from, [between(random, 1, 2), channels * count, ...sizes]);
   const w = operand(m, from, [filters * count, channels, ...taps]);
-  return epilogue(m, b.conv(x, w, { strides, dilations, low, high, groups: count, acc }), 1);
+  return epilogue(m, b.conv(x, w, { strides, dilations, low, high, groups: count, acc, ...(words === undefined ? {} : { words }) }), 1);
 }
 
 /** Enough channels and filters for minimal filtering to pay, on images of any size and padding. */
@@ -133,8 +146,8 @@ interface Kind {
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
-  'matrix products': { make: randomMatmul, seeds: 16 },
-  convolutions: { make: randomConv, seeds: 16 },
+  'matrix products': { make: randomMatmul, seeds: 20 },
+  convolutions: { make: randomConv, seeds: 20 },
   'convolutions of 3×3': { make: randomWinograd, seeds: 8, kernel: 'winogradProduct' },
 };
 

@@ -1,10 +1,13 @@
 // Programs on the processor: any number of threads, runs at the same time, and devices that are closed while their threads sleep or spin.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { elementCount } from '../../src/core/shape.ts';
 import { tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
+import type { WordParts } from '../../src/core/words.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
+import { integerConv, integerMatmul } from '../../src/passes/decompose/integerProducts.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import { ProgramRunner } from '../../src/session/programRunner.ts';
@@ -36,7 +39,34 @@ function expectSoftmax(actual: NumericTensor, input: NumericTensor): void {
   expect(wrong).toBe(-1);
 }
 
+/** A product and a convolution of words, whatever the processor has for them. */
+function wordsGraph(words: WordParts): PrimGraph {
+  const b = createBuilder(createFolder(), words);
+  const [x, y, zero] = [b.input({ dtype: 'u8', shape: [37, 70] }, 'x'), b.input({ dtype: 'i8', shape: [70, 83] }, 'y'), b.input({ dtype: 'u8', shape: [] }, 'zero')];
+  const [image, filters] = [b.input({ dtype: 'i8', shape: [1, 10, 9, 23] }, 'image'), b.input({ dtype: 'u8', shape: [12, 10, 3, 3] }, 'filters')];
+  const window = { strides: [1, 2], dilations: [1, 1], low: [1, 1], high: [1, 1], groups: 1 };
+  const outputs = [integerMatmul(b, { values: x, zero }, { values: y, zero: undefined }), integerConv(b, { values: image, zero: undefined }, { values: filters, zero }, window)];
+  return b.finish('words', [x, y, zero, image, filters], outputs);
+}
+
 describe.runIf(works)('the cpu device', () => {
+  it.each(['bytes', 'shorts'] as const)('multiplies words of %s', async (words) => {
+    const device = await target.openDevice({ threads: 2 });
+    const quantised = wordsGraph(words);
+    const runner = await ProgramRunner.load(device, await stepOf(quantised, target), 2 ** 30);
+    const inputs = quantised.inputs.map(({ dtype, shape }, at) =>
+      tensorFrom(
+        dtype,
+        shape,
+        Array.from({ length: elementCount(shape) }, (_, i) => ((i * 113 + at * 57) % 256) - (dtype === 'i8' ? 128 : 0)),
+      ),
+    );
+    const outputs = await runner.run(inputs);
+    expect(outputs.map(toNumbers)).toEqual(interpretPrims(quantised, inputs).map(toNumbers));
+    runner.dispose();
+    device.dispose();
+  });
+
   it.each([1, 2, 3, 17, 64])('runs with %i threads', async (threads) => {
     const device = await target.openDevice({ threads });
     const runner = await ProgramRunner.load(device, await stepOf(graph, target), 2 ** 30);

@@ -80,7 +80,7 @@ describe.skipIf(!works)('kunlun:virtual', () => {
 const mutants: readonly (readonly [string, (text: string) => string, RegExp])[] = [
   ['copies in that nothing waits for', (t) => t.replaceAll(' mfence();', ''), /missing order: .*has not waited for the GM2LM pipe/],
   ['results that nothing waits for', (t) => t.replaceAll(' mfence_lm();', ''), /missing order: .*the SIMD pipe/],
-  ['more memory than a core has', (t) => t.replace(/float tile0\[\d+\]/, 'float tile0[3000]'), /limit of the chip: .*bytes of scratchpad, and a core has 8192/],
+  ['more memory than a core has', (t) => t.replace(/float tile0\[\d+\]/, 'float tile0[3000]'), /limit of the chip: .*bytes of scratchpad, and a core has 6144/],
   ['a register at an odd place', (t) => t.replace(/vload_lm_float32x16\((\w+) \+ each\)/, 'vload_lm_float32x16($1 + 3 + each)'), /misaligned/],
   ['a register of global memory', (t) => t.replace(/vload_lm_float32x16\(\w+ \+ each\)/, 'vload_lm_float32x16(b0)'), /host memory: .*outside local memory/],
   ['a copy past the end', (t) => t.replaceAll(/LM2GM_ASYNC\((.*), \d+ \* 4\);/g, 'LM2GM_ASYNC($1, 1500 * 4);'), /out of bounds/],

@@ -93,10 +93,10 @@ function shifted(
   offsetBytes: readonly number[] | undefined,
 ): { readonly format: string; readonly bytes: Uint8Array } {
   if (offsetBytes === undefined) return binary;
-  const { plan, code } = unpackProgram(binary.bytes);
+  const { plan, pieces } = unpackProgram(binary.bytes);
   const late: LaunchPlan = {
     ...plan,
     init: plan.init.map((call, i) => (i === init ? { ...call, args: call.args.map((arg, j) => ({ ...arg, offsetBytes: offsetBytes[j] ?? 0 })) } : call)),
   };
-  return { format: binary.format, bytes: packProgram(late, code) };
+  return { format: binary.format, bytes: packProgram(late, ...pieces) };
 }

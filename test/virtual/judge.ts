@@ -7,6 +7,7 @@ import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
 import type { Kernel } from '../../src/kernel/ir.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import type { Binary, Source, Target } from '../../src/runtime/device.ts';
+import type { LaunchedKernel } from '../../src/runtime/launchPlan.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { createRandom, randomTensor } from '../schedule/randomGraph.ts';
 import { deviceVerdict, interpreterVerdict, moduleOf } from './bench.ts';
@@ -44,16 +45,21 @@ interface Tally {
 /** The kernels with what mutants change in the launch or in the text. */
 function changed(source: Source, mutants: readonly Mutant[]): Source {
   const { kernels, ...launches } = source.launches!;
-  const text = String(source.units[0]);
-  const starts = kernels.map(({ symbol }) => text.indexOf(`${symbol}(`));
-  const parts = mutants.map((mutant, i) => {
-    const own = text.slice(starts[i]!, starts[i + 1] ?? text.length);
-    const changedText = mutant.text?.(own) ?? own;
-    if (mutant.text !== undefined) expect(changedText, mutant.title).not.toBe(own);
-    return changedText;
-  });
+  const edited = (own: string, i: number): string => {
+    const text = mutants[i]!.text?.(own) ?? own;
+    if (mutants[i]!.text !== undefined) expect(text, mutants[i]!.title).not.toBe(own);
+    return text;
+  };
   const threads = kernels.map((kernel, i) => ({ ...kernel, threads: mutants[i]!.threads ?? kernel.threads }));
-  return { ...source, units: [text.slice(0, starts[0]) + parts.join('')], launches: { ...launches, kernels: threads } };
+  return { ...source, units: unitsOf(source.units.map(String), kernels, edited), launches: { ...launches, kernels: threads } };
+}
+
+/** Each kernel's text changed, in a unit of its own or in the one that holds all. */
+function unitsOf(units: readonly string[], kernels: readonly LaunchedKernel[], edited: (text: string, i: number) => string): readonly string[] {
+  const [text] = units;
+  if (units.length > 1) return units.map(edited);
+  const starts = kernels.map(({ symbol }) => text!.indexOf(`${symbol}(`));
+  return [text!.slice(0, starts[0]) + kernels.map((_, i) => edited(text!.slice(starts[i]!, starts[i + 1] ?? text!.length), i)).join('')];
 }
 
 async function judge({ target: on, mutations, every, meaning = (k) => k }: Bench, kernel: Kernel, tally: Tally): Promise<void> {

@@ -12,8 +12,10 @@ import type { Mutant, Mutation, Verdict } from './mutate.ts';
 export interface TileLanguageRules {
   /** Signals are statements of their own, rather than waits for all that a unit was given. */
   readonly hasSignals: boolean;
-  /** Whether an instruction's number of elements has rules of its own, beyond what is there. */
-  readonly hasCounts: (value: Expr) => boolean;
+  /** Whether an instruction's number of elements has rules of its own, beyond what is there; absent where none has. */
+  readonly hasCounts?: (value: Expr) => boolean;
+  /** Whether an instruction's operands keep the alignment of the scratchpad; where absent, all do. */
+  readonly aligns?: (value: Expr) => boolean;
   /** Whether copies keep the alignment of the scratchpad. */
   readonly alignsCopies: boolean;
   /** Text that may not be left out, wherever `where` finds it needed: the places in the text, by number. */
@@ -172,27 +174,30 @@ const copies = ({ alignsCopies }: TileLanguageRules): Readonly<Record<string, Mu
     ),
 });
 
-const instructions: Readonly<Record<string, Mutation>> = {
+/** Some keep the alignment, of the others their meaning tells. */
+const oddPlaces = (kernel: Kernel, { aligns = () => true }: TileLanguageRules, title: string, edit: (s: StoreStmt) => Stmt | undefined): Mutant[] =>
+  ([true, false] as const).flatMap((isAligned) =>
+    mutants(
+      editEach(kernel, (s) => {
+        const edited = isInstruction(s) && aligns(s.value) === isAligned ? edit(s) : undefined;
+        return edited === undefined ? undefined : [edited];
+      }),
+      title,
+      places,
+      isAligned ? 'sure' : 'ask',
+    ),
+  );
+
+const instructions = (rules: TileLanguageRules): Readonly<Record<string, Mutation>> => ({
   'an instruction left out': (kernel) =>
     mutants(
       editEach(kernel, (s) => (isInstruction(s) ? [] : undefined)),
       'instruction left out:',
       order,
     ),
-  'a result at an odd place': (kernel) =>
-    mutants(
-      editEach(kernel, (s) => (isInstruction(s) ? [{ ...s, index: further(s.index, 1) }] : undefined)),
-      'result at an odd place:',
-      places,
-      'sure',
-    ),
+  'a result at an odd place': (kernel) => oddPlaces(kernel, rules, 'result at an odd place:', (s) => ({ ...s, index: further(s.index, 1) })),
   'an operand at an odd place': (kernel) =>
-    mutants(
-      editEach(kernel, (s) => (isInstruction(s) && reads(s.value) ? [withOperands(s, (e) => ({ ...e, index: further(e.index, 1) }))] : undefined)),
-      'operand at an odd place:',
-      places,
-      'sure',
-    ),
+    oddPlaces(kernel, rules, 'operand at an odd place:', (s) => (reads(s.value) ? withOperands(s, (e) => ({ ...e, index: further(e.index, 1) })) : undefined)),
   'an operand past the end': (kernel) => {
     const sizes = sizesOf(kernel);
     return mutants(
@@ -221,7 +226,17 @@ const instructions: Readonly<Record<string, Mutation>> = {
       'instruction half as long:',
       /never-written|granularity/,
     ),
-};
+});
+
+const oddCounts = (hasCounts: (value: Expr) => boolean): Readonly<Record<string, Mutation>> => ({
+  'a number of elements that the unit has not': (kernel) =>
+    mutants(
+      editEach(kernel, (s) => (isInstruction(s) && hasCounts(s.value) ? [withLanes(s, (n) => n - 1)] : undefined)),
+      'an odd number of elements:',
+      /granularity/,
+      'sure',
+    ),
+});
 
 const scratchpad: Readonly<Record<string, Mutation>> = {
   'too much of the scratchpad': (kernel) =>
@@ -265,14 +280,8 @@ export const tileMutations = (rules: TileLanguageRules): Readonly<Record<string,
   'a handover left out': handovers,
   ...(rules.hasSignals ? signals : {}),
   ...copies(rules),
-  ...instructions,
-  'a number of elements that the unit has not': (kernel) =>
-    mutants(
-      editEach(kernel, (s) => (isInstruction(s) && rules.hasCounts(s.value) ? [withLanes(s, (n) => n - 1)] : undefined)),
-      'an odd number of elements:',
-      /granularity/,
-      'sure',
-    ),
+  ...instructions(rules),
+  ...(rules.hasCounts === undefined ? {} : oddCounts(rules.hasCounts)),
   ...scratchpad,
   ...Object.fromEntries(shared.map((kind) => [kind, threadMutations[kind]!])),
   'a core too many': oneCoreMore,

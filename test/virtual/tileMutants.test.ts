@@ -1,17 +1,18 @@
 // Virtual chips of cores with scratchpads under mutation: of rendered kernels that are in order and break one rule, they name the rule.
 import { describe, it } from 'vitest';
-import type { Kernel, Stmt } from '../../src/kernel/ir.ts';
+import type { Expr, Kernel, Pipe, Stmt } from '../../src/kernel/ir.ts';
 import { storePipe } from '../../src/kernel/pipes.ts';
 import { operandsOf } from '../../src/kernel/rewriteKernel.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import { createAscendTarget } from '../../src/targets/ascend/target.ts';
 import { createCambriconTarget } from '../../src/targets/cambricon/target.ts';
+import { createKunlunTarget } from '../../src/targets/kunlun/target.ts';
 import type { Target } from '../../src/runtime/device.ts';
 import { constant, expectNamed, graph, softmax } from './judge.ts';
 import { tileMutations } from './mutateTiles.ts';
 import type { TileLanguageRules } from './mutateTiles.ts';
 
-const problems: Readonly<Record<string, PrimGraph>> = {
+const problems = {
   elements: graph('f32', [301], (b, x) => [b.add(b.neg(b.abs(x)), b.scalar('f32', 1))]),
   halves: graph('f16', [3, 70], (b, x) => [b.mul(x, x)]),
   choices: graph('f32', [2, 130], (b, x) => [b.where(b.lt(x, b.scalar('f32', 0)), b.mul(x, x), b.floor(x))]),
@@ -23,19 +24,24 @@ const problems: Readonly<Record<string, PrimGraph>> = {
   product: graph('f32', [3, 24], (b, x) => [b.max(b.matmul(x, constant(b, 3, [24, 80])), b.scalar('f32', 0))]),
   transposed: graph('f32', [12, 40], (b, x) => [b.transpose(x, [1, 0])]),
   'first of rows': graph('f32', [2, 30], (b, x) => b.topK(x, 1, 10, true)),
-};
+} satisfies Readonly<Record<string, PrimGraph>>;
 
 /** Statements in the order in which they are printed. */
 const flat = (body: readonly Stmt[]): Stmt[] => body.flatMap((s) => (s.kind === 'for' ? [s, ...flat(s.body)] : s.kind === 'if' ? [s, ...flat(s.then), ...flat(s.else)] : [s]));
 const isInstruction = (s: Stmt): s is Extract<Stmt, { kind: 'store' }> => s.kind === 'store' && storePipe(s) === 'vector';
 
-/** Numbers of the instructions, counted among all, whose result the very next statement, an instruction too, reads. */
-const readAtOnce = ({ body }: Kernel): number[] => {
+/** Numbers of the instructions, counted among all, whose result the very next statement, an instruction too, reads, where such a pair `counts`. */
+const readAtOnce = ({ body }: Kernel, counts: (a: Expr, b: Expr) => boolean = () => true): number[] => {
   const list = flat(body);
   const numbers = new Map(list.filter(isInstruction).map((s, i) => [s as Stmt, i]));
   return list.flatMap((s, i) => {
     const next = list[i + 1];
-    const isRead = isInstruction(s) && next !== undefined && isInstruction(next) && operandsOf(next.value).some((e) => e.kind === 'load' && e.buffer === s.buffer);
+    const isRead =
+      isInstruction(s) &&
+      next !== undefined &&
+      isInstruction(next) &&
+      operandsOf(next.value).some((e) => e.kind === 'load' && e.buffer === s.buffer) &&
+      counts(s.value, next.value);
     return isRead ? [numbers.get(s)!] : [];
   });
 };
@@ -46,7 +52,7 @@ const ascendC: TileLanguageRules = {
   hasCounts: (value) => value.kind === 'compare',
   alignsCopies: true,
   texts: {
-    'a barrier between instructions left out': { pattern: /PipeBarrier<PIPE_V>\(\);/g, rule: /missing order: .*no barrier between/, needed: readAtOnce },
+    'a barrier between instructions left out': { pattern: /PipeBarrier<PIPE_V>\(\);/g, rule: /missing order: .*no barrier between/, needed: (kernel) => readAtOnce(kernel) },
     'caches that are not written back': { pattern: /DataCacheCleanAndInvalid<[^;]*;/g, rule: /missing order: .*cache/, needed: (kernel) => (storesScalars(kernel) ? [0] : []) },
   },
 };
@@ -68,14 +74,65 @@ const inBang = (kernel: Kernel): Kernel => {
 };
 const bangC: TileLanguageRules = { hasSignals: false, hasCounts: (value) => value.kind !== 'across', alignsCopies: false, texts: {} };
 
-const chips: Readonly<Record<string, { readonly target: Target; readonly rules: TileLanguageRules; readonly meaning?: (kernel: Kernel) => Kernel }>> = {
-  Ascend: { target: createAscendTarget().virtual!.open('910b4', 'ascend:virtual')!, rules: ascendC },
-  Cambricon: { target: createCambriconTarget().virtual!.open('mlu370', 'cambricon:virtual')!, rules: bangC, meaning: inBang },
+/** Fences in XPU C++ are the core's: after each instruction for what the core does itself, and for everything where there is a wait for more. */
+const inXpu = (kernel: Kernel): Kernel => {
+  const fence = (...pipes: readonly Pipe[]): Stmt[] =>
+    pipes.flatMap((pipe) => {
+      const pairs = pipe === 'scalar' ? (['vector', 'in', 'out'] as const).map((to) => [pipe, to] as const) : [[pipe, 'scalar'] as const];
+      return pairs.flatMap(([from, to]): Stmt[] => [
+        { kind: 'signal', from, to, flag: 0 },
+        { kind: 'wait', from, to, flag: 0 },
+      ]);
+    });
+  const fences = (s: Stmt): Stmt[] => {
+    if (s.kind === 'signal') return [];
+    if (s.kind === 'for') return [{ ...s, body: s.body.flatMap(fences) }];
+    if (s.kind === 'if') return [{ ...s, then: s.then.flatMap(fences), else: s.else.flatMap(fences) }];
+    if (s.kind === 'wait') return s.from === 'vector' ? [] : fence('vector', 'in', 'out', 'scalar');
+    return isInstruction(s) ? [s, ...fence('vector', 'scalar')] : [s];
+  };
+  return { ...kernel, body: kernel.body.flatMap(fences) };
+};
+const REGISTERS: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'min', 'max']);
+/** Of the SIMD unit; others are loops of scalar code, which needs no fence for what it made itself. */
+const isRegisters = (value: Expr): boolean =>
+  value.kind === 'binary' && value.type.dtype === 'f32' && REGISTERS.has(value.fn) && value.a.kind === 'load' && value.b.kind === 'load';
+const xpu: TileLanguageRules = {
+  hasSignals: false,
+  alignsCopies: false,
+  aligns: isRegisters,
+  texts: {
+    'a fence between instructions left out': {
+      pattern: / mfence_lm\(\);/g,
+      rule: /missing order/,
+      needed: (kernel) => readAtOnce(kernel, (a, b) => isRegisters(a) || isRegisters(b)),
+    },
+  },
 };
 
-describe.each(Object.entries(chips))('mutants of tile kernels on a virtual chip of %s', (_, { target, rules, ...rest }) => {
+interface Bench {
+  readonly target: Target;
+  readonly rules: TileLanguageRules;
+  readonly meaning?: (kernel: Kernel) => Kernel;
+  /** Where each mutant is compiled by itself, fewer have to do: of these problems, of whose mutants at least so many break a rule. */
+  readonly only?: readonly (keyof typeof problems)[];
+  readonly least?: number;
+}
+const chips: Readonly<Record<string, Bench>> = {
+  Ascend: { target: createAscendTarget().virtual!.open('910b4', 'ascend:virtual')!, rules: ascendC },
+  Cambricon: { target: createCambriconTarget().virtual!.open('mlu370', 'cambricon:virtual')!, rules: bangC, meaning: inBang },
+  Kunlunxin: {
+    target: createKunlunTarget().virtual!.open('r200', 'kunlun:virtual')!,
+    rules: xpu,
+    meaning: inXpu,
+    only: ['elements', 'product', 'first of rows'],
+    least: 100,
+  },
+};
+
+describe.each(Object.entries(chips))('mutants of tile kernels on a virtual chip of %s', (_, { target, rules, only, least = 200, ...rest }) => {
   it('have the broken rule named', async ({ skip }) => {
     if (!(await target.probe()).ok) skip();
-    await expectNamed({ target, mutations: tileMutations(rules), every: 1, ...rest }, Object.values(problems), 200);
+    await expectNamed({ target, mutations: tileMutations(rules), every: 1, ...rest }, only === undefined ? Object.values(problems) : only.map((name) => problems[name]), least);
   }, 600_000);
 });

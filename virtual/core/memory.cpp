@@ -114,7 +114,7 @@ std::string Memory::describe(const void *address, std::uint64_t bytes) {
     return text;
   }
   const std::uint64_t offset = offsetOf(address);
-  for (auto *table : {&allocations_, &freed_}) {
+  for (auto *table : {&freed_, &allocations_}) {
     auto after = table->upper_bound(offset);
     if (after == table->begin()) continue;
     auto block = std::prev(after);

@@ -41,7 +41,7 @@ ANYCHIP_PLAIN inline void copy(const char *what, const void *from, void *to, int
   if (anychip_is_scratch(global) || anychip_is_stack(global) || (!isOnStack && !anychip_is_scratch(local)))
     anychip_stop(Rule::host, "%s from %p to %p: one side is not where the function says", what, from, to);
   if (size <= 0) anychip_stop(Rule::granularity, "%s of %d bytes", what, size);
-  if (size > anychip_fact("scratchBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("scratchBytes"));
+  if (size > anychip_fact("localBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("localBytes"));
   anychip_give(pipe);
   if (!isOnStack || pipe == IN) anychip_use(from, (uint64_t)size, pipe, false);
   if (!isOnStack || pipe == OUT) anychip_use(to, (uint64_t)size, pipe, true);

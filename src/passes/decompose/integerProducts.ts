@@ -1,13 +1,16 @@
 // Products of tensors of 8-bit integers whose zero points are taken off first. Zero points do not go into the product, which stays one
 // of bytes with sums of 32 bits, for machines that multiply bytes; what they add is taken off the sums:
 //   Σ (a − za)(b − zb) = Σ ab − za·(Σ b − k·zb) − zb·Σ a
-// All of it is exact, as sums of 32 bits wrap around. Every factor is i8, the one dtype that all such machines have: u8 is moved there, its
-// zero point with it.
+// All of it is exact, as sums of 32 bits wrap around. The factors get the dtypes that the machine multiplies, their zero points with them: i8
+// for those that multiply whole matrices, those of `words` for those that multiply words.
 import { elementCount } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
 import { numberReader, tensorFrom } from '../../core/tensor.ts';
+import { wordLayouts } from '../../core/words.ts';
+import type { WordParts } from '../../core/words.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { PrimAttrs } from '../../graph/prims.ts';
+import { padAxis, sliceAxis } from './views.ts';
 
 /** Integers, and what is taken off each of them: of the same dtype, of a shape that broadcasts against them. */
 export interface Shifted {
@@ -15,14 +18,13 @@ export interface Shifted {
   readonly zero: Operand | undefined;
 }
 
-/** i8, and a zero point in i32; undefined where it is known to be 0. */
-interface Signed {
+const minus = (b: Builder, x: Operand, y: Operand | undefined): Operand => (y === undefined ? x : b.sub(x, y));
+
+/** What is multiplied, and a zero point in i32; undefined where it is known to be 0. */
+interface Factor {
   readonly values: Operand;
   readonly zero: Operand | undefined;
 }
-
-/** What lies between the least values of u8 and of i8. */
-const LIFT = 128;
 
 function isZero(b: Builder, x: Operand): boolean {
   const tensor = b.valueOf(x);
@@ -31,23 +33,55 @@ function isZero(b: Builder, x: Operand): boolean {
   return Array.from({ length: elementCount(x.shape) }, (_, i) => read(i)).every((value) => value === 0);
 }
 
-function signed(b: Builder, { values, zero }: Shifted): Signed {
-  const wide = zero === undefined ? b.scalar('i32', 0) : b.cast(zero, 'i32');
-  const move = (x: Operand): Operand => (values.dtype === 'i8' ? x : b.sub(x, b.scalar('i32', LIFT)));
-  const moved = move(wide);
-  return { values: b.cast(move(values.dtype === 'i8' ? values : b.cast(values, 'i32')), 'i8'), zero: isZero(b, moved) ? undefined : moved };
+/** What is added to integers of one dtype so that they are those of another, in order. */
+const LIFT = { u8: { u8: 0, i8: -128 }, i8: { u8: 128, i8: 0 } } as const;
+
+/** The factor in `dtype`; i16 holds each difference from a zero point. */
+function factorIn(b: Builder, { values, zero }: Shifted, dtype: 'u8' | 'i8' | 'i16'): Factor {
+  const wide = zero === undefined ? undefined : b.cast(zero, 'i32');
+  if (dtype === 'i16') return { values: b.cast(minus(b, b.cast(values, 'i32'), wide), 'i16'), zero: undefined };
+  const lift = LIFT[values.dtype === 'u8' ? 'u8' : 'i8'][dtype];
+  const moved = b.add(wide ?? b.scalar('i32', 0), b.scalar('i32', lift));
+  const lifted = lift === 0 ? values : b.cast(b.add(b.cast(values, 'i32'), b.scalar('i32', lift)), dtype);
+  return { values: lifted, zero: isZero(b, moved) ? undefined : moved };
 }
 
-const minus = (b: Builder, x: Operand, y: Operand | undefined): Operand => (y === undefined ? x : b.sub(x, y));
+/** Fewer points of a sum than this do not fill words. */
+const LEAST_WORDS = 2;
+
+/** How the machine multiplies sums over `depth` points. */
+const wordsFor = (b: Builder, depth: number): WordParts | undefined => (depth < LEAST_WORDS ? undefined : b.words);
+const dtypesOf = (words: WordParts | undefined): readonly ['u8' | 'i8' | 'i16', 'i8' | 'i16'] => (words === undefined ? ['i8', 'i8'] : wordLayouts[words].dtypes);
+
+/** Words of parts that lie as far apart along `axis` as there are words, so that neighbours in memory stay neighbours; what is missing is 0. */
+function packed(b: Builder, x: Operand, axis: number, words: WordParts): Operand {
+  const { count, bits } = wordLayouts[words];
+  const length = x.shape[axis]!;
+  const size = Math.ceil(length / count);
+  const parts = Array.from({ length: count }, (_, i) => {
+    const own = Math.min(length - i * size, size);
+    if (own <= 0) return [];
+    const part = padAxis(b, sliceAxis(b, x, axis, i * size, own), axis, 0, size - own);
+    const whole = b.cast(b.cast(part, bits === 8 ? 'u8' : 'u16'), 'u32');
+    return [i === 0 ? whole : b.shl(whole, b.scalar('u32', i * bits))];
+  });
+  return b.bitcast(
+    parts.flat().reduce((word, part) => b.or(word, part)),
+    'i32',
+  );
+}
+
 const times = (b: Builder, x: Operand | undefined, y: Operand): Operand | undefined => (x === undefined ? undefined : b.mul(x, y));
 const wideSum = (b: Builder, x: Operand, axes: readonly number[]): Operand => b.reduce('sum', b.cast(x, 'i32'), axes);
 
 /** Σ (x − its zero)(y − its zero) of matrices [.., M, K] and [.., K, N] of equal rank, with zero points that broadcast against [.., M, 1] and [.., 1, N], in i32. */
 export function integerMatmul(b: Builder, x: Shifted, y: Shifted): Operand {
-  const [p, q] = [signed(b, x), signed(b, y)];
-  const rank = p.values.shape.length;
-  const depth = b.scalar('i32', p.values.shape.at(-1)!);
-  const product = b.matmul(p.values, q.values, 'i32');
+  const rank = x.values.shape.length;
+  const points = x.values.shape.at(-1)!;
+  const words = wordsFor(b, points);
+  const [p, q] = [factorIn(b, x, dtypesOf(words)[0]), factorIn(b, y, dtypesOf(words)[1])];
+  const depth = b.scalar('i32', points);
+  const product = words === undefined ? b.matmul(p.values, q.values, 'i32') : b.matmul(packed(b, p.values, rank - 1, words), packed(b, q.values, rank - 2, words), 'i32', words);
   const columns = p.zero === undefined ? undefined : minus(b, wideSum(b, q.values, [rank - 2]), times(b, q.zero, depth));
   const rows = q.zero === undefined ? undefined : wideSum(b, p.values, [rank - 1]);
   const withRows = minus(b, product, columns === undefined ? undefined : times(b, p.zero, columns));
@@ -62,15 +96,25 @@ function spreadGroups(b: Builder, sums: Operand, filters: number): Operand {
   return b.reshape(b.expand(b.reshape(sums, [batch!, groups!, 1, ...out]), [batch!, groups!, each, ...out]), [batch!, filters, ...out]);
 }
 
+function convOf(b: Builder, x: Operand, w: Operand, attrs: PrimAttrs['conv'], words: WordParts | undefined): Operand {
+  if (words === undefined) return b.conv(x, w, attrs);
+  const { groups } = attrs;
+  const [batch, channels, ...space] = x.shape;
+  const split = packed(b, b.reshape(x, [batch!, groups, channels! / groups, ...space]), 2, words);
+  const filters = packed(b, w, 1, words);
+  return b.conv(b.reshape(split, [batch!, groups * filters.shape[1]!, ...space]), filters, { ...attrs, words });
+}
+
 /** A convolution of x − its zero, a scalar, and w − its zero, which broadcasts against [O, 1…], in i32. Padding is what becomes 0. */
 export function integerConv(b: Builder, x: Shifted, w: Shifted, attrs: Omit<PrimAttrs['conv'], 'acc'>): Operand {
-  const [p, q] = [signed(b, x), signed(b, w)];
-  const [filters, ...taps] = q.values.shape;
+  const [filters, ...taps] = w.values.shape;
+  const words = wordsFor(b, taps[0]!);
+  const [p, q] = [factorIn(b, x, dtypesOf(words)[0]), factorIn(b, w, dtypesOf(words)[1])];
   const borders = (sides: readonly number[]): readonly number[] => [0, 0, ...sides];
-  const padded = p.zero === undefined ? p.values : b.pad(p.values, borders(attrs.low), borders(attrs.high), b.cast(p.zero, 'i8'));
+  const padded = p.zero === undefined ? p.values : b.pad(p.values, borders(attrs.low), borders(attrs.high), b.cast(p.zero, p.values.dtype));
   const none = attrs.low.map(() => 0);
   const window: PrimAttrs['conv'] = { ...attrs, ...(p.zero === undefined ? {} : { low: none, high: none }), acc: 'i32' };
-  const sums = b.conv(padded, q.values, window);
+  const sums = convOf(b, padded, q.values, window, words);
   const depth = b.scalar('i32', elementCount(taps));
   const rank = sums.shape.length;
   /** A value for each filter, or one, against [N, O, out…]. */
@@ -92,6 +136,7 @@ export function integerConv(b: Builder, x: Shifted, w: Shifted, attrs: Omit<Prim
   const withWeights = minus(b, sums, weights === undefined ? undefined : times(b, b.reshape(p.zero!, []), weights));
   if (q.zero === undefined) return withWeights;
   const ones: Shape = [attrs.groups, ...taps];
-  const inputs = spreadGroups(b, b.conv(padded, b.constant(tensorFrom('i8', ones, new Float64Array(elementCount(ones)).fill(1))), window), filters!);
+  const filter = b.constant(tensorFrom(q.values.dtype, ones, new Float64Array(elementCount(ones)).fill(1)));
+  const inputs = spreadGroups(b, convOf(b, padded, filter, window, words), filters!);
   return b.sub(withWeights, b.mul(along(q.zero), inputs));
 }

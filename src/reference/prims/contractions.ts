@@ -5,6 +5,8 @@ import { AnychipError } from '../../core/error.ts';
 import { broadcastShapes, elementCount, stridesOf } from '../../core/shape.ts';
 import { bigintReader, createTensor, elementWriter, numberReader } from '../../core/tensor.ts';
 import type { NumericTensor } from '../../core/tensor.ts';
+import { wordProduct } from '../../core/words.ts';
+import type { WordParts } from '../../core/words.ts';
 import { numericAt } from '../evaluate.ts';
 import type { Evaluations } from '../evaluate.ts';
 import { isWide } from './arithmetic.ts';
@@ -13,7 +15,7 @@ import { broadcastOffsets } from './elementwise.ts';
 /** Σ over k of a[aAt + aStep·k]·b[bAt + bStep·k]. */
 type Dot = (count: number, aAt: number, aStep: number, bAt: number, bStep: number) => number | bigint;
 
-function dotOf(a: NumericTensor, b: NumericTensor, acc: NumericDType): Dot {
+function dotOf(a: NumericTensor, b: NumericTensor, acc: NumericDType, words: WordParts | undefined): Dot {
   if (isWide(acc)) {
     const [x, y] = [bigintReader(a), bigintReader(b)];
     return (count, aAt, aStep, bAt, bStep) => {
@@ -23,7 +25,8 @@ function dotOf(a: NumericTensor, b: NumericTensor, acc: NumericDType): Dot {
     };
   }
   const [x, y] = [numberReader(a), numberReader(b)];
-  const times = dtypes[acc].class === 'float' ? (p: number, q: number) => p * q : Math.imul;
+  const integers = words === undefined ? Math.imul : (p: number, q: number) => wordProduct(words, p, q);
+  const times = dtypes[acc].class === 'float' ? (p: number, q: number) => p * q : integers;
   return (count, aAt, aStep, bAt, bStep) => {
     let sum = 0;
     for (let k = 0; k < count; k++) sum += times(x(aAt + aStep * k), y(bAt + bStep * k));
@@ -44,7 +47,7 @@ export const contractions: Evaluations<'matmul' | 'conv'> = {
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
     const out = createTensor(acc, [...batch, m, n]);
     const write = elementWriter(out);
-    const dot = dotOf(a, b, acc);
+    const dot = dotOf(a, b, acc, attrs.words);
     const [aBatch, bBatch] = [broadcastOffsets(a.shape.slice(0, -2), batch), broadcastOffsets(b.shape.slice(0, -2), batch)];
     for (let i = 0, flat = 0; i < elementCount(batch); i++) {
       const [aAt, bAt] = [(aBatch?.[i] ?? i) * m * k, (bBatch?.[i] ?? i) * k * n];
@@ -62,7 +65,7 @@ export const contractions: Evaluations<'matmul' | 'conv'> = {
     const [batches, outChannels, perGroup] = [x.shape[0]!, w.shape[0]!, w.shape[1]!];
     const out = createTensor(acc, [batches, outChannels, ...outSpatial]);
     const write = elementWriter(out);
-    const dot = dotOf(x, w, acc);
+    const dot = dotOf(x, w, acc, attrs.words);
     const [plane, taps, positions] = [elementCount(spatial), elementCount(kernel), elementCount(outSpatial)];
     const meets = tapTable(spatial, kernel, outSpatial, attrs);
     for (let n = 0, flat = 0; n < batches; n++) {

@@ -142,6 +142,7 @@ function instruct(p: Prelude, instruction: TileInstruction): string {
     case 'across':
       return fold(value, instruction);
     case 'fma':
+    case 'dot':
     case 'narrow':
     case 'pack':
     case 'extract':

@@ -1,5 +1,6 @@
 // What the languages of C's family spell differently, as data: types, constants, helper functions and vectors. The printer of
 // expressions and statements asks a dialect; it decides nothing else.
+import type { WordParts } from '../../core/words.ts';
 import type { ComputeDType, Expr, ExprType, Fragment, Handover } from '../../kernel/ir.ts';
 import type { Prelude } from './prelude.ts';
 import type { Storage } from './types.ts';
@@ -117,6 +118,8 @@ export interface Dialect {
   real(fn: RealFunction, dtype: Real): string;
   /** The name of a·b + c, one instruction where the machine has it. */
   fma(p: Prelude, dtype: Real): string;
+  /** The name of a function that adds the products of the parts of words a and b to c, where the language reaches an instruction for it; `plain` says the same lane by lane. */
+  dot?(p: Prelude, parts: WordParts, type: ExprType, plain: string): string;
   /** The same bits as another scalar type. */
   bitcast(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string;
   readonly vectors: VectorSyntax;

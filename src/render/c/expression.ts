@@ -2,10 +2,12 @@
 import { invariant } from '../../core/error.ts';
 import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
+import { variable } from '../../kernel/build.ts';
+import { expandDot } from '../../kernel/expandDot.ts';
 import type { ComputeDType, Expr, ExprKind, ExprType } from '../../kernel/ir.ts';
 import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import type { BufferText } from './dialect.ts';
-import { binaryText, compareText, fmaText, selectText, unaryText } from './functions.ts';
+import { binaryText, compareText, dotText, fmaText, selectText, unaryText } from './functions.ts';
 import type { Prelude } from './prelude.ts';
 import { constantText, storageIn, storageOf, typeTag } from './types.ts';
 
@@ -129,6 +131,11 @@ const texts: { readonly [K in ExprKind]: (e: ExprOf[K], scope: Scope) => string 
   compare: (e, scope) => compareText(e.fn, exprText(e.a, scope), exprText(e.b, scope)),
   select: (e, scope) => selectText(scope.prelude, e.type, exprText(e.condition, scope), exprText(e.a, scope), exprText(e.b, scope)),
   fma: (e, scope) => fmaText(scope.prelude, e.type, exprText(e.a, scope), exprText(e.b, scope), exprText(e.c, scope)),
+  dot: (e, scope) => {
+    const [a, b, c] = (['a', 'b', 'c'] as const).map((name) => variable(name, 'i32'));
+    const plain = exprText(expandDot({ kind: 'dot', type: c!.type, parts: e.parts, a: a!, b: b!, c: c! }), scope);
+    return dotText(scope.prelude, e.parts, e.type, plain, [exprText(e.a, scope), exprText(e.b, scope), exprText(e.c, scope)]);
+  },
   cast: castText,
   bitcast: bitcastText,
   narrow: narrowText,

@@ -1,6 +1,7 @@
 // The functions of kernel IR in C: total tables from function to text. Mathematics is gone by now (kernel/math.ts).
 // Operands arrive as C expressions that need no parentheses around them.
 import { invariant } from '../../core/error.ts';
+import type { WordParts } from '../../core/words.ts';
 import { isMathBinary, isMathUnary } from '../../kernel/math.ts';
 import type { MathBinary, MathUnary } from '../../kernel/math.ts';
 import type { BinaryFn, CompareFn, ComputeDType, ExprType, UnaryFn } from '../../kernel/ir.ts';
@@ -73,6 +74,12 @@ export const compareText = (fn: CompareFn, a: string, b: string): string => `(${
 export function fmaText(p: Prelude, type: ExprType, a: string, b: string, c: string): string {
   invariant(isReal(type.dtype), `fma of ${type.dtype}`);
   return `${p.lanewise('fma', type, [type, type, type], `${p.dialect.fma(p, type.dtype)}(a, b, c)`)}(${a}, ${b}, ${c})`;
+}
+
+/** c + the products of the parts of two words; `plain` says so for scalars a, b, c. */
+export function dotText(p: Prelude, parts: WordParts, type: ExprType, plain: string, [a, b, c]: readonly [string, string, string]): string {
+  const name = p.dialect.dot?.(p, parts, type, plain) ?? p.lanewise(`dot_${parts}`, type, [type, type, type], plain);
+  return `${name}(${a}, ${b}, ${c})`;
 }
 
 /** Masks choose lanes; scalars choose values. */

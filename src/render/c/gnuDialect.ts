@@ -1,4 +1,5 @@
 // C as GCC and Clang speak it: builtins instead of headers, vector extensions.
+import type { WordParts } from '../../core/words.ts';
 import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
 import type { Dialect, Real, VectorSyntax } from './dialect.ts';
 import type { Prelude } from './prelude.ts';
@@ -59,6 +60,29 @@ const vectors: VectorSyntax = {
   lanewise: (type, signature, lanes, body) => `${signature} { ${type} r; for (int i = 0; i < ${lanes}; i++) r[i] = ${body.replace(/\b[abc]\b/g, '$&[i]')}; return r; }\n`,
 };
 
+interface DotInstruction {
+  /** What compilers define where the processor has it. */
+  readonly feature: string;
+  readonly lanes: readonly number[];
+  readonly statement: string;
+}
+const adding = (instruction: string): string => `__asm__("${instruction} %2, %1, %0" : "+v"(c) : "v"(a), "v"(b)); return c;`;
+const multiplying = '__asm__("vpmaddwd %2, %1, %0" : "=v"(a) : "v"(a), "v"(b)); return a + c;';
+
+/** Of x86, best first. Compilers name their builtins for them differently. */
+const dotInstructions: { readonly [P in WordParts]: readonly DotInstruction[] } = {
+  bytes: [
+    { feature: 'defined(__AVX512VNNI__) && defined(__AVX512VL__)', lanes: [4, 8, 16], statement: adding('vpdpbusd') },
+    { feature: 'defined(__AVXVNNI__)', lanes: [4, 8], statement: adding('%{vex%} vpdpbusd') },
+  ],
+  shorts: [
+    { feature: 'defined(__AVX512VNNI__) && defined(__AVX512VL__)', lanes: [4, 8, 16], statement: adding('vpdpwssd') },
+    { feature: 'defined(__AVX512BW__)', lanes: [16], statement: multiplying },
+    { feature: 'defined(__AVX2__)', lanes: [4, 8], statement: multiplying },
+    { feature: 'defined(__SSE2__) && !defined(__AVX__)', lanes: [4], statement: '__asm__("pmaddwd %1, %0" : "+x"(a) : "x"(b)); return a + c;' },
+  ],
+};
+
 /** Copies the bytes; compilers see through it. */
 function bitcastByCopy(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string {
   const name = `bits_${from}_${to}`;
@@ -90,6 +114,15 @@ export const gnuDialect: Dialect = {
       ].join('\n'),
     );
     return dtype === 'f32' ? 'FMA_F32' : 'FMA_F64';
+  },
+  dot: (p, parts, type, plain) => {
+    const lane = p.lanewise(`dot_${parts}`, type, [type, type, type], plain);
+    const choices = dotInstructions[parts].filter(({ lanes }) => lanes.includes(type.lanes));
+    if (choices.length === 0) return lane;
+    const full = p.type(type);
+    const name = `dot_${parts}_at_once_${full}`;
+    const lines = choices.map(({ feature, statement }, i) => `#${i === 0 ? 'if' : 'elif'} ${feature}\n${statement}\n`);
+    return p.use(name, () => `static inline ${full} ${name}(${full} a, ${full} b, ${full} c) {\n${lines.join('')}#else\nreturn ${lane}(a, b, c);\n#endif\n}\n`);
   },
   bitcast: bitcastByCopy,
   vectors,

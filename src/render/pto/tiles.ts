@@ -152,6 +152,7 @@ function instruct(instruction: TileInstruction): string {
     case 'across':
       return fold(value, instruction);
     case 'fma':
+    case 'dot':
     case 'narrow':
     case 'pack':
     case 'extract':

@@ -1,5 +1,6 @@
 // Kernel expressions as instructions that leave one value on the stack: a total table from kind to rule.
 import { invariant } from '../../core/error.ts';
+import { expandDot } from '../../kernel/expandDot.ts';
 import type { Expr, ExprKind } from '../../kernel/ir.ts';
 import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import { pushAddress } from './address.ts';
@@ -156,6 +157,14 @@ const rules: { readonly [K in ExprKind]: ExprRule<K> } = {
     code.emit(`${shape}.mul`);
     push(e.c);
     code.emit(`${shape}.add`);
+  },
+  dot: (e, scope, push) => {
+    if (e.type.lanes === 1 || e.parts !== 'shorts') return push(expandDot(e));
+    push(e.a);
+    push(e.b);
+    scope.code.emit('i32x4.dot_i16x8_s');
+    push(e.c);
+    scope.code.emit('i32x4.add');
   },
   cast: pushCast,
   bitcast: pushBitcast,

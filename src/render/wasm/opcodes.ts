@@ -83,7 +83,7 @@ const rows = [
   row(0xa7, 'i32x4.extend_low_i16x8_s i32x4.extend_high_i16x8_s i32x4.extend_low_i16x8_u', 'none', vector),
   row(0xab, 'i32x4.shl i32x4.shr_s i32x4.shr_u i32x4.add', 'none', vector),
   row(0xb1, 'i32x4.sub', 'none', vector),
-  row(0xb5, 'i32x4.mul i32x4.min_s i32x4.min_u i32x4.max_s i32x4.max_u', 'none', vector),
+  row(0xb5, 'i32x4.mul i32x4.min_s i32x4.min_u i32x4.max_s i32x4.max_u i32x4.dot_i16x8_s', 'none', vector),
   row(0xe0, 'f32x4.abs f32x4.neg', 'none', vector),
   row(0xe3, 'f32x4.sqrt f32x4.add f32x4.sub f32x4.mul f32x4.div f32x4.min f32x4.max f32x4.pmin f32x4.pmax', 'none', vector),
   row(0xf6, 'f64x2.pmin f64x2.pmax', 'none', vector),

@@ -2,6 +2,7 @@
 // Threads are scalar: there are no vectors here.
 import { AnychipError, invariant } from '../../core/error.ts';
 import { dtypes } from '../../core/dtype.ts';
+import { expandDot } from '../../kernel/expandDot.ts';
 import { isMathBinary, isMathUnary } from '../../kernel/math.ts';
 import type { MathBinary, MathUnary } from '../../kernel/math.ts';
 import type { BinaryFn, CompareFn, ComputeDType, Expr, ExprKind, UnaryFn } from '../../kernel/ir.ts';
@@ -201,6 +202,7 @@ const texts: { readonly [K in ExprKind]: (e: ExprOf[K], scope: Scope) => string 
   compare: (e, scope) => compareText(e.fn, e.a.type.dtype, exprText(e.a, scope), exprText(e.b, scope), scope.library),
   select: (e, scope) => `select(${exprText(e.b, scope)}, ${exprText(e.a, scope)}, ${exprText(e.condition, scope)})`,
   fma: (e, scope) => by(builtin('fma'), call('fma'))(scope.library, e.type.dtype, exprText(e.a, scope), exprText(e.b, scope), exprText(e.c, scope)),
+  dot: (e, scope) => exprText(expandDot(e), scope),
   cast: castText,
   bitcast: bitcastText,
   narrow: narrowText,

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { AnychipError } from '../../core/error.ts';
+import type { WordParts } from '../../core/words.ts';
 import type { SimdFacts } from '../../runtime/device.ts';
 
 interface VectorUnit {
@@ -14,6 +15,8 @@ interface VectorUnit {
   readonly registers: number;
   /** The feature of processors among them that convert half floats; '' where all do, undefined where none does. */
   readonly halves?: string;
+  /** How words of small integers are multiplied; `bytes` where the processor has one of the features named there too. */
+  readonly words?: WordParts;
   /** What tells a compiler of processors that have this much and no more. */
   readonly flags: readonly string[];
 }
@@ -21,16 +24,20 @@ interface VectorUnit {
 /** Best first. */
 const vectorUnits: Partial<Record<string, readonly VectorUnit[]>> = {
   x64: [
-    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32, halves: 'f16c', flags: ['-march=x86-64-v4'] },
-    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16, halves: 'f16c', flags: ['-march=x86-64-v3'] },
+    { feature: 'avx512f', title: 'AVX-512', lanes: 16, registers: 32, halves: 'f16c', words: 'shorts', flags: ['-march=x86-64-v4'] },
+    { feature: 'avx2', title: 'AVX2', lanes: 8, registers: 16, halves: 'f16c', words: 'shorts', flags: ['-march=x86-64-v3'] },
     { feature: 'avx', title: 'AVX', lanes: 8, registers: 16, flags: ['-march=sandybridge'] },
-    { feature: '', title: 'SSE2', lanes: 4, registers: 16, flags: ['-march=x86-64'] },
+    { feature: '', title: 'SSE2', lanes: 4, registers: 16, words: 'shorts', flags: ['-march=x86-64'] },
   ],
   arm64: [{ feature: '', title: 'NEON', lanes: 4, registers: 32, halves: '', flags: ['-march=armv8-a'] }],
 };
 const UNKNOWN_UNIT: VectorUnit = { feature: '', title: 'vectors of 128 bits', lanes: 4, registers: 16, flags: [] };
 
+/** Features with which words of four bytes are multiplied: those of AVX-512, and those of AVX alone. */
+const BYTE_PRODUCTS: Partial<Record<string, readonly string[]>> = { 'AVX-512': ['avx512_vnni'], AVX2: ['avx_vnni'] };
+
 export interface CpuFacts extends SimdFacts {
+  readonly words: WordParts | undefined;
   readonly vectorTitle: string;
   /** Compiler flags for this processor, tried in order. */
   readonly machineFlags: readonly (readonly string[])[];
@@ -89,7 +96,9 @@ export function chooseUnit(features: readonly string[], asked: string | undefine
 function detect(): CpuFacts {
   const features = /^(?:flags|Features)\s*:(.*)$/m.exec(read('/proc/cpuinfo'))?.[1]?.trim().split(/\s+/).sort() ?? [];
   const { unit, isNative } = chooseUnit(features, process.env['ANYCHIP_CPU_VECTORS']);
+  const hasBytes = isNative && BYTE_PRODUCTS[unit.title]?.some((feature) => features.includes(feature)) === true;
   return {
+    words: hasBytes ? 'bytes' : unit.words,
     vectorLanes: unit.lanes,
     vectorRegisters: unit.registers,
     vectorTitle: unit.title,

@@ -55,7 +55,7 @@ export function createCpuTarget(cache: CompileCache = new CompileCache()): Targe
     evidence: 'E4',
     rank: 100,
     probe: () => probe(toolchain),
-    capabilities: { family: 'simd', storage: storedDTypes, simd: cpuFacts(), maxBufferBytes: MAX_BUFFER_BYTES },
+    capabilities: { family: 'simd', storage: storedDTypes, simd: cpuFacts(), words: cpuFacts().words, maxBufferBytes: MAX_BUFFER_BYTES },
     createRenderer: () => new CRenderer(cpuFacts().convertsHalves ? gnuHalfDialect : gnuDialect),
     createCompiler: () => new CpuCompiler(cache, toolchain),
     openDevice: async (options: OpenOptions = {}): Promise<Device> => new CpuDevice(await openNative(), cache.folder, options.threads ?? cpuFacts().cores),

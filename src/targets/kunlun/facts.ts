@@ -6,7 +6,7 @@ import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
 const GIB = 2 ** 30;
 const CLUSTER_CORES = 64;
-/** Of a core: four share 32 KiB, and their stacks lie there too. */
+/** Of a core: four share 32 KiB, and their stacks lie there too, for which kernels leave some. */
 const LOCAL_BYTES = 8 << 10;
 const STACK_BYTES = 2 << 10;
 
@@ -15,7 +15,7 @@ const chip = (clusters: number, architecture: string, memoryBytes: number): Omit
   architecture,
   memoryBytes,
   attributes: { units: clusters },
-  limits: { clusters, clusterCores: CLUSTER_CORES, scratchBytes: LOCAL_BYTES, lineBytes: 0 },
+  limits: { clusters, clusterCores: CLUSTER_CORES, localBytes: LOCAL_BYTES, lineBytes: 0 },
 });
 
 /** The first is taken where none is named. */

@@ -48,7 +48,7 @@ export function createWasmTarget(host: WasmHost): Target {
         l2Bytes: L2_BYTES,
         pointerBytes: 4,
       } as const;
-      return { family: 'simd', storage: storedDTypes, simd, maxBufferBytes: MAX_BUFFER_BYTES };
+      return { family: 'simd', storage: storedDTypes, simd, words: 'shorts', maxBufferBytes: MAX_BUFFER_BYTES };
     },
     createRenderer: () => new WasmRenderer(features()),
     createCompiler: () => createCompiler(features()),

@@ -14,7 +14,7 @@ import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { createImage, fillImage, openBlock, positionIn, resultsOf, tapOrigin } from './image.ts';
 import type { Block, Image } from './image.ts';
 import { openGrid, storeColumns } from './product.ts';
-import { at, multiplyAdd } from './tile.ts';
+import { at, multiplyAddOf } from './tile.ts';
 import { columnBlocks, geometryOf, layoutOf, positionsOf, rowBlocks, tapsOf } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
 
@@ -59,6 +59,7 @@ function writeSums(image: Image, block: Block, weights: readonly Expr[], sums: s
   const { high, wide } = geometry;
   const type = computeType(dtype);
   const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
+  const multiplyAdd = multiplyAddOf(image.site.node.attrs.words);
   const taps = [geometry.channels * elementCount(geometry.lead.map((a) => a.taps)), high.taps, wide.taps];
   emitter.loop(row, index(0), block.rows, 1, () => {
     const r = indexSymbol(row, 0, cut.rows - 1);

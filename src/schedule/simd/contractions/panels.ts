@@ -104,12 +104,13 @@ const inType = (x: Expr, dtype: NumericDType): Expr => cast(computeType(dtype), 
 
 export function packedRows(site: ContractionSite, side: Side, shape: PanelShape, tile: RegisterTile): Rows {
   const { slot, batchStrides } = packPanels(site, side, shape, tile.rows);
-  return rowsInPanels(slot, batchStrides, side.extent, shape, tile);
+  return rowsInPanels(side.operand, slot, batchStrides, side.extent, shape, tile);
 }
 
 /** Rows that lie in panels already: [depth][rows of a tile] each. */
-export function rowsInPanels(slot: MemorySlot, batchStrides: readonly number[], extent: number, shape: PanelShape, tile: RegisterTile): Rows {
+export function rowsInPanels(operand: 0 | 1, slot: MemorySlot, batchStrides: readonly number[], extent: number, shape: PanelShape, tile: RegisterTile): Rows {
   return {
+    operand,
     extent,
     reachesBack: false,
     open(emitter, batch, number) {
@@ -128,6 +129,7 @@ export function stridedRows(side: Side, shape: PanelShape, tile: RegisterTile): 
   const { slot, offset } = side.storage;
   const type = computeType(slot.dtype);
   return {
+    operand: side.operand,
     extent: side.extent,
     reachesBack: side.extent >= tile.rows,
     open(emitter, batch, _number, first) {

@@ -16,8 +16,8 @@ import type { ContractionSite } from '../templates.ts';
 import { partsFor } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { wholeVectors } from './panels.ts';
-import { at, least, minus, nameIndex, writeTile } from './tile.ts';
-import type { DepthRange } from './tile.ts';
+import { at, least, minus, multiplyAddOf, nameIndex, writeTile } from './tile.ts';
+import type { DepthRange, MultiplyAdd } from './tile.ts';
 
 /** A stretch of the depth: `first` counts from the beginning, in units of `Depth.unit` steps. */
 export interface DepthChunk {
@@ -34,6 +34,8 @@ export interface Depth {
 }
 
 export interface Rows {
+  /** Of the contraction; the columns are of the other. */
+  readonly operand: 0 | 1;
   readonly extent: number;
   /** Whether the last tile reaches back over rows of the one before, so that none of its rows is past the last. */
   readonly reachesBack: boolean;
@@ -167,7 +169,9 @@ function writeOne(frame: Frame, one: OneTile): void {
   const begin = scaleIndex(one.first, depth.unit);
   const operands = { rows: (k: IndexExpr) => rows(addIndex(begin, k)), columns: one.columns(one.columnTile) };
   const resumes = depthChunks === 1 ? undefined : compare('gt', emitter.index(one.chunk), index(0));
-  writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, place: { buffer: sums, base }, resumes });
+  const multiplyAdd = multiplyAddOf(frame.site.node.attrs.words);
+  const ordered: MultiplyAdd = (row, column, sum) => (product.rows.operand === 0 ? multiplyAdd(row, column, sum) : multiplyAdd(column, row, sum));
+  writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, multiplyAdd: ordered, place: { buffer: sums, base }, resumes });
   const store = (): void => writeResults(frame, one, { firstRow, skipped, base });
   if (depthChunks === 1) return store();
   const isLast = compare('eq', emitter.index(one.chunk), index(depthChunks - 1));

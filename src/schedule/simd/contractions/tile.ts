@@ -2,7 +2,8 @@
 // register by register; addresses inside the loop are one base per operand and constants.
 import { addIndex, indexSymbol } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
-import { add, assign, binary, constant, declare, fma, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
+import type { WordParts } from '../../../core/words.ts';
+import { add, assign, binary, constant, declare, dot, fma, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
 import type { ComputeDType, Expr } from '../../../kernel/ir.ts';
 import { typed } from '../../emit/compute.ts';
 import type { Emitter } from '../../emit/emitter.ts';
@@ -31,8 +32,12 @@ export interface TilePlace {
   readonly base: Expr;
 }
 
-/** a·b + sum. */
-export const multiplyAdd = (a: Expr, b: Expr, sum: Expr): Expr => (sum.type.dtype === 'f32' ? fma(a, b, sum) : add(mul(a, b), sum));
+/** The product of what operands 0 and 1 of a contraction hold, and the sum so far. */
+export type MultiplyAdd = (x: Expr, y: Expr, sum: Expr) => Expr;
+
+/** How the products of a contraction are added up: x·y + sum, or the same part by part. */
+export const multiplyAddOf = (words: WordParts | undefined): MultiplyAdd =>
+  words === undefined ? (x, y, sum) => (sum.type.dtype === 'f32' ? fma(x, y, sum) : add(mul(x, y), sum)) : (x, y, sum) => dot(words, x, y, sum);
 
 /** The most steps of the depth at once that divide it. */
 function unrollOf({ unroll }: RegisterTile, steps: Expr): number {
@@ -55,13 +60,15 @@ export interface TileWork {
   readonly dtype: ComputeDType;
   readonly depth: DepthRange;
   readonly operands: TileOperands;
+  /** Of a row and a column. */
+  readonly multiplyAdd: MultiplyAdd;
   readonly place: TilePlace;
   /** Where it holds, the sums begin with what lies at `place` instead of zero. */
   readonly resumes: Expr | undefined;
 }
 
 /** Sums the products over a stretch of the depth and leaves the tile at its place. */
-export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps, most }, operands, place, resumes }: TileWork): void {
+export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps, most }, operands, multiplyAdd, place, resumes }: TileWork): void {
   const zero = splat(constant(dtype, typed(dtype, 0)), lanes);
   const sums = Array.from({ length: tile.rows * tile.vectors }, () => emitter.fresh('a'));
   const sum = (i: number): Expr => variable(sums[i]!, dtype, lanes);

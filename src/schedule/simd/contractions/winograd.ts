@@ -191,7 +191,7 @@ function multiply(plan: Plan, weights: MemorySlot, input: MemorySlot, target: St
   return lowerProduct(inner, {
     name: 'winogradProduct',
     batch,
-    rows: rowsInPanels(weights, [0, perGroup!, perPoint!], filters, shape, tile),
+    rows: rowsInPanels(1, weights, [0, perGroup!, perPoint!], filters, shape, tile),
     columns: copiedColumns(inner, side, shape, tile, depth, Math.ceil(Math.ceil(tiles / width) / blocks)),
     depth,
     tile,
