@@ -26,8 +26,9 @@ function limitsOf(capabilities: Capabilities): Readonly<Record<string, number>> 
       return { maxThreads, subgroupThreads, sharedBytes, givenSharedBytes, units };
     }
     case 'tile': {
-      const { scratchBytes, alignBytes, lineBytes, countMultiple } = capabilities.tile.rules;
-      return { cores: capabilities.tile.cores, scratchBytes, alignBytes, lineBytes, countMultiple };
+      const { scratchBytes, alignBytes, lineBytes, countMultiple, matrix } = capabilities.tile.rules;
+      const memories = matrix === undefined ? {} : { stagingBytes: matrix.bytes.staging, aBytes: matrix.bytes.a, bBytes: matrix.bytes.b, sumBytes: matrix.bytes.sum };
+      return { cores: capabilities.tile.cores, scratchBytes, alignBytes, lineBytes, countMultiple, ...memories };
     }
     case 'simd':
       return {};

@@ -8,7 +8,7 @@ import type { BinaryFn, Expr, ExprKind, Fragment, FragmentPlace, Kernel, KernelC
 import { multiplyFragments, roundedInput, shapeOf } from './matrix.ts';
 import { View, watchedBlock } from './memory.ts';
 import type { Block, Moment } from './memory.ts';
-import { PipeWatch, storePipe } from './pipes.ts';
+import { PipeWatch, stepPipe, storePipe } from './pipes.ts';
 import type { ExprOf } from './rewriteKernel.ts';
 import { binaryScalar, bitcastScalar, castScalar, compareScalar, constantScalar, fmaScalar, unaryScalar } from './scalar.ts';
 import type { Scalar } from './scalar.ts';
@@ -25,6 +25,8 @@ interface Frame {
   now: Moment;
   /** What the thread's subgroup holds for matrix units, row by row; whether this thread is its first; and how many steps it took. */
   readonly fragments: Map<string, readonly number[]>;
+  /** By its name, what stands for a fragment where pipes are watched. */
+  readonly held: Map<string, object>;
   readonly leads: boolean;
   matrixSteps: number;
   /** What it fetched: groups that it has not awaited yet, and what is of no group yet. */
@@ -185,23 +187,34 @@ const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | 
 };
 
 function matrixStep(step: MatrixStep, frame: Frame): void {
-  const { fragments, now } = frame;
+  const { fragments } = frame;
+  if (step.do === 'declare') {
+    const [rows, columns] = shapeOf(step.fragment);
+    return void fragments.set(step.name, step.fragment.role === 'sum' ? Array.from({ length: rows * columns }, () => 0) : []);
+  }
+  const pipe = stepPipe(step);
+  frame.now.pipes?.give(pipe);
+  const now = onPipe(frame, pipe);
+  const use = (name: string, access: 'read' | 'written'): void => {
+    if (!frame.held.has(name)) frame.held.set(name, {});
+    now.pipes?.use(frame.held.get(name)!, 1, 0, pipe, access, name);
+  };
   switch (step.do) {
-    case 'declare': {
-      const [rows, columns] = shapeOf(step.fragment);
-      return void fragments.set(step.name, step.fragment.role === 'sum' ? Array.from({ length: rows * columns }, () => 0) : []);
-    }
     case 'load': {
       const view = bufferOf(frame, step.from.buffer);
-      const read = (at: number): number => roundedInput(step.fragment.unit.in, view.dtype, Number(view.load(at, now)));
+      const read = (at: number | undefined): number => (at === undefined ? 0 : roundedInput(step.fragment.unit.in, view.dtype, Number(view.load(at, now))));
+      use(step.name, 'written');
       return void fragments.set(step.name, positionsOf(step.fragment, step.from, frame).map(read));
     }
     case 'multiply':
+      [step.a, step.b, step.sum].forEach((name) => use(name, 'read'));
+      use(step.sum, 'written');
       return void fragments.set(step.sum, multiplyFragments(step.fragments.a.unit, fragmentOf(frame, step.sum), fragmentOf(frame, step.a), fragmentOf(frame, step.b)));
     case 'store': {
       const view = bufferOf(frame, step.to.buffer);
       const values = fragmentOf(frame, step.name);
-      return positionsOf(step.fragment, step.to, frame).forEach((at, i) => view.store(at, values[i]!, now));
+      use(step.name, 'read');
+      return positionsOf(step.fragment, step.to, frame).forEach((at, i) => (at === undefined ? undefined : view.store(at, values[i]!, now)));
     }
   }
 }
@@ -212,13 +225,15 @@ function fragmentOf(frame: Frame, name: string): readonly number[] {
   return values;
 }
 
-/** Where the elements of a fragment lie, row by row. */
-function positionsOf(fragment: Fragment, { index, stride }: FragmentPlace, frame: Frame): number[] {
+/** Where the elements of a fragment lie, row by row; undefined for those that are not there. */
+function positionsOf(fragment: Fragment, { index, stride, lines, elements }: FragmentPlace, frame: Frame): (number | undefined)[] {
   const start = scalarOf(index, frame);
+  const [most, length] = [lines, elements].map((e) => (e === undefined ? Infinity : scalarOf(e, frame)));
   const [rows, columns] = shapeOf(fragment);
   return lanesOf(rows * columns).map((i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
-    return fragment.order === 'rows' ? start + row * stride + column : start + column * stride + row;
+    const [line, at] = fragment.order === 'rows' ? [row, column] : [column, row];
+    return line < most! && at < length! ? start + line * stride + at : undefined;
   });
 }
 
@@ -285,6 +300,7 @@ export class Interpreter {
         locals,
         now: { stamp: 0, call, step, phase: 0 },
         fragments: new Map(),
+        held: new Map(),
         leads,
         matrixSteps: 0,
         fetches: { groups: [], open: [] },

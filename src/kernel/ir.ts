@@ -115,7 +115,7 @@ export type Stmt =
   /** What pipe `from` was given before the signal is done when pipe `to` begins what it is given after the wait that takes it. */
   | ({ readonly kind: 'signal' } & Handover)
   | ({ readonly kind: 'wait' } & Handover)
-  /** A step of a matrix unit, which the threads of a subgroup take together: all of them reach it, equally often. */
+  /** A step of a matrix unit: a core's own, or one that the threads of a subgroup take together, so that all of them reach it, equally often. */
   | { readonly kind: 'matrix'; readonly step: MatrixStep };
 export type StmtKind = Stmt['kind'];
 
@@ -134,9 +134,10 @@ export interface Rows {
 
 /**
  * The units of a core with a scratchpad, which work side by side, each in order. in, out: copies into scratch memory and back. vector:
- * stores of vectors, and of what `across` makes of one. scalar: everything else; it hands the others their work.
+ * stores of vectors, and of what `across` makes of one. fill, matrix, drain: a matrix unit's, as factors are filled, multiplied, and sums
+ * written. scalar: everything else; it hands the others their work.
  */
-export type Pipe = 'scalar' | 'vector' | 'in' | 'out';
+export type Pipe = 'scalar' | 'vector' | 'in' | 'out' | 'fill' | 'matrix' | 'drain';
 
 export interface Handover {
   readonly from: Pipe;
@@ -146,8 +147,8 @@ export interface Handover {
 }
 
 /**
- * What a machine multiplies as whole small matrices: [m, k] · [k, n] summed into [m, n], by the threads of a subgroup together, or by a
- * core beside its vector unit.
+ * What a machine multiplies as whole matrices: [m, k] · [k, n] summed into [m, n], by the threads of a subgroup together, or by a core
+ * beside its vector unit.
  */
 export interface MatrixUnit {
   readonly m: number;
@@ -157,13 +158,13 @@ export interface MatrixUnit {
   readonly in: 'f16' | 'bf16' | 'tf32' | 'f32' | 'i8' | 'u8';
   readonly acc: 'f32' | 'i32';
   /**
-   * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks of the unit's own shape, one after
-   * the other.
+   * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks in an order of the unit's own, in
+   * memory that is there for nothing else (`ScratchBuffer.fragment`).
    */
   readonly layout: 'strided' | 'fractal';
 }
 
-/** A matrix that the threads of a subgroup hold together: a factor, a [m, k] or b [k, n], or the sum [m, n]. */
+/** A matrix that a matrix unit holds: a factor, a [m, k] or b [k, n], or the sum [m, n]. */
 export interface Fragment {
   readonly unit: MatrixUnit;
   readonly role: 'a' | 'b' | 'sum';
@@ -171,11 +172,17 @@ export interface Fragment {
   readonly order: 'rows' | 'columns';
 }
 
-/** In memory that the block shares: line l (a row or a column, by the fragment's order) begins at element `index + l·stride`. */
+/**
+ * In memory that the block shares, or that the core can reach: line l (a row or a column, by the fragment's order) begins at element
+ * `index + l·stride`. `lines` and `elements` say how much of a fragment is there, all of it where they are absent: factors are 0 beyond,
+ * sums are not written.
+ */
 export interface FragmentPlace {
   readonly buffer: string;
   readonly index: Expr;
   readonly stride: number;
+  readonly lines?: Expr;
+  readonly elements?: Expr;
 }
 
 export type MatrixStep =
@@ -202,6 +209,11 @@ export interface ScratchBuffer {
   readonly elements: number;
   /** Common to the threads of a block rather than private to each. */
   readonly shared?: boolean;
+  /**
+   * Memory that this factor of a matrix unit is filled from, in blocks as the unit has them: copied into line by line, as if the lines lay
+   * one after the other, and read by nothing else.
+   */
+  readonly fragment?: Fragment;
 }
 
 /** What a machine with scratchpads asks of a kernel. */
@@ -216,6 +228,17 @@ export interface TileRules {
   readonly countMultiple: number;
   /** Small floats that the machine converts itself, in vectors and scalars: they stay as they are. */
   readonly floats: readonly ('f16' | 'bf16')[];
+  readonly matrix?: MatrixRules;
+}
+
+/** What a core's matrix unit asks of a kernel. */
+export interface MatrixRules {
+  /** A core of its own, without a vector unit and its scratch memory: a kernel has steps of the one or instructions of the other. */
+  readonly isApart: boolean;
+  /** Fragments have a multiple of the sides of one of these. */
+  readonly units: readonly MatrixUnit[];
+  /** Memory of what factors are filled from, and of all fragments of each role. */
+  readonly bytes: Readonly<Record<'staging' | Fragment['role'], number>>;
 }
 
 /** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread or block of threads. */

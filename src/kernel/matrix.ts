@@ -1,7 +1,7 @@
 // Matrix units in kernels: how large fragments are, what a step reads and writes, what is wrong with one, and what it computes.
 import { decodeFloat } from '../core/float.ts';
 import type { NumericDType } from '../core/dtype.ts';
-import type { Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
+import type { Expr, Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
 
 /** dtypes of memory that a factor may be read from: its own, or the integer that holds its bits. */
 const stored: { readonly [I in MatrixUnit['in']]: readonly NumericDType[] } = {
@@ -13,8 +13,27 @@ const stored: { readonly [I in MatrixUnit['in']]: readonly NumericDType[] } = {
   u8: ['u8'],
 };
 
+/** Small floats that sums of f32 may be rounded to as they are written, where the unit works from blocks. */
+const rounded: readonly NumericDType[] = ['f16', 'bf16'];
+
 /** Whether memory of this dtype holds what the fragment is filled from or written to. */
-export const holdsFragment = (dtype: NumericDType, { unit, role }: Fragment): boolean => (role === 'sum' ? dtype === unit.acc : stored[unit.in].includes(dtype));
+export function holdsFragment(dtype: NumericDType, { unit, role }: Fragment): boolean {
+  if (role !== 'sum') return stored[unit.in].includes(dtype);
+  return dtype === unit.acc || (unit.layout === 'fractal' && unit.acc === 'f32' && rounded.includes(dtype));
+}
+
+/** The place that a step reads or writes. */
+export const placeOf = (step: MatrixStep): FragmentPlace | undefined => (step.do === 'load' ? step.from : step.do === 'store' ? step.to : undefined);
+
+/** The fragments a step uses, in which role, and as what. */
+export function fragmentsOf(step: Exclude<MatrixStep, { do: 'declare' }>): readonly (readonly [name: string, role: Fragment['role'], fragment: Fragment | undefined])[] {
+  if (step.do !== 'multiply') return [[step.name, step.fragment.role, step.fragment]];
+  return [
+    [step.sum, 'sum', undefined],
+    [step.a, 'a', step.fragments.a],
+    [step.b, 'b', step.fragments.b],
+  ];
+}
 
 /** Rows and columns. */
 export function shapeOf({ unit: { m, n, k }, role }: Fragment): readonly [rows: number, columns: number] {
@@ -27,11 +46,22 @@ export function linesOf(fragment: Fragment): readonly [lines: number, elements: 
   return fragment.order === 'rows' ? [rows, columns] : [columns, rows];
 }
 
+/** The place with what is computed in it replaced. */
+export const mapPlaceExprs = (place: FragmentPlace, f: (e: Expr) => Expr): FragmentPlace => ({
+  ...place,
+  index: f(place.index),
+  ...(place.lines === undefined ? {} : { lines: f(place.lines) }),
+  ...(place.elements === undefined ? {} : { elements: f(place.elements) }),
+});
+
 /** The step with its place in memory replaced. */
 export function mapPlace(step: MatrixStep, f: (place: FragmentPlace) => FragmentPlace): MatrixStep {
   if (step.do === 'load') return { ...step, from: f(step.from) };
   return step.do === 'store' ? { ...step, to: f(step.to) } : step;
 }
+
+/** dtype of a fragment's elements. */
+export const fragmentDType = ({ unit, role }: Fragment): NumericDType => (role === 'sum' ? unit.acc : stored[unit.in][0]!);
 
 /** f32 with the mantissa of f16, the nearest, ties away from zero. */
 function roundToTf32(x: number): number {

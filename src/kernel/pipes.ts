@@ -1,13 +1,16 @@
 // The pipes of a tile kernel: which of them a statement is given to, and a watch over who has used what, so that an interpreter finds
 // work that begins before what it needs is certainly done. Order between pipes is known only from signals that were waited for.
 import { AnychipError } from '../core/error.ts';
-import type { Handover, Pipe, Stmt } from './ir.ts';
+import type { Handover, MatrixStep, Pipe, Stmt } from './ir.ts';
 
-const PIPES = ['scalar', 'vector', 'in', 'out'] as const satisfies readonly Pipe[];
-const NUMBERS: { readonly [P in Pipe]: number } = { scalar: 0, vector: 1, in: 2, out: 3 };
+const NUMBERS: { readonly [P in Pipe]: number } = { scalar: 0, vector: 1, in: 2, out: 3, fill: 4, matrix: 5, drain: 6 };
+export const PIPES: readonly Pipe[] = ['scalar', 'vector', 'in', 'out', 'fill', 'matrix', 'drain'];
 
 /** The pipe that stores; scalar operands are brought by the scalar pipe in any case. */
 export const storePipe = (s: Extract<Stmt, { kind: 'store' }>): Pipe => (s.value.type.lanes > 1 || s.value.kind === 'across' ? 'vector' : 'scalar');
+
+/** The pipe that takes a step of a matrix unit; none declares. */
+export const stepPipe = ({ do: what }: Exclude<MatrixStep, { do: 'declare' }>): Pipe => (what === 'load' ? 'fill' : what === 'store' ? 'drain' : 'matrix');
 
 /** For each pipe how many of its instructions are certainly done. */
 type Knowledge = number[];

@@ -1,8 +1,8 @@
 // Rewrites a kernel expression by expression, innermost first. A rule may name values and write statements before the statement that
 // holds the expression. It knows nothing of what is rewritten into what.
 import { assign, declare, variable } from './build.ts';
-import { mapPlace } from './matrix.ts';
-import type { Expr, ExprKind, FragmentPlace, Kernel, Place, Rows, Stmt } from './ir.ts';
+import { mapPlace, mapPlaceExprs } from './matrix.ts';
+import type { Expr, ExprKind, Kernel, Place, Rows, Stmt } from './ir.ts';
 
 export type ExprOf = { readonly [K in ExprKind]: Extract<Expr, { kind: K }> };
 
@@ -94,7 +94,7 @@ export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) =>
     const mapped = mapOperands(e, expr);
     return mapped.kind === 'load' ? { ...mapped, buffer: nameOf(mapped.buffer) } : mapped;
   };
-  const place = <P extends Place | Rows | FragmentPlace>(at: P): P => ({ ...at, buffer: nameOf(at.buffer), index: expr(at.index) });
+  const place = <P extends Place | Rows>(at: P): P => ({ ...at, buffer: nameOf(at.buffer), index: expr(at.index) });
   const statement = (s: Stmt): Stmt => {
     switch (s.kind) {
       case 'for':
@@ -112,7 +112,7 @@ export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) =>
       case 'copy':
         return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
       case 'matrix':
-        return { ...s, step: mapPlace(s.step, place) };
+        return { ...s, step: mapPlace(s.step, (at) => ({ ...mapPlaceExprs(at, expr), buffer: nameOf(at.buffer) })) };
       case 'barrier':
       case 'commit':
       case 'await':
@@ -174,7 +174,7 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
         return out.push({ ...s, to: place(s.to), from: place(s.from), rows: rewrite(s.rows), elements: rewrite(s.elements) });
       }
       case 'matrix':
-        return out.push({ ...s, step: mapPlace(s.step, (place) => ({ ...place, index: rewrite(place.index) })) });
+        return out.push({ ...s, step: mapPlace(s.step, (place) => mapPlaceExprs(place, rewrite)) });
       case 'barrier':
       case 'commit':
       case 'await':

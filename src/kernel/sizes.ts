@@ -4,7 +4,7 @@ import { dtypes } from '../core/dtype.ts';
 import { index, variable } from './build.ts';
 import { scratchBytes } from './ir.ts';
 import type { Expr, Kernel, Place, Rows, Stmt } from './ir.ts';
-import { mapPlace } from './matrix.ts';
+import { mapPlace, mapPlaceExprs } from './matrix.ts';
 import { mapOperands } from './rewriteKernel.ts';
 
 /** Several kernels as one over sizes; `values[i]` are those of kernel i. */
@@ -44,7 +44,7 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
         return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
       }
       case 'matrix':
-        return { ...s, step: mapPlace(s.step, (place) => ({ ...place, index: expr(place.index) })) };
+        return { ...s, step: mapPlace(s.step, (place) => mapPlaceExprs(place, expr)) };
       case 'barrier':
       case 'commit':
       case 'await':

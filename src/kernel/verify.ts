@@ -2,10 +2,10 @@
 // every argument of a call lies inside the block of memory it points into. A schedule that passes here may still compute the wrong
 // thing; what interpret.ts is for.
 import { byteWidth, dtypes } from '../core/dtype.ts';
-import type { BufferParam, Expr, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Place, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
+import type { BufferParam, Expr, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, Place, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
 import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE, scratchBytes } from './ir.ts';
 import { computeType } from './computeType.ts';
-import { holdsFragment, linesOf } from './matrix.ts';
+import { fragmentsOf, holdsFragment, linesOf } from './matrix.ts';
 import { operandsOf } from './rewriteKernel.ts';
 import { rangeOfIndex, variableRange } from './indexRange.ts';
 import type { IndexRange } from './indexRange.ts';
@@ -178,7 +178,7 @@ class KernelVerifier {
     signal: (s, scope) => this.#handover(s, scope),
     wait: (s, scope) => this.#handover(s, scope),
     matrix: ({ step }, scope) => {
-      if (this.#subgroup === undefined) this.#report('a matrix unit in a kernel that has no subgroups');
+      if (this.#subgroup === undefined && !this.#isTiles) this.#report('a matrix unit in a kernel that has no subgroups');
       if (step.do === 'declare') {
         const known = scope.fragments.has(step.name) || scope.locals.has(step.name) || this.#buffers.has(step.name);
         if (known) this.#report(`${step.name} is declared where it is known already`);
@@ -189,26 +189,35 @@ class KernelVerifier {
         if (declared === undefined) this.#report(`${name} is no fragment that is known where it is used`);
         else if (declared.role !== role || (fragment !== undefined && !sameFragment(declared, fragment))) this.#report(`the fragment ${name} is used as another than was declared`);
       }
-      if (step.do === 'load') this.#fragmentPlace(step.fragment, step.from, scope);
-      if (step.do === 'store') this.#fragmentPlace(step.fragment, step.to, scope);
+      if (step.do === 'load') this.#fragmentPlace(step.fragment, step.from, 'read', scope);
+      if (step.do === 'store') this.#fragmentPlace(step.fragment, step.to, 'write', scope);
       return scope;
     },
   };
 
   /** Memory that a fragment is read from or written to. */
-  #fragmentPlace(fragment: Fragment, { buffer: name, index, stride }: FragmentPlace, scope: Scope): void {
+  #fragmentPlace(fragment: Fragment, place: FragmentPlace, access: 'read' | 'write', scope: Scope): void {
+    const { buffer: name, index } = place;
     this.#expectType(index, scope, 'index', `a position in ${name}`);
+    for (const size of [place.lines, place.elements]) if (size !== undefined) this.#expectType(size, scope, 'index', 'a size of a fragment');
     const buffer = this.#buffers.get(name);
     if (buffer === undefined) return this.#report(`there is no buffer ${name}`);
-    if (!('shared' in buffer) || buffer.shared !== true) this.#report(`a fragment in ${name}, which the block does not share`);
+    const isShared = 'shared' in buffer && buffer.shared === true;
+    if (!this.#isTiles && !isShared) this.#report(`a fragment in ${name}, which the block does not share`);
     if (!holdsFragment(buffer.dtype, fragment)) this.#report(`${name} holds ${buffer.dtype}, which is not what the matrix unit takes`);
-    const [lines, elements] = linesOf(fragment);
+    if ('access' in buffer && buffer.access !== access && buffer.access !== 'readwrite') this.#report(`a fragment would ${access} ${name}, which allows ${buffer.access} only`);
+    const whole = linesOf(fragment);
+    const [lines, elements] = [place.lines, place.elements].map((size, i) => (size === undefined ? whole[i]! : Math.min(whole[i]!, this.#range(size, scope).max)));
+    this.#placed(buffer, place, [lines!, elements!], scope);
+  }
+
+  #placed(buffer: AnyBuffer, { buffer: name, index, stride, lines: some }: FragmentPlace, [lines, elements]: readonly [number, number], scope: Scope): void {
     if (stride < elements) this.#report(`lines of ${elements} elements of a fragment are ${stride} apart in ${name}`);
     this.accesses++;
     const range = this.#range(index, scope);
     const limit = buffer.elements - ((lines - 1) * stride + elements);
     if (range.min >= 0 && range.max <= limit) this.proven++;
-    else if (scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
+    else if (some === undefined && scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
       this.#report(`a fragment at elements ${range.min} to ${range.max} of ${name}, which has ${buffer.elements}`);
   }
 
@@ -295,15 +304,6 @@ class KernelVerifier {
   }
 }
 
-/** The fragments a step uses, in which role, and as what. */
-function fragmentsOf(step: Exclude<MatrixStep, { do: 'declare' }>): readonly (readonly [name: string, role: Fragment['role'], fragment: Fragment | undefined])[] {
-  if (step.do !== 'multiply') return [[step.name, step.fragment.role, step.fragment]];
-  return [
-    [step.sum, 'sum', undefined],
-    [step.a, 'a', step.fragments.a],
-    [step.b, 'b', step.fragments.b],
-  ];
-}
 const sameFragment = (x: Fragment, y: Fragment): boolean => x.role === y.role && x.order === y.order && x.unit === y.unit;
 
 const INDEX: Expr['type'] = { dtype: 'index', lanes: 1 };

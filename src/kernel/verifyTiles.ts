@@ -4,13 +4,15 @@ import { byteWidth } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import { gcd } from '../core/integers.ts';
 import type { BufferParam, Expr, Kernel, Rows, ScratchBuffer, Stmt, StmtKind, TileRules } from './ir.ts';
+import { placeOf } from './matrix.ts';
 import { operandsOf } from './rewriteKernel.ts';
+import { matrixProblems } from './verifyMatrix.ts';
 
 type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 
-/** Bytes of scratch memory that the buffers fill, each rounded up. */
+/** Bytes of scratch memory that the buffers fill, each rounded up; what a matrix unit is filled from lies elsewhere. */
 export const tileBytes = (scratch: readonly ScratchBuffer[], { alignBytes }: Pick<TileRules, 'alignBytes'>): number =>
-  scratch.reduce((sum, s) => sum + Math.ceil((s.elements * byteWidth(s.dtype)) / alignBytes) * alignBytes, 0);
+  scratch.reduce((sum, s) => (s.fragment === undefined ? sum + Math.ceil((s.elements * byteWidth(s.dtype)) / alignBytes) * alignBytes : sum), 0);
 
 /** A number that divides every value of the index `e`, 0 where it is 0; `known` tells that of variables. */
 function divisorOf(e: Expr, known: ReadonlyMap<string, number>): number {
@@ -37,6 +39,7 @@ class TileVerifier {
     if (bytes > rules.scratchBytes) this.#report(`${bytes} bytes of scratch memory, and a core has ${rules.scratchBytes}`);
     if (kernel.block !== undefined) this.#report('a tile kernel runs on cores, not on blocks of threads');
     kernel.body.forEach((s) => this.#statement(s));
+    matrixProblems(kernel, rules).forEach((problem) => this.#report(problem));
   }
 
   #report(problem: string): void {
@@ -78,11 +81,15 @@ class TileVerifier {
       if (!sameBytes(to.dtype, from.dtype)) this.#report(`a copy of ${from.dtype} as ${to.dtype}`);
       const inside = [s.to, s.from].filter(({ buffer }) => this.#scratch.has(buffer));
       if (inside.length !== 1) return this.#report(`a copy from ${s.from.buffer} to ${s.to.buffer} does not cross between global and scratch memory`);
+      if (this.#scratch.get(inside[0]!.buffer)!.fragment !== undefined) return;
       this.#alignedRows(inside[0]!, s.rows);
     },
     signal: () => undefined,
     wait: () => undefined,
-    matrix: () => this.#report('a matrix unit of subgroups in a tile kernel'),
+    matrix: ({ step }) => {
+      const place = placeOf(step);
+      if (place !== undefined) this.#scalars(place.index, ...[place.lines, place.elements].flatMap((e) => e ?? []));
+    },
   };
 
   /** Everything outside vector instructions is scalar. */
@@ -116,7 +123,7 @@ class TileVerifier {
   /** A place in scratch memory where a vector begins. */
   #operand(buffer: string, at: Expr): void {
     const place = this.#scratch.get(buffer);
-    if (place === undefined) return this.#report(`a vector instruction on ${buffer}, which is no scratch memory`);
+    if (place === undefined || place.fragment !== undefined) return this.#report(`a vector instruction on ${buffer}, which is no scratch memory`);
     this.#aligned(place, divisorOf(at, this.#divisors));
   }
 

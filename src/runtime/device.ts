@@ -60,6 +60,8 @@ export interface TileFacts {
   /** What its scratchpads ask of kernels. */
   readonly rules: TileRules;
   readonly vectors: VectorUnit;
+  /** Cores with the matrix unit whose rules the scratchpads' have; as many as all where absent. */
+  readonly matrixCores?: number;
 }
 
 /** Operations of vector instructions: functions of kernel IR, and filling with a scalar. */

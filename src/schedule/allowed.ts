@@ -1,4 +1,5 @@
 // What a schedule may give up for speed, and only where the user allows it: answers change by more than the order of sums.
+import type { MatrixUnit } from '../kernel/ir.ts';
 import type { Capabilities } from '../runtime/device.ts';
 
 /** tf32: products of f32 on matrix units that read 10 of the 23 bits of its mantissa: an error of 2⁻¹¹ of each factor at most. */
@@ -9,7 +10,10 @@ const isAllowance = (name: string): name is Allowance => allowances.some((known)
 
 /** The machine without what gives up more than is allowed. */
 export function allowedCapabilities(capabilities: Capabilities, allow: readonly Allowance[]): Capabilities {
-  if (capabilities.family !== 'simt') return capabilities;
-  const { simt } = capabilities;
-  return { ...capabilities, simt: { ...simt, matrixUnits: simt.matrixUnits.filter(({ in: input }) => !isAllowance(input) || allow.includes(input)) } };
+  const allowed = (units: readonly MatrixUnit[]): MatrixUnit[] => units.filter(({ in: input }) => !isAllowance(input) || allow.includes(input));
+  if (capabilities.family === 'simt') return { ...capabilities, simt: { ...capabilities.simt, matrixUnits: allowed(capabilities.simt.matrixUnits) } };
+  if (capabilities.family !== 'tile' || capabilities.tile.rules.matrix === undefined) return capabilities;
+  const { tile } = capabilities;
+  const matrix = { ...tile.rules.matrix!, units: allowed(tile.rules.matrix!.units) };
+  return { ...capabilities, tile: { ...tile, rules: { ...tile.rules, matrix } } };
 }

@@ -5,19 +5,37 @@ import type { NumericDType } from '../../src/core/dtype.ts';
 import { numeric, toNumbers } from '../../src/core/tensor.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
 import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
-import type { MatrixUnit } from '../../src/kernel/ir.ts';
-import type { Kernel } from '../../src/kernel/ir.ts';
+import type { Kernel, MatrixUnit, Stmt } from '../../src/kernel/ir.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import { integerConv, integerMatmul } from '../../src/passes/decompose/integerProducts.ts';
+import type { Capabilities, TileCapabilities } from '../../src/runtime/device.ts';
 import type { Allowance } from '../../src/schedule/allowed.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
+import { factsOf } from '../../src/driver/machine.ts';
+import { ascendCapabilities, ascendChips, ascendLeast } from '../../src/targets/ascend/facts.ts';
 import { cudaLeast } from '../../src/targets/cuda/facts.ts';
 import { createSimtCapabilities, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
 import { createRandom, randomTensor } from './randomGraph.ts';
 
-const units = cudaLeast.matrixUnitsOf('sm_80');
-const capabilities = createSimtCapabilities({ matrixUnits: units, maxThreads: 1024, sharedBytes: 48 << 10, units: 2 });
+interface Machine {
+  readonly capabilities: Capabilities;
+  /** Problems that are none for it. */
+  readonly lacks: readonly string[];
+}
+const usesMatrix = (body: readonly Stmt[]): boolean =>
+  body.some((s) => s.kind === 'matrix' || (s.kind === 'for' && usesMatrix(s.body)) || (s.kind === 'if' && [s.then, s.else].some(usesMatrix)));
+const isMatrix = ({ body }: Kernel): boolean => usesMatrix(body);
+const threads = createSimtCapabilities({ matrixUnits: cudaLeast.matrixUnitsOf('sm_80'), maxThreads: 1024, sharedBytes: 48 << 10, units: 2 });
+const ascend = ascendCapabilities(factsOf(ascendLeast, ascendChips['910b4']));
+const cores: TileCapabilities = { ...ascend, tile: { ...ascend.tile, cores: 2, matrixCores: 1 } };
+const small = { staging: 16 << 10, a: 4 << 10, b: 4 << 10, sum: 8 << 10 };
+const tight: TileCapabilities = { ...cores, tile: { ...cores.tile, matrixCores: 3, rules: { ...cores.tile.rules, matrix: { ...cores.tile.rules.matrix!, bytes: small } } } };
+const machines: Readonly<Record<string, Machine>> = {
+  'subgroups of threads': { capabilities: threads, lacks: ['floats as they are'] },
+  'cores of their own': { capabilities: cores, lacks: ['bytes without sign', 'floats, where it is allowed'] },
+  'cores with little memory': { capabilities: tight, lacks: ['bytes without sign', 'floats, where it is allowed'] },
+};
 
 interface Problem {
   readonly graph: PrimGraph;
@@ -83,9 +101,9 @@ const problems: Readonly<Record<string, Problem>> = {
   'work before and behind': {
     graph: graph(
       [
-        ['f16', [40, 64]],
-        ['f16', [64, 48]],
-        ['f32', [48]],
+        ['f16', [96, 64]],
+        ['f16', [64, 96]],
+        ['f32', [96]],
       ],
       (b, x, y, bias) => [b.cast(b.max(b.add(b.matmul(b.mul(x, x), y, 'f32'), bias), b.scalar('f32', 0)), 'f16')],
     ),
@@ -154,11 +172,22 @@ const problems: Readonly<Record<string, Problem>> = {
     graph: graph(
       [
         ['f16', [2, 16, 9, 11]],
-        ['f16', [24, 16, 3, 3]],
+        ['f16', [96, 16, 3, 3]],
       ],
       (b, x, w) => [conv(b, x, w)],
     ),
     unit: 'f16',
+    tolerance: EXACT,
+  },
+  'floats as they are': {
+    graph: graph(
+      [
+        ['f32', [70, 50]],
+        ['f32', [50, 90]],
+      ],
+      (b, x, y) => [b.matmul(x, y)],
+    ),
+    unit: 'f32',
     tolerance: EXACT,
   },
   'floats, where it is allowed': {
@@ -175,15 +204,12 @@ const problems: Readonly<Record<string, Problem>> = {
   },
 };
 
-/** Whether a kernel has steps of matrix units; subgroups alone may be those of shuffles. */
-const hasMatrix = ({ body }: Kernel): boolean => JSON.stringify(body).includes('"kind":"matrix"');
-
-describe('contractions on matrix units', () => {
-  it.each(Object.entries(problems))(
+describe.each(Object.entries(machines))('contractions on matrix units of %s', (_machine, { capabilities, lacks }) => {
+  it.each(Object.entries(problems).filter(([name]) => !lacks.includes(name)))(
     '%s',
     (_, { graph: source, unit, allow, tolerance }) => {
       const schedule = scheduleGraph(source, capabilities, allow ?? []);
-      const kernels = schedule.module.kernels.filter(hasMatrix);
+      const kernels = schedule.module.kernels.filter(isMatrix);
       expect(kernels).toHaveLength(1);
       expect(JSON.stringify(kernels[0]!.body)).toContain(`"in":"${unit}"`);
       expect(problemsOf(source, schedule)).toEqual([]);
@@ -200,10 +226,12 @@ describe('contractions on matrix units', () => {
     },
     120_000,
   );
+});
 
+describe('matrix units that read fewer bits', () => {
   it('leave floats exact where nothing is allowed', () => {
-    const { module } = scheduleGraph(problems['floats, where it is allowed']!.graph, capabilities);
-    expect(module.kernels.some(hasMatrix)).toBe(false);
+    const { module } = scheduleGraph(problems['floats, where it is allowed']!.graph, threads);
+    expect(module.kernels.some(isMatrix)).toBe(false);
   });
 
   it('leave what is too small to the threads', () => {
@@ -214,6 +242,6 @@ describe('contractions on matrix units', () => {
       ],
       (b, x, y) => [b.matmul(x, y, 'f32')],
     );
-    expect(scheduleGraph(source, capabilities).module.kernels.some(hasMatrix)).toBe(false);
+    expect(scheduleGraph(source, threads).module.kernels.some(isMatrix)).toBe(false);
   });
 });

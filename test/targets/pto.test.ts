@@ -75,7 +75,7 @@ describe('the text of kernels in PTO', () => {
     'TEXPANDS(',
     'TROWMAX(',
     'TROWSUM(',
-    'wait_flag(PIPE_MTE2, PIPE_V, EVENT_ID0)',
+    'wait_flag(PIPE_MTE2, PIPE_V, EVENT_ID1)',
   ])('has %s', (word) => expect(text).toContain(word));
 
   it('gives each buffer a place of its own, at a whole block', () => {

@@ -2,7 +2,7 @@
 // are not filled, too much of the scratchpad, lines of memory that two cores store into, and what a language asks beyond the IR.
 import { byteWidth } from '../../src/core/dtype.ts';
 import { add, index } from '../../src/kernel/build.ts';
-import type { Expr, Kernel, Pipe, Stmt } from '../../src/kernel/ir.ts';
+import type { Expr, Kernel, MatrixStep, MatrixUnit, Pipe, Stmt } from '../../src/kernel/ir.ts';
 import { storePipe } from '../../src/kernel/pipes.ts';
 import { mapOperands, operandsOf } from '../../src/kernel/rewriteKernel.ts';
 import { mutations as threadMutations, editEach } from './mutate.ts';
@@ -18,6 +18,8 @@ export interface TileLanguageRules {
   readonly aligns?: (value: Expr) => boolean;
   /** Whether copies keep the alignment of the scratchpad. */
   readonly alignsCopies: boolean;
+  /** Whether there is a matrix unit. */
+  readonly hasMatrix: boolean;
   /** Text that may not be left out, wherever `where` finds it needed: the places in the text, by number. */
   readonly texts: Readonly<Record<string, { readonly pattern: RegExp; readonly rule: RegExp; readonly needed: (kernel: Kernel) => readonly number[] }>>;
 }
@@ -29,31 +31,18 @@ const places = /misaligned|out of bounds|never-written|missing order/;
 type StoreStmt = Extract<Stmt, { kind: 'store' }>;
 const isInstruction = (s: Stmt): s is StoreStmt => s.kind === 'store' && storePipe(s) === 'vector';
 
-/** Statements with one list edited: `edit` sees each statement and those after it, and says what is there instead of the first `taken`. */
-function editRuns(kernel: Kernel, edit: (run: readonly Stmt[]) => { readonly taken: number; readonly items: readonly Stmt[] } | undefined): Kernel[] {
-  const found: Kernel[] = [];
-  const visit = (list: readonly Stmt[], rebuild: (list: readonly Stmt[]) => Kernel): void => {
-    list.forEach((s, i) => {
-      const edited = edit(list.slice(i));
-      if (edited !== undefined) found.push(rebuild([...list.slice(0, i), ...edited.items, ...list.slice(i + edited.taken)]));
-      const put = (item: Stmt): Kernel => rebuild([...list.slice(0, i), item, ...list.slice(i + 1)]);
-      if (s.kind === 'for') visit(s.body, (body) => put({ ...s, body }));
-      if (s.kind === 'if') {
-        visit(s.then, (then) => put({ ...s, then }));
-        visit(s.else, (otherwise) => put({ ...s, else: otherwise }));
-      }
-    });
-  };
-  visit(kernel.body, (body) => ({ ...kernel, body }));
-  return found;
-}
-
 const mutants = (kernels: readonly Kernel[], title: string, rule: RegExp, verdict: Verdict = 'ask'): Mutant[] =>
   kernels.map((kernel, i) => ({ title: `${title} ${i}`, kernel, verdict, rule }));
 
 const sizesOf = (kernel: Kernel) => {
   const sizes = new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.elements]));
   return (name: string): number => sizes.get(name) ?? 0;
+};
+
+/** Memory that a matrix unit is filled from, whose blocks are filled up with zeros. */
+const stagedOf = (kernel: Kernel) => {
+  const staged = new Set(kernel.scratch.flatMap((b) => (b.fragment === undefined ? [] : [b.name])));
+  return (name: string): boolean => staged.has(name);
 };
 
 const further = (at: Expr, elements: number): Expr => add(at, index(elements));
@@ -76,15 +65,17 @@ function withLanes(s: StoreStmt, lanesOf: (lanes: number) => number): StoreStmt 
   return { ...s, value: visit(s.value) };
 }
 
-const isPair = ([a, b]: readonly Stmt[]): boolean => a?.kind === 'signal' && b?.kind === 'wait' && a.from === b.from && a.to === b.to && a.flag === b.flag;
-
-/** Handovers between one pair of pipes. */
-const handovers = (kernel: Kernel): Mutant[] =>
-  mutants(
-    editRuns(kernel, (run) => (isPair(run) ? { taken: 2, items: [] } : undefined)),
-    'handover left out:',
-    order,
-  );
+/** Every signal and every wait of one handover left out. */
+const handovers = (kernel: Kernel): Mutant[] => {
+  const keyOf = (s: Stmt): string | undefined => (s.kind === 'signal' || s.kind === 'wait' ? `${s.from} ${s.to} ${s.flag}` : undefined);
+  const all = (list: readonly Stmt[]): Stmt[] => list.flatMap((s) => [s, ...(s.kind === 'for' ? all(s.body) : s.kind === 'if' ? [...all(s.then), ...all(s.else)] : [])]);
+  const keys = [...new Set(all(kernel.body).flatMap((s) => keyOf(s) ?? []))];
+  const without = (list: readonly Stmt[], key: string): Stmt[] =>
+    list
+      .filter((s) => keyOf(s) !== key)
+      .map((s) => (s.kind === 'for' ? { ...s, body: without(s.body, key) } : s.kind === 'if' ? { ...s, then: without(s.then, key), else: without(s.else, key) } : s));
+  return keys.map((key) => ({ title: `no handover of ${key}`, kernel: { ...kernel, body: without(kernel.body, key) }, verdict: 'ask', rule: order }));
+};
 
 const signals: Readonly<Record<string, Mutation>> = {
   'a signal left out': (kernel) =>
@@ -108,7 +99,9 @@ const signals: Readonly<Record<string, Mutation>> = {
   'another pipe': (kernel) =>
     mutants(
       editEach(kernel, (s) => {
-        const next: Pipe | undefined = s.kind !== 'wait' ? undefined : (['vector', 'out', 'in'] as const).find((pipe) => pipe !== s.from && pipe !== s.to);
+        // A matrix unit's pipes do not hand over to others.
+        const isOther = s.kind !== 'wait' || [s.from, s.to].some((pipe) => pipe === 'fill' || pipe === 'matrix' || pipe === 'drain');
+        const next: Pipe | undefined = isOther ? undefined : (['vector', 'out', 'in'] as const).find((pipe) => pipe !== s.from && pipe !== s.to);
         return s.kind === 'wait' && next !== undefined ? [{ ...s, to: next }] : undefined;
       }),
       'wait by another pipe:',
@@ -141,9 +134,10 @@ const copies = ({ alignsCopies }: TileLanguageRules): Readonly<Record<string, Mu
   },
   'a copy that begins elsewhere in the scratchpad': (kernel) => {
     const scratch = new Set(kernel.scratch.map((b) => b.name));
+    const isStaged = stagedOf(kernel);
     return mutants(
       editEach(kernel, (s) => {
-        if (s.kind !== 'copy') return undefined;
+        if (s.kind !== 'copy' || isStaged(s.to.buffer)) return undefined;
         const side = scratch.has(s.to.buffer) ? 'to' : 'from';
         return [{ ...s, [side]: { ...s[side], index: further(s[side].index, 1) } }];
       }),
@@ -162,7 +156,7 @@ const copies = ({ alignsCopies }: TileLanguageRules): Readonly<Record<string, Mu
   },
   'a copy of less than is used': (kernel) =>
     mutants(
-      editEach(kernel, (s) => (s.kind === 'copy' ? [{ ...s, elements: further(s.elements, -1) }] : undefined)),
+      editEach(kernel, (s) => (s.kind === 'copy' && !stagedOf(kernel)(s.to.buffer) ? [{ ...s, elements: further(s.elements, -1) }] : undefined)),
       'copy too short:',
       order,
     ),
@@ -238,12 +232,59 @@ const oddCounts = (hasCounts: (value: Expr) => boolean): Readonly<Record<string,
     ),
 });
 
+/** Steps of a matrix unit with one thing changed. */
+const steps = (kernel: Kernel, change: (step: MatrixStep) => MatrixStep | 'none' | undefined): Kernel[] =>
+  editEach(kernel, (s) => {
+    const step = s.kind === 'matrix' ? change(s.step) : undefined;
+    return step === undefined ? undefined : step === 'none' ? [] : [{ kind: 'matrix', step }];
+  });
+
+const matrix: Readonly<Record<string, Mutation>> = {
+  'a factor that is not filled': (kernel) =>
+    mutants(
+      steps(kernel, (step) => (step.do === 'load' ? 'none' : undefined)),
+      'fill left out:',
+      order,
+    ),
+  'a sum that is not written': (kernel) =>
+    mutants(
+      steps(kernel, (step) => (step.do === 'store' ? 'none' : undefined)),
+      'store left out:',
+      order,
+    ),
+  'a sum written elsewhere': (kernel) =>
+    [1, 200_000].flatMap((by) =>
+      mutants(
+        steps(kernel, (step) => (step.do === 'store' ? { ...step, to: { ...step.to, index: further(step.to.index, by) } } : undefined)),
+        `sum written ${by} on:`,
+        /out of bounds|never-written|race/,
+      ),
+    ),
+  'more of a sum than there is': (kernel) =>
+    (['lines', 'elements'] as const).flatMap((side) =>
+      mutants(
+        steps(kernel, (step) => (step.do === 'store' ? { ...step, to: { ...step.to, [side]: further(step.to[side] ?? index(0), 64) } } : undefined)),
+        `more ${side} of a sum:`,
+        /out of bounds|never-written|race/,
+      ),
+    ),
+  'too much memory of fragments': (kernel) =>
+    (['a', 'b'] as const).flatMap((role) => {
+      const wider = (unit: MatrixUnit): MatrixUnit => ({ ...unit, k: unit.k * 64 });
+      const changed = steps(kernel, (step) =>
+        step.do === 'declare' && step.fragment.role === role ? { ...step, fragment: { ...step.fragment, unit: wider(step.fragment.unit) } } : undefined,
+      );
+      return mutants(changed, `too large ${role}:`, /limit of the chip/, 'sure');
+    }),
+};
+
 const scratchpad: Readonly<Record<string, Mutation>> = {
   'too much of the scratchpad': (kernel) =>
     kernel.scratch.map((s, i) => {
-      const elements = Math.ceil(kernel.tiles!.scratchBytes / byteWidth(s.dtype)) + 256;
+      const most = s.fragment === undefined ? kernel.tiles!.scratchBytes : kernel.tiles!.matrix!.bytes.staging;
+      const elements = Math.ceil(most / byteWidth(s.dtype)) + 256;
       const scratch = kernel.scratch.map((other, j) => (i === j ? { ...other, elements } : other));
-      return { title: `${s.name} too large`, kernel: { ...kernel, scratch }, verdict: 'sure', rule: /limit of the chip: .*of scratchpad/ };
+      return { title: `${s.name} too large`, kernel: { ...kernel, scratch }, verdict: 'sure', rule: /limit of the chip: .*(asks for|declares) \d+ bytes/ };
     }),
   'too little of the scratchpad': (kernel) =>
     kernel.scratch.flatMap((s, i) => {
@@ -283,6 +324,7 @@ export const tileMutations = (rules: TileLanguageRules): Readonly<Record<string,
   ...instructions(rules),
   ...(rules.hasCounts === undefined ? {} : oddCounts(rules.hasCounts)),
   ...scratchpad,
+  ...(rules.hasMatrix ? matrix : {}),
   ...Object.fromEntries(shared.map((kind) => [kind, threadMutations[kind]!])),
   'a core too many': oneCoreMore,
   ...textual(rules.texts),

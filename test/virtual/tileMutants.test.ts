@@ -51,6 +51,7 @@ const ascendC: TileLanguageRules = {
   hasSignals: true,
   hasCounts: (value) => value.kind === 'compare',
   alignsCopies: true,
+  hasMatrix: true,
   texts: {
     'a barrier between instructions left out': { pattern: /PipeBarrier<PIPE_V>\(\);/g, rule: /missing order: .*no barrier between/, needed: (kernel) => readAtOnce(kernel) },
     'caches that are not written back': { pattern: /DataCacheCleanAndInvalid<[^;]*;/g, rule: /missing order: .*cache/, needed: (kernel) => (storesScalars(kernel) ? [0] : []) },
@@ -72,7 +73,7 @@ const inBang = (kernel: Kernel): Kernel => {
   };
   return { ...kernel, body: kernel.body.flatMap(waits) };
 };
-const bangC: TileLanguageRules = { hasSignals: false, hasCounts: (value) => value.kind !== 'across', alignsCopies: false, texts: {} };
+const bangC: TileLanguageRules = { hasSignals: false, hasCounts: (value) => value.kind !== 'across', alignsCopies: false, hasMatrix: false, texts: {} };
 
 /** Fences in XPU C++ are the core's: after each instruction for what the core does itself, and for everything where there is a wait for more. */
 const inXpu = (kernel: Kernel): Kernel => {
@@ -100,6 +101,7 @@ const isRegisters = (value: Expr): boolean =>
 const xpu: TileLanguageRules = {
   hasSignals: false,
   alignsCopies: false,
+  hasMatrix: false,
   aligns: isRegisters,
   texts: {
     'a fence between instructions left out': {
@@ -110,6 +112,12 @@ const xpu: TileLanguageRules = {
   },
 };
 
+/** For matrix units. */
+const products: readonly PrimGraph[] = [
+  graph('f16', [40, 100], (b, x) => [b.matmul(x, b.transpose(x, [1, 0]), 'f32')]),
+  graph('i8', [90, 72], (b, x) => [b.matmul(b.transpose(x, [1, 0]), x, 'i32')]),
+];
+
 interface Bench {
   readonly target: Target;
   readonly rules: TileLanguageRules;
@@ -117,9 +125,10 @@ interface Bench {
   /** Where each mutant is compiled by itself, fewer have to do: of these problems, of whose mutants at least so many break a rule. */
   readonly only?: readonly (keyof typeof problems)[];
   readonly least?: number;
+  readonly more?: readonly PrimGraph[];
 }
 const chips: Readonly<Record<string, Bench>> = {
-  Ascend: { target: createAscendTarget().virtual!.open('910b4', 'ascend:virtual')!, rules: ascendC },
+  Ascend: { target: createAscendTarget().virtual!.open('910b4', 'ascend:virtual')!, rules: ascendC, more: products },
   Cambricon: { target: createCambriconTarget().virtual!.open('mlu370', 'cambricon:virtual')!, rules: bangC, meaning: inBang },
   Kunlunxin: {
     target: createKunlunTarget().virtual!.open('r200', 'kunlun:virtual')!,
@@ -130,9 +139,10 @@ const chips: Readonly<Record<string, Bench>> = {
   },
 };
 
-describe.each(Object.entries(chips))('mutants of tile kernels on a virtual chip of %s', (_, { target, rules, only, least = 200, ...rest }) => {
+describe.each(Object.entries(chips))('mutants of tile kernels on a virtual chip of %s', (_, { target, rules, only, least = 200, more = [], ...rest }) => {
   it('have the broken rule named', async ({ skip }) => {
     if (!(await target.probe()).ok) skip();
-    await expectNamed({ target, mutations: tileMutations(rules), every: 1, ...rest }, only === undefined ? Object.values(problems) : only.map((name) => problems[name]), least);
+    const own = only === undefined ? Object.values(problems) : only.map((name) => problems[name]);
+    await expectNamed({ target, mutations: tileMutations(rules), every: 1, ...rest }, [...own, ...more], least);
   }, 600_000);
 });

@@ -10,11 +10,11 @@
 #define __global__
 #define __aicore__
 #define __gm__
-#define KERNEL_TASK_TYPE_DEFAULT(type)
+#define KERNEL_TASK_TYPE_DEFAULT(type) AscendC::anychip_task = AscendC::type
 
 typedef uint8_t *GM_ADDR;
 
-const anychip::Rules anychip_rules = {{"S", "V", "MTE2", "MTE3"}, true, true};
+const anychip::Rules anychip_rules = {{"S", "V", "MTE2", "MTE3", "MTE1", "M", "FIX"}, true, true, {"UB", "L1", "L0A", "L0B", "L0C"}};
 
 namespace AscendC {
 
@@ -22,6 +22,10 @@ using anychip::Rule;
 
 /** Bytes of a block, which addresses in the unified buffer are multiples of, and of a repeat of a vector instruction. */
 constexpr uint32_t BLOCK_BYTES = 32, REPEAT_BYTES = 256;
+
+enum KernelType { KERNEL_TYPE_AIV_ONLY, KERNEL_TYPE_AIC_ONLY };
+/** Which cores run the kernel: those with a vector unit, or those with a cube unit. */
+static KernelType anychip_task;
 
 template <class T>
 struct Name {
@@ -105,17 +109,24 @@ struct LocalTensor {
     return {address, bytes};
   }
   void check(uint64_t i, uint64_t count, const char *verb) const {
-    if ((i + count) * sizeof(T) > bytes || i > bytes) anychip_stop(Rule::bounds, "%s elements %llu to %llu of a tensor of %llu in the unified buffer", verb, (unsigned long long)i, (unsigned long long)(i + count), (unsigned long long)(bytes / sizeof(T)));
+    if ((i + count) * sizeof(T) > bytes || i > bytes) anychip_stop(Rule::bounds, "%s elements %llu to %llu of a local tensor of %llu", verb, (unsigned long long)i, (unsigned long long)(i + count), (unsigned long long)(bytes / sizeof(T)));
   }
-  /** An operand of an instruction of a pipe. */
+  /** An operand of an instruction of a pipe, in the unified buffer. */
   void use(const char *what, uint64_t count, int pipe, bool writes) const {
     check(0, count, writes ? "writes" : "reads");
+    if (!anychip_is_scratch(address)) anychip_stop(Rule::host, "%s on a tensor outside the unified buffer", what);
     if ((uint64_t)address % BLOCK_BYTES) anychip_stop(Rule::misaligned, "%s on an address of the unified buffer that is no multiple of %u", what, BLOCK_BYTES);
     anychip_use(address, count * sizeof(T), pipe, writes);
   }
 };
 
 enum class TPosition { GM, A1, A2, B1, B2, C1, C2, CO1, CO2, VECIN, VECOUT, VECCALC };
+/** The memory of a position, and what addresses there are multiples of. */
+constexpr int spaceOf(TPosition position) {
+  using namespace anychip;
+  return position == TPosition::A1 || position == TPosition::B1 ? STAGING : position == TPosition::A2 ? LEFT : position == TPosition::B2 ? RIGHT : position == TPosition::CO1 ? SUMS : PAD;
+}
+constexpr uint32_t alignmentOf(int space) { return space == anychip::LEFT || space == anychip::RIGHT ? 512 : space == anychip::SUMS ? 1024 : BLOCK_BYTES; }
 
 template <TPosition position>
 struct TBuf {
@@ -130,8 +141,12 @@ struct TBuf {
 struct TPipe {
   template <TPosition position>
   bool InitBuffer(TBuf<position> &buffer, uint32_t bytes) {
+    constexpr int space = spaceOf(position);
+    constexpr uint32_t alignment = alignmentOf(space);
+    if ((space == anychip::PAD) != (anychip_task == KERNEL_TYPE_AIV_ONLY))
+      anychip_stop(Rule::limit, "asks for %s, which this kind of core has not: vector cores have the unified buffer, cube cores the rest", anychip_rules.spaces[space]);
     buffer.bytes = (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
-    buffer.address = anychip_scratch(buffer.bytes, BLOCK_BYTES);
+    buffer.address = anychip_scratch(buffer.bytes, alignment, space);
     return true;
   }
 };
@@ -148,7 +163,7 @@ inline void DataCacheCleanAndInvalid(const GlobalTensor<T> &) {
 
 // ---- order ----
 
-enum class HardEvent { S_V, S_MTE2, S_MTE3, V_S, V_MTE2, V_MTE3, MTE2_S, MTE2_V, MTE2_MTE3, MTE3_S, MTE3_V, MTE3_MTE2 };
+enum class HardEvent { S_V, S_MTE2, S_MTE3, V_S, V_MTE2, V_MTE3, MTE2_S, MTE2_V, MTE2_MTE3, MTE3_S, MTE3_V, MTE3_MTE2, MTE2_MTE1, MTE1_MTE2, MTE1_M, M_MTE1, M_FIX, FIX_M, M_S, S_M, FIX_S, S_FIX, MTE1_S, S_MTE1, FIX_MTE2, MTE2_FIX };
 typedef int event_t;
 enum { EVENT_ID0, EVENT_ID1, EVENT_ID2, EVENT_ID3, EVENT_ID4, EVENT_ID5, EVENT_ID6, EVENT_ID7 };
 struct Way {
@@ -156,7 +171,8 @@ struct Way {
 };
 constexpr Way wayOf(HardEvent event) {
   using namespace anychip;
-  constexpr Way ways[] = {{SCALAR, VECTOR}, {SCALAR, IN}, {SCALAR, OUT}, {VECTOR, SCALAR}, {VECTOR, IN}, {VECTOR, OUT}, {IN, SCALAR}, {IN, VECTOR}, {IN, OUT}, {OUT, SCALAR}, {OUT, VECTOR}, {OUT, IN}};
+  constexpr Way ways[] = {{SCALAR, VECTOR}, {SCALAR, IN}, {SCALAR, OUT}, {VECTOR, SCALAR}, {VECTOR, IN}, {VECTOR, OUT}, {IN, SCALAR}, {IN, VECTOR}, {IN, OUT}, {OUT, SCALAR}, {OUT, VECTOR}, {OUT, IN},
+                          {IN, FILL}, {FILL, IN}, {FILL, MATRIX}, {MATRIX, FILL}, {MATRIX, DRAIN}, {DRAIN, MATRIX}, {MATRIX, SCALAR}, {SCALAR, MATRIX}, {DRAIN, SCALAR}, {SCALAR, DRAIN}, {FILL, SCALAR}, {SCALAR, FILL}, {DRAIN, IN}, {IN, DRAIN}};
   return ways[static_cast<int>(event)];
 }
 template <HardEvent event>
@@ -168,7 +184,7 @@ inline void WaitFlag(int id) {
   anychip_wait(wayOf(event).from, wayOf(event).to, id);
 }
 
-enum pipe_t { PIPE_S, PIPE_V, PIPE_MTE2, PIPE_MTE3, PIPE_ALL };
+enum pipe_t { PIPE_S, PIPE_V, PIPE_MTE2, PIPE_MTE3, PIPE_MTE1, PIPE_M, PIPE_FIX, PIPE_ALL };
 template <pipe_t pipe>
 inline void PipeBarrier() {
   for (int of = 0; of < anychip::PIPES; of++)
@@ -453,3 +469,5 @@ inline float ToFloat(bfloat16_t x) { return (float)x; }
 inline bfloat16_t ToBfloat16(float x) { return bfloat16_t(x); }
 
 }  // namespace AscendC
+
+#include "cube.h"

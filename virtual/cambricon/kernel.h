@@ -19,7 +19,7 @@
 #define taskId ((int)anychip_core)
 #define taskDim ((int)anychip_cores)
 
-const anychip::Rules anychip_rules = {{"scalar", "compute", "IO", "IO out"}, false, false};
+const anychip::Rules anychip_rules = {{"scalar", "compute", "IO", "IO out", "compute", "compute", "compute"}, false, false, {"NRAM"}};
 
 enum mluMemcpyDirection_t { GDRAM2NRAM, NRAM2GDRAM };
 

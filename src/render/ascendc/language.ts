@@ -1,8 +1,10 @@
-// Ascend C: kernels of the vector cores of Ascend processors, with tensors over the unified buffer and explicit flags between pipes.
+// Ascend C: kernels of the vector cores and of the cube cores of Ascend processors, with tensors over their buffers and explicit flags
+// between pipes.
 // Names and rules from the Ascend C API reference (CANN 8): DataCopyPad, SetFlag/WaitFlag, vector calculations on the first n elements.
-import type { Kernel } from '../../kernel/ir.ts';
+import type { BufferParam, Kernel, Stmt } from '../../kernel/ir.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { scalarDialect, scalarLibrary } from '../c/scalars.ts';
+import { matrixMemory } from './matrix.ts';
 import { ascendTiles } from './tiles.ts';
 
 const HELPER = '__aicore__ inline';
@@ -15,9 +17,16 @@ typedef int64_t i64;
 typedef uint64_t u64;
 ${scalarLibrary(HELPER)}`;
 
+/** A buffer in global memory that scalar code stores into. */
+function storedInto({ params, body }: Kernel): BufferParam | undefined {
+  const stores = (list: readonly Stmt[]): boolean =>
+    list.some((s) => (s.kind === 'store' && params.some((p) => p.name === s.buffer)) || (s.kind === 'for' && stores(s.body)) || (s.kind === 'if' && [s.then, s.else].some(stores)));
+  return stores(body) ? params.find((p) => p.access !== 'read') : undefined;
+}
+
 /** What scalar code stored into global memory lies in the core's cache until it is told to go. */
 function flushes(kernel: Kernel): readonly string[] {
-  const written = kernel.params.find((p) => p.access !== 'read');
+  const written = storedInto(kernel);
   return written === undefined ? [] : [`DataCacheCleanAndInvalid<u8, CacheLine::ENTIRE_DATA_CACHE, DcciDst::CACHELINE_OUT>(${written.name}_lines);`];
 }
 
@@ -31,15 +40,17 @@ export const ascendLanguage: LaunchedLanguage = {
     statement: `GlobalTensor<${element}> ${name}; ${name}.SetGlobalBuffer((__gm__ ${element} *)${name}_at, ${elements});`,
   }),
   enter: (kernel) => {
-    const written = kernel.params.find((p) => p.access !== 'read');
+    const written = storedInto(kernel);
+    const matrix = matrixMemory(kernel);
     return [
-      'KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);',
+      `KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_${matrix.length > 0 ? 'AIC' : 'AIV'}_ONLY);`,
       'TPipe pipe;',
+      ...matrix,
       ...(written === undefined ? [] : [`GlobalTensor<u8> ${written.name}_lines; ${written.name}_lines.SetGlobalBuffer((__gm__ u8 *)${written.name}_at, 1);`]),
     ];
   },
-  scratch: ({ name, elements }, element) => [
-    `TBuf<TPosition::VECCALC> ${name}_at; pipe.InitBuffer(${name}_at, ${elements} * sizeof(${element})); LocalTensor<${element}> ${name} = ${name}_at.Get<${element}>();`,
+  scratch: ({ name, elements, fragment }, element) => [
+    `TBuf<TPosition::${fragment === undefined ? 'VECCALC' : 'A1'}> ${name}_at; pipe.InitBuffer(${name}_at, ${elements} * sizeof(${element})); LocalTensor<${element}> ${name} = ${name}_at.Get<${element}>();`,
   ],
   leave: flushes,
   block: 'GetBlockIdx()',

@@ -6,11 +6,12 @@ import type { BufferText, RowsText, TileInstruction, TileSyntax } from '../c/dia
 import type { Prelude } from '../c/prelude.ts';
 import { isIn, isTile, tileOf } from '../c/tileOperands.ts';
 import type { Tile } from '../c/tileOperands.ts';
+import { ascendMatrix } from './matrix.ts';
 
 const BLOCK_BYTES = 32;
 /** Where the place to work in begins in the result of a reduction. */
 const WORK_BYTES = 64;
-const EVENTS: { readonly [P in Pipe]: string } = { scalar: 'S', vector: 'V', in: 'MTE2', out: 'MTE3' };
+const EVENTS: { readonly [P in Pipe]: string } = { scalar: 'S', vector: 'V', in: 'MTE2', out: 'MTE3', fill: 'MTE1', matrix: 'M', drain: 'FIX' };
 const event = ({ from, to, flag }: Handover): string => `Flag<HardEvent::${EVENTS[from]}_${EVENTS[to]}>(EVENT_ID${flag});`;
 
 const place = (buffer: BufferText, at: string): string => (at === '0' ? buffer.name : `${buffer.name}[${at}]`);
@@ -160,6 +161,7 @@ export const ascendTiles: TileSyntax = {
   rounded: ({ c }, value) => (c === 'bfloat16_t' ? `ToFloat(ToBfloat16(${value}))` : `((float)(${c})${value})`),
   copy,
   vector: (p, instruction) => `${instruct(p, instruction)} PipeBarrier<PIPE_V>();`,
+  matrix: ascendMatrix,
   signal: (handover) => `Set${event(handover)}`,
   wait: (handover) => `Wait${event(handover)}`,
 };

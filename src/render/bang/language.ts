@@ -60,7 +60,8 @@ function instruct({ value, to, operands, count }: TileInstruction): string {
   return `${name}(${target}, ${tile(x)}, ${count});`;
 }
 
-const WAITS: { readonly [P in Pipe]: string } = { scalar: '__sync();', vector: '__sync_compute();', in: '__sync_io();', out: '__sync_io();' };
+const COMPUTE = '__sync_compute();';
+const WAITS: { readonly [P in Pipe]: string } = { scalar: '__sync();', vector: COMPUTE, in: '__sync_io();', out: '__sync_io();', fill: COMPUTE, matrix: COMPUTE, drain: COMPUTE };
 
 const tiles: TileSyntax = {
   element: ({ name }, at) => `${name}[${at}]`,

@@ -63,6 +63,8 @@ export interface TileSyntax {
   rounded(storage: Storage, value: string): string;
   copy(p: Prelude, to: RowsText, from: RowsText, rows: string, elements: string): string;
   vector(p: Prelude, instruction: TileInstruction): string;
+  /** Steps of the core's matrix unit, where it has one. */
+  readonly matrix?: TileMatrixSyntax;
   /** Nothing where the wait says it all. */
   signal(handover: Handover): string | undefined;
   wait(handover: Handover): string | undefined;
@@ -73,6 +75,24 @@ export interface FetchSyntax {
   fetch(p: Prelude, to: string, from: string, bytes: number, when: string | undefined): string;
   commit(p: Prelude): string;
   await(p: Prelude, pending: number): string;
+}
+
+/** Where a fragment is filled from or written to; numbers of elements, and as many lines and elements as there are. */
+export interface FragmentText {
+  readonly buffer: BufferText;
+  readonly at: string;
+  readonly stride: number;
+  readonly lines: string;
+  readonly elements: string;
+}
+
+/** Statements of a core's matrix unit. `copy` is into memory that a factor is filled from. */
+export interface TileMatrixSyntax {
+  declare(p: Prelude, name: string, fragment: Fragment): string;
+  copy(p: Prelude, to: BufferText, fragment: Fragment, from: RowsText, rows: string, elements: string): string;
+  load(p: Prelude, name: string, fragment: Fragment, from: FragmentText): string;
+  multiply(p: Prelude, sum: string, a: string, b: string, fragments: { readonly a: Fragment; readonly b: Fragment }): string;
+  store(p: Prelude, name: string, fragment: Fragment, to: FragmentText): string;
 }
 
 /** Statements of matrix units; memory is given by the address of a fragment's first element and the distance of its lines. */

@@ -98,7 +98,8 @@ export class LaunchedRenderer implements Renderer {
     const language = this.#language;
     const kernel = expandMath(lowerSmallFloats(source, convertedBy(prelude.dialect)), language.lacksDoubles !== true);
     const buffers = new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const));
-    const out: Lines = { prelude, buffers, globals: new Set(kernel.params.map((p) => p.name)), lines: [] };
+    const fragments = new Map(kernel.scratch.flatMap((s) => (s.fragment === undefined ? [] : [[s.name, s.fragment] as const])));
+    const out: Lines = { prelude, buffers, globals: new Set(kernel.params.map((p) => p.name)), fragments, lines: [] };
     const params = kernel.params.map((b, i) => language.param(b, storageIn(prelude.dialect, b.dtype).c, disjoint[i] === true));
     out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1, kernel.block?.subgroup)}(${params.map((p) => p.declaration).join(', ')}) {`);
     for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);

@@ -1,9 +1,10 @@
 // Kernel statements in the languages of C's family: one total table from kind to lines.
 import { invariant } from '../../core/error.ts';
-import type { Expr, FragmentPlace, MatrixStep, Place, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
+import type { Expr, Fragment, FragmentPlace, MatrixStep, Place, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
+import { linesOf } from '../../kernel/matrix.ts';
 import { storePipe } from '../../kernel/pipes.ts';
 import { operandsOf } from '../../kernel/rewriteKernel.ts';
-import type { FetchSyntax, RowsText, TileInstruction, TileOperand, TileSyntax } from './dialect.ts';
+import type { FetchSyntax, FragmentText, RowsText, TileInstruction, TileMatrixSyntax, TileOperand, TileSyntax } from './dialect.ts';
 import { bufferDType, bufferText, exprText } from './expression.ts';
 import type { Scope } from './expression.ts';
 import { storageIn } from './types.ts';
@@ -11,6 +12,8 @@ import { storageIn } from './types.ts';
 type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 
 export interface Lines extends Scope {
+  /** Of buffers that a matrix unit's factors are filled from. */
+  readonly fragments?: ReadonlyMap<string, Fragment>;
   readonly lines: string[];
 }
 
@@ -71,6 +74,11 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
   await: (s, out, indent) => void out.lines.push(indent + fetchOf(out).await(out.prelude, s.pending)),
   copy: (s, out, indent) => {
     const rows = (x: Rows): RowsText => ({ buffer: bufferText(out, x.buffer), at: exprText(x.index, out), stride: x.stride });
+    const fragment = out.fragments?.get(s.to.buffer);
+    if (fragment !== undefined) {
+      const text = tileMatrixOf(out).copy(out.prelude, bufferText(out, s.to.buffer), fragment, rows(s.from), exprText(s.rows, out), exprText(s.elements, out));
+      return void out.lines.push(indent + text);
+    }
     out.lines.push(indent + tilesOf(out).copy(out.prelude, rows(s.to), rows(s.from), exprText(s.rows, out), exprText(s.elements, out)));
   },
   signal: (s, out, indent) => {
@@ -84,7 +92,28 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
   matrix: ({ step }, out, indent) => void out.lines.push(indent + matrixText(step, out)),
 };
 
+function tileMatrixText(step: MatrixStep, scope: Scope): string {
+  const p = scope.prelude;
+  const matrix = tileMatrixOf(scope);
+  const place = (fragment: Fragment, at: FragmentPlace): FragmentText => {
+    const whole = linesOf(fragment);
+    const [lines, elements] = [at.lines, at.elements].map((e, i) => (e === undefined ? String(whole[i]) : exprText(e, scope)));
+    return { buffer: bufferText(scope, at.buffer), at: exprText(at.index, scope), stride: at.stride, lines: lines!, elements: elements! };
+  };
+  switch (step.do) {
+    case 'declare':
+      return matrix.declare(p, step.name, step.fragment);
+    case 'load':
+      return matrix.load(p, step.name, step.fragment, place(step.fragment, step.from));
+    case 'multiply':
+      return matrix.multiply(p, step.sum, step.a, step.b, step.fragments);
+    case 'store':
+      return matrix.store(p, step.name, step.fragment, place(step.fragment, step.to));
+  }
+}
+
 function matrixText(step: MatrixStep, scope: Scope): string {
+  if (scope.prelude.dialect.tiles !== undefined) return tileMatrixText(step, scope);
   const p = scope.prelude;
   const { matrix } = p.dialect;
   invariant(matrix !== undefined, 'the language has no matrix units: the schedule must not ask for them');
@@ -105,6 +134,12 @@ function fetchOf({ prelude }: Scope): FetchSyntax {
   const { fetch } = prelude.dialect;
   invariant(fetch !== undefined, 'the language has no copies beside other work: the schedule must not ask for them');
   return fetch;
+}
+
+function tileMatrixOf(scope: Scope): TileMatrixSyntax {
+  const { matrix } = tilesOf(scope);
+  invariant(matrix !== undefined, 'the language has no matrix units: the schedule must not ask for them');
+  return matrix;
 }
 
 function tilesOf({ prelude }: Scope): TileSyntax {

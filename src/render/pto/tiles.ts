@@ -18,7 +18,7 @@ export const addressOf = (buffer: string): string => `${buffer}_at`;
 /** Elements of a row of `elements`, up to the end of a block. */
 export const padded = (elements: number, bytes: number): number => (Math.ceil((elements * bytes) / BLOCK_BYTES) * BLOCK_BYTES) / bytes;
 
-const PIPES: { readonly [P in Pipe]: string } = { scalar: 'PIPE_S', vector: 'PIPE_V', in: 'PIPE_MTE2', out: 'PIPE_MTE3' };
+const PIPES: { readonly [P in Pipe]: string } = { scalar: 'PIPE_S', vector: 'PIPE_V', in: 'PIPE_MTE2', out: 'PIPE_MTE3', fill: 'PIPE_MTE1', matrix: 'PIPE_M', drain: 'PIPE_FIX' };
 const flag = ({ from, to, flag: number }: Handover): string => `_flag(${PIPES[from]}, ${PIPES[to]}, EVENT_ID${number});`;
 
 /** Rows of the unified buffer as a tile: the type, and where it begins. */

@@ -85,7 +85,7 @@ function instruct(p: Prelude, instruction: TileInstruction): string {
 }
 
 /** A fence holds back everything that comes after it; what vector instructions made is fenced already. */
-const WAITS: { readonly [P in Pipe]: string | undefined } = { scalar: 'mfence();', vector: undefined, in: 'mfence();', out: 'mfence();' };
+const WAITS: { readonly [P in Exclude<Pipe, 'fill' | 'matrix' | 'drain'>]: string | undefined } = { scalar: 'mfence();', vector: undefined, in: 'mfence();', out: 'mfence();' };
 
 export const xpuTiles: TileSyntax = {
   element,
@@ -94,5 +94,5 @@ export const xpuTiles: TileSyntax = {
   copy: (_, to, from, rows, elements) => copy(to, from, rows, elements),
   vector: (p, instruction) => `${instruct(p, instruction)} mfence_lm();`,
   signal: () => undefined,
-  wait: ({ from }) => WAITS[from],
+  wait: ({ from }) => (isIn(WAITS, from) ? WAITS[from] : undefined),
 };

@@ -9,7 +9,7 @@ import { Substitution } from '../point.ts';
 import type { Condition } from '../point.ts';
 import type { Emitter } from '../emit/emitter.ts';
 import { pointsOf } from '../traffic.ts';
-import type { Contraction } from './contraction.ts';
+import type { Contraction } from '../contraction.ts';
 import { when } from './machine.ts';
 
 /** Blocks along a that follow each other: those that run at a time share what they read of both factors in the machine's cache. */

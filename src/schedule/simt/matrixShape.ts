@@ -4,10 +4,11 @@ import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import type { MatrixUnit } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
-import { guardPoint, literal, loadPoint } from '../point.ts';
+import { guardPoint, loadPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
+import { inDType, zeroOf } from '../factors.ts';
 import { pointsOf } from '../traffic.ts';
-import type { Contraction } from './contraction.ts';
+import type { Contraction } from '../contraction.ts';
 
 /** How a factor reaches shared memory. */
 export interface MatrixInput {
@@ -57,18 +58,6 @@ const moved: { readonly [I in MatrixUnit['in']]: { readonly held: NumericDType; 
   i8: { held: 'i8', bits: 'i8' },
   u8: { held: 'u8', bits: 'u8' },
 };
-
-const zeroOf = (dtype: NumericDType): PointExpr => literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0);
-
-/** The same value in the dtype, where it has it without rounding. */
-function inDType(e: PointExpr, dtype: NumericDType): PointExpr | undefined {
-  if (e.dtype === dtype) return e;
-  if (e.kind === 'literal') return Object.is(Number(e.value), 0) ? zeroOf(dtype) : undefined;
-  if (e.kind === 'apply') return e.op.op === 'cast' && e.args[0]!.dtype === dtype ? e.args[0] : undefined;
-  if (e.kind !== 'guard') return undefined;
-  const [inside, outside] = [inDType(e.inside, dtype), inDType(e.outside, dtype)];
-  return inside === undefined || outside === undefined ? undefined : guardPoint(e.conditions, inside, outside);
-}
 
 /** The bits of a value that is read from memory, or 0; undefined where it is computed. */
 function asBits(e: PointExpr, bits: NumericDType): PointExpr | undefined {

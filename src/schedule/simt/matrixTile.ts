@@ -16,7 +16,7 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { createSlot } from '../storage.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
-import type { Contraction, Factor } from './contraction.ts';
+import type { Contraction, Factor } from '../contraction.ts';
 import { finishKernel, grid, thread, when } from './machine.ts';
 import { STAGES, sideA, sideB, subgroupsOf } from './matrixShape.ts';
 import type { MatrixInput, MatrixTile } from './matrixShape.ts';

@@ -13,7 +13,7 @@ import type { LoweredKernel } from '../emit/emitter.ts';
 import { createSlot } from '../storage.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
 import { pairsBehind, placeOfBlock, writeResult } from './blockTile.ts';
-import type { Contraction } from './contraction.ts';
+import type { Contraction } from '../contraction.ts';
 import { finishKernel, grid, thread } from './machine.ts';
 import { StagedFactor, writeSteps } from './stages.ts';
 import type { StagedSide } from './stages.ts';

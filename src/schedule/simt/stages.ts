@@ -12,7 +12,7 @@ import type { Condition, PointExpr } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
-import type { Contraction, Factor } from './contraction.ts';
+import type { Contraction, Factor } from '../contraction.ts';
 import { when } from './machine.ts';
 
 /** What the stages of both factors have in common. */

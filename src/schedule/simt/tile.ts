@@ -20,7 +20,7 @@ import type { MemorySlot } from '../storage.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
 import { pairsBehind, placeOfBlock, writeResult } from './blockTile.ts';
 import type { BlockPlace } from './blockTile.ts';
-import type { Contraction, Factor } from './contraction.ts';
+import type { Contraction, Factor } from '../contraction.ts';
 import { sharedElements, sideA, sideB } from './tileShape.ts';
 import type { TileShape } from './tileShape.ts';
 import { finishKernel, grid, thread } from './machine.ts';

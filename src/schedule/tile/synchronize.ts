@@ -1,145 +1,213 @@
-// Makes the pipes of a tile kernel wait for each other: before a statement uses memory that another pipe may still be using, a signal and
-// a wait. It knows from the statements alone who uses what; a wait it does not need it does not write.
-import type { Expr, Pipe, Stmt } from '../../kernel/ir.ts';
-import { storePipe } from '../../kernel/pipes.ts';
-import { operandsOf } from '../../kernel/rewriteKernel.ts';
+// Makes the pipes of a tile kernel wait for each other: a signal right after what one pipe does, and a wait right before what another
+// does with the same memory, so that all else goes on meanwhile; from one step of a loop to the next as well. What has been waited for
+// already is known from a walk through the kernel, loops twice, and is not waited for again.
+import type { Handover, Pipe, Stmt } from '../../kernel/ir.ts';
+import { invariant } from '../../core/error.ts';
+import { PIPES } from '../../kernel/pipes.ts';
+import { buildBlock, placesOf } from './places.ts';
+import type { Block, Node, Place } from './places.ts';
+import type { Use } from './uses.ts';
 
-interface Use {
-  readonly pipe: Pipe;
-  readonly buffer: string;
-  readonly writes: boolean;
+/** Signals that may be under way between the same two pipes; the first is for those that are taken at once. */
+const FLAGS = 8;
+
+/** For each pipe up to which moment of the walk its work is certainly done. */
+type Knowledge = Readonly<Record<Pipe, number>>;
+const NOTHING: Knowledge = { scalar: 0, vector: 0, in: 0, out: 0, fill: 0, matrix: 0, drain: 0 };
+const combine = (a: Knowledge, b: Knowledge, f: (x: number, y: number) => number): Knowledge => ({
+  scalar: f(a.scalar, b.scalar),
+  vector: f(a.vector, b.vector),
+  in: f(a.in, b.in),
+  out: f(a.out, b.out),
+  fill: f(a.fill, b.fill),
+  matrix: f(a.matrix, b.matrix),
+  drain: f(a.drain, b.drain),
+});
+
+/** Someone waits for someone else. */
+interface Order extends Place {
+  readonly from: Pipe;
+  readonly to: Pipe;
 }
 
-/** What a pipe did to a buffer since another last waited for it: bits of read and written. */
-const READ = 1;
-const WRITTEN = 2;
-const PIPES: readonly Pipe[] = ['scalar', 'vector', 'in', 'out'];
+interface Moment {
+  readonly time: number;
+  readonly node: Node;
+}
 
-/** For each pair of pipes and buffer, what the first did that the second has not waited for. */
-class Pending {
-  readonly #uses = new Map<string, number>();
+/** What each pipe did last to a buffer. */
+type Uses = Map<string, { readonly written?: Moment; readonly read?: Moment }>;
 
-  copy(): Pending {
-    const copy = new Pending();
-    for (const [key, bits] of this.#uses) copy.#uses.set(key, bits);
-    return copy;
+interface State {
+  readonly known: Map<Pipe, Knowledge>;
+  readonly uses: Uses;
+}
+
+const WALKS = 2;
+
+class Walk {
+  readonly orders: Order[] = [];
+  /** Whether this walk found anything to wait for. */
+  grows = false;
+  #time = 0;
+  #state: State = { known: new Map(), uses: new Map() };
+  /** What each pipe knew since when. */
+  readonly #history = new Map<Pipe, { readonly time: number; readonly known: Knowledge }[]>();
+  readonly #begins = new Map<Node, number>();
+  readonly #ends = new Map<Node, number>();
+
+  constructor(orders: readonly Order[]) {
+    this.orders.push(...orders);
   }
 
-  /** Takes in all that `other` has; whether that was more. */
-  join(other: Pending): boolean {
-    let grows = false;
-    for (const [key, bits] of other.#uses) {
-      const before = this.#uses.get(key) ?? 0;
-      if ((before | bits) === before) continue;
-      this.#uses.set(key, before | bits);
-      grows = true;
+  block({ nodes }: Block): void {
+    for (const node of nodes) this.#visit(node);
+  }
+
+  #visit(node: Node): void {
+    for (const order of this.orders) if (order.second === node) this.#wait(order, this.#signalled(order));
+    this.#begins.set(node, this.#time);
+    this.#use(node);
+    const [first, second] = node.blocks;
+    if (node.statement.kind === 'for') this.#loop(node, first!);
+    else if (node.statement.kind === 'if') this.#branch(first!, second!);
+    this.#ends.set(node, this.#time);
+  }
+
+  #loop(node: Node, body: Block): void {
+    const before = new Map(this.#state.known);
+    for (let i = 0; i < WALKS; i++) this.block(body);
+    // It may have no steps: then nobody learned anything.
+    for (const pipe of PIPES) this.#learn(pipe, before.get(pipe) ?? NOTHING);
+    for (const order of this.orders) if (order.carried === node) this.#wait(order, this.#begins.get(node)!);
+  }
+
+  #branch(then: Block, otherwise: Block): void {
+    const before: State = { known: new Map(this.#state.known), uses: new Map(this.#state.uses) };
+    this.block(then);
+    const after = this.#state;
+    this.#state = before;
+    this.block(otherwise);
+    for (const pipe of PIPES) this.#learn(pipe, combine(this.#known(pipe), after.known.get(pipe) ?? NOTHING, Math.min));
+    const later = (a: Moment | undefined, b: Moment | undefined): Moment | undefined => (a === undefined || (b !== undefined && b.time > a.time) ? b : a);
+    for (const [key, use] of after.uses) {
+      const other = this.#state.uses.get(key);
+      this.#state.uses.set(key, { written: later(use.written, other?.written)!, read: later(use.read, other?.read)! });
     }
-    return grows;
   }
 
-  /** The pipes that `use` must wait for. */
-  before({ pipe, buffer, writes }: Use): Pipe[] {
-    return PIPES.filter((other) => ((this.#uses.get(`${other} ${pipe} ${buffer}`) ?? 0) & (writes ? READ | WRITTEN : WRITTEN)) !== 0);
+  #known(pipe: Pipe): Knowledge {
+    return this.#state.known.get(pipe) ?? NOTHING;
   }
 
-  note({ pipe, buffer, writes }: Use): void {
-    for (const other of PIPES) {
-      if (other === pipe) continue;
-      const key = `${pipe} ${other} ${buffer}`;
-      this.#uses.set(key, (this.#uses.get(key) ?? 0) | (writes ? WRITTEN : READ));
+  #learn(pipe: Pipe, known: Knowledge): void {
+    this.#state.known.set(pipe, known);
+    let history = this.#history.get(pipe);
+    if (history === undefined) this.#history.set(pipe, (history = []));
+    history.push({ time: this.#time, known });
+  }
+
+  /** When the signal that a wait takes was given. */
+  #signalled({ first, carried }: Order): number {
+    const end = this.#ends.get(first) ?? 0;
+    return carried === undefined ? end : Math.max(end, this.#begins.get(carried)!);
+  }
+
+  #wait({ from, to }: Order, time: number): void {
+    // Later than all that was signalled so far.
+    this.#time++;
+    const then = this.#history.get(from)?.findLast((entry) => entry.time <= time)?.known ?? NOTHING;
+    this.#learn(to, combine(combine(this.#known(to), then, Math.max), { ...NOTHING, [from]: time }, Math.max));
+  }
+
+  #use(node: Node): void {
+    const { uses } = node;
+    for (const pipe of new Set(uses.map((use) => use.pipe))) {
+      // What the scalar pipe has waited for is done before it hands out the next.
+      if (pipe !== 'scalar') this.#learn(pipe, combine(this.#known(pipe), this.#known('scalar'), Math.max));
+      for (const from of PIPES) if (from !== pipe) this.#require(from, pipe, node, uses);
+    }
+    if (uses.length === 0) return;
+    this.#time++;
+    for (const { pipe, buffer, writes } of uses) {
+      const key = `${pipe} ${buffer}`;
+      this.#state.uses.set(key, { ...this.#state.uses.get(key), [writes ? 'written' : 'read']: { time: this.#time, node } });
     }
   }
 
-  /** `to` waited for all that `from` did; where the scalar pipe waits, whatever it hands out later comes after. */
-  waited(from: Pipe, to: Pipe): void {
-    for (const key of this.#uses.keys()) if (key.startsWith(to === 'scalar' ? `${from} ` : `${from} ${to} `)) this.#uses.delete(key);
-  }
-}
-
-function loadsOf(e: Expr, uses: Use[]): Use[] {
-  if (e.kind === 'load') uses.push({ pipe: e.type.lanes > 1 ? 'vector' : 'scalar', buffer: e.buffer, writes: false });
-  for (const x of operandsOf(e)) loadsOf(x, uses);
-  return uses;
-}
-const loads = (...list: readonly Expr[]): Use[] => list.flatMap((e) => loadsOf(e, []));
-
-/** Uses of the statement itself, without those of statements within. */
-function usesOf(s: Stmt, params: ReadonlySet<string>): readonly Use[] {
-  switch (s.kind) {
-    case 'for':
-      return loads(s.from, s.to);
-    case 'let':
-    case 'assign':
-      return loads(s.value);
-    case 'if':
-      return loads(s.condition);
-    case 'store':
-      return [...loads(s.index, s.value), { pipe: storePipe(s), buffer: s.buffer, writes: true }];
-    case 'copy': {
-      const pipe = params.has(s.to.buffer) ? 'out' : 'in';
-      const sizes = loads(s.to.index, s.from.index, s.rows, s.elements);
-      return [...sizes, { pipe, buffer: s.from.buffer, writes: false }, { pipe, buffer: s.to.buffer, writes: true }];
-    }
-    case 'barrier':
-    case 'shuffle':
-    case 'fetch':
-    case 'commit':
-    case 'await':
-    case 'signal':
-    case 'wait':
-    case 'matrix':
-      return [];
-  }
-}
-
-class Synchronizer {
-  readonly #params: ReadonlySet<string>;
-  #pending = new Pending();
-
-  constructor(params: ReadonlySet<string>) {
-    this.#params = params;
-  }
-
-  body(statements: readonly Stmt[]): Stmt[] {
-    return statements.flatMap((s) => [...this.#waits(s), this.#inside(s)]);
-  }
-
-  #waits(s: Stmt): Stmt[] {
-    const uses = usesOf(s, this.#params);
-    const waits: Stmt[] = [];
+  /** The latest of what `from` did that `pipe` needs done for the statement. */
+  #require(from: Pipe, pipe: Pipe, node: Node, uses: readonly Use[]): void {
+    let last: Moment | undefined;
     for (const use of uses) {
-      for (const from of this.#pending.before(use)) {
-        const handover = { from, to: use.pipe, flag: 0 };
-        waits.push({ kind: 'signal', ...handover }, { kind: 'wait', ...handover });
-        this.#pending.waited(from, use.pipe);
-      }
+      if (use.pipe !== pipe) continue;
+      const other = this.#state.uses.get(`${from} ${use.buffer}`);
+      for (const moment of [other?.written, use.writes ? other?.read : undefined]) if (moment !== undefined && moment.time > (last?.time ?? 0)) last = moment;
     }
-    for (const use of uses) this.#pending.note(use);
-    return waits;
-  }
-
-  #inside(s: Stmt): Stmt {
-    if (s.kind === 'if') {
-      const before = this.#pending.copy();
-      const then = this.body(s.then);
-      const after = this.#pending;
-      this.#pending = before;
-      const otherwise = this.body(s.else);
-      this.#pending.join(after);
-      return { ...s, then, else: otherwise };
-    }
-    if (s.kind !== 'for') return s;
-    // A step begins with what is pending before the loop, or after another step.
-    const entry = this.#pending.copy();
-    for (;;) {
-      this.#pending = entry.copy();
-      const body = this.body(s.body);
-      if (entry.join(this.#pending)) continue;
-      this.#pending = entry;
-      return { ...s, body };
-    }
+    if (last === undefined || last.time <= this.#known(pipe)[from]) return;
+    const order: Order = { from, to: pipe, ...placesOf(last.node, node) };
+    this.orders.push(order);
+    this.grows = true;
+    this.#wait(order, Math.max(last.time, this.#signalled(order)));
   }
 }
 
-/** `body` with a signal and a wait wherever one pipe must come after another; `params` are in global memory. */
-export const synchronize = (body: readonly Stmt[], params: ReadonlySet<string>): readonly Stmt[] => new Synchronizer(params).body(body);
+/** Where a signal may be under way, in the order of the text. */
+function spanOf({ first, second, carried }: Order): readonly [number, number] {
+  return carried === undefined ? [first.end, second.begin] : [carried.begin, carried.end];
+}
+
+/** A handover for each order: orders of the same pipes that are never under way together share a flag. Where none is left, a signal is taken as soon as it is given. */
+function giveFlags(orders: readonly Order[]): Map<Order, Handover> {
+  const taken = new Map<string, (readonly [number, number])[]>();
+  const isFree = (key: string, [begin, end]: readonly [number, number]): boolean => (taken.get(key) ?? []).every(([b, e]) => e <= begin || end <= b);
+  const flagFor = ({ from, to }: Order, span: readonly [number, number]): number => {
+    for (let flag = 1; flag < FLAGS; flag++) {
+      const key = `${from} ${to} ${flag}`;
+      if (!isFree(key, span)) continue;
+      taken.set(key, [...(taken.get(key) ?? []), span]);
+      return flag;
+    }
+    return 0;
+  };
+  return new Map(orders.map((order) => [order, { from: order.from, to: order.to, flag: flagFor(order, spanOf(order)) }]));
+}
+
+function print({ nodes }: Block, orders: ReadonlyMap<Order, Handover>): Stmt[] {
+  const all = [...orders];
+  const signals = (is: (order: Order) => boolean): Stmt[] => all.flatMap(([order, handover]) => (handover.flag > 0 && is(order) ? [{ kind: 'signal', ...handover }] : []));
+  return nodes.flatMap((node) => {
+    const before = all.flatMap(([order, handover]): Stmt[] => {
+      if (order.second !== node) return [];
+      const wait: Stmt = { kind: 'wait', ...handover };
+      return handover.flag > 0 ? [wait] : [{ kind: 'signal', ...handover }, wait];
+    });
+    const taken = all.flatMap(([order, handover]): Stmt[] => (order.carried === node && handover.flag > 0 ? [{ kind: 'wait', ...handover }] : []));
+    const [first, second] = node.blocks.map((block) => print(block, orders));
+    const { statement } = node;
+    const inside: Stmt = statement.kind === 'for' ? { ...statement, body: first! } : statement.kind === 'if' ? { ...statement, then: first!, else: second! } : statement;
+    return [...before, ...signals((order) => order.carried === node), inside, ...taken, ...signals((order) => order.first === node)];
+  });
+}
+
+/** `body` with signals and waits wherever one pipe must come after another; `params` are in global memory. */
+export function synchronize(body: readonly Stmt[], params: ReadonlySet<string>): readonly Stmt[] {
+  const root = buildBlock(body, params);
+  let orders: readonly Order[] = [];
+  for (let round = 0; ; round++) {
+    invariant(round < 100, 'there is always something more to wait for');
+    const walk = new Walk(orders);
+    walk.block(root);
+    orders = walk.orders;
+    if (!walk.grows) return print(root, giveFlags(withoutNeedless(orders, root)));
+  }
+}
+
+/** What others made needless that were found later. */
+function withoutNeedless(orders: readonly Order[], root: Block): readonly Order[] {
+  return orders.reduce((left, order) => {
+    const others = left.filter((other) => other !== order);
+    const walk = new Walk(others);
+    walk.block(root);
+    return walk.grows ? left : others;
+  }, orders);
+}

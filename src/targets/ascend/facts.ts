@@ -2,7 +2,7 @@
 // vector cores from the Ascend C API reference and the architecture description of NPU 2201.
 import { isSmallFloat } from '../../core/float.ts';
 import type { DriverChip, DriverChips, LeastMachine, MachineFacts } from '../../driver/machine.ts';
-import type { TileRules } from '../../kernel/ir.ts';
+import type { MatrixUnit, TileRules } from '../../kernel/ir.ts';
 import type { TileCapabilities, VectorUnit } from '../../runtime/device.ts';
 import { storedDTypes } from '../../kernel/storedDTypes.ts';
 
@@ -91,6 +91,17 @@ const withFloats = (unit: VectorUnit, floats: SmallFloats): VectorUnit => ({
   conversions: unit.conversions.filter((pair) => pair.every((dtype) => !isSmallFloat(dtype) || floats.some((known) => known === dtype))),
 });
 
+/**
+ * What Mmad multiplies, in blocks of 512 bytes; the sides are those at which factors can be turned as they are filled. f32 is not rounded
+ * first (that would be the HF32 mode, which is off).
+ */
+const units: readonly MatrixUnit[] = [
+  { m: 16, n: 16, k: 16, in: 'f16', acc: 'f32', layout: 'fractal' },
+  { m: 16, n: 16, k: 16, in: 'bf16', acc: 'f32', layout: 'fractal' },
+  { m: 16, n: 16, k: 16, in: 'f32', acc: 'f32', layout: 'fractal' },
+  { m: 32, n: 32, k: 32, in: 'i8', acc: 'i32', layout: 'fractal' },
+];
+
 /** AI cores do not compute in f64. */
 const storage = storedDTypes.filter((dtype) => dtype !== 'f64');
 
@@ -101,8 +112,17 @@ const capabilitiesOf = ({ attributes: { units, sharedBytes }, memoryBytes }: Mac
   maxBufferBytes: memoryBytes,
 });
 
-/** Chips of architecture 2002 have no bf16. */
-export const ascendCapabilities = (machine: MachineFacts): TileCapabilities => capabilitiesOf(machine, vectors, machine.architecture === 'dav-2002' ? ['f16'] : ['f16', 'bf16']);
+/** L1 but for 256 bytes, both buffers of factors, the buffer of sums; there is a cube core for two vector cores. */
+const cube = { staging: 512 * KIB - 256, a: 64 * KIB, b: 64 * KIB, sum: 128 * KIB };
+const VECTOR_CORES = 2;
+
+/** Chips of architecture 2002 have no bf16, and their cube units are not used. */
+export function ascendCapabilities(machine: MachineFacts): TileCapabilities {
+  if (machine.architecture === 'dav-2002') return capabilitiesOf(machine, vectors, ['f16']);
+  const capabilities = capabilitiesOf(machine, vectors, ['f16', 'bf16']);
+  const { tile } = capabilities;
+  return { ...capabilities, tile: { ...tile, matrixCores: tile.cores / VECTOR_CORES, rules: { ...tile.rules, matrix: { isApart: true, units, bytes: cube } } } };
+}
 
 const { floor: _floor, ceil: _ceil, rint: _rint, trunc: _trunc, ...unrounded } = vectors.functions;
 /**

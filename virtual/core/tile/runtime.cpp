@@ -87,9 +87,17 @@ struct Region {
     free(written);
   }
 };
-/** Memory that kernels ask for as they run, and variables that they declare. */
-Region pad, declared;
-u64 padUsed, padLimit;
+/** Memories that kernels ask for as they run, made when first asked for, and variables that they declare. */
+Region pads[SPACES], declared;
+u64 padUsed[SPACES], padLimits[SPACES];
+const char *const limitFacts[SPACES] = {"scratchBytes", "stagingBytes", "aBytes", "bBytes", "sumBytes"};
+
+int spaceOf(const void *p) {
+  for (int space = 0; space < SPACES; space++)
+    if (pads[space].has(p)) return space;
+  return -1;
+}
+const char *spaceName(int space) { return space == PAD ? "scratchpad" : anychip_rules.spaces[space]; }
 const SharedVariable *variables;
 int variableCount;
 
@@ -102,8 +110,9 @@ const char *padPlace(const void *p, u64 bytes) {
     snprintf(text, sizeof text, "bytes %llu to %llu of the %llu bytes of %s", (u64)((char *)p - v.address), (u64)((char *)p - v.address) + bytes, (u64)v.bytes, v.name);
     return text;
   }
-  const u64 at = (u64)p - (u64)(pad.has(p) ? pad.from : declared.from);
-  snprintf(text, sizeof text, "bytes %llu to %llu of the scratchpad", at, at + bytes);
+  const int space = spaceOf(p);
+  const u64 at = (u64)p - (u64)(space < 0 ? declared.from : pads[space].from);
+  snprintf(text, sizeof text, "bytes %llu to %llu of the %s", at, at + bytes, spaceName(space < 0 ? PAD : space));
   return text;
 }
 
@@ -121,11 +130,12 @@ bool isDeclared(const void *p, u64 bytes) {
   anychip_stop(Rule::order, "the %s pipe %s %s, and has not waited for the %s pipe, which uses it", names[pipe], verb, padPlace(p, bytes), names[other]);
 }
 
-void usePad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
+/** That the bytes are there, and that what other pipes do with them is certainly done. */
+void touchPad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
   const u64 from = (u64)p - (u64)region.from;
   const char *verb = writes ? "writes" : "reads";
-  if (from + bytes > region.bytes || (&region == &pad && from + bytes > padUsed) || (&region == &declared && !isDeclared(p, bytes)))
-    anychip_stop(Rule::bounds, "%s %s", verb, padPlace(p, bytes));
+  const bool isOut = &region == &declared ? !isDeclared(p, bytes) : from + bytes > padUsed[&region - pads];
+  if (from + bytes > region.bytes || isOut) anychip_stop(Rule::bounds, "%s %s", verb, padPlace(p, bytes));
   for (u64 c = from / CELL_BYTES; c * CELL_BYTES < from + bytes; c++) {
     Cell &cell = region.cells[c];
     if (cell.written > coreStart) {
@@ -142,6 +152,11 @@ void usePad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
     cell.written = tick;
     cell.writer = (unsigned char)pipe;
   }
+}
+
+void usePad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
+  touchPad(region, p, bytes, pipe, writes);
+  const u64 from = (u64)p - (u64)region.from;
   for (u64 b = from; b < from + bytes; b++) {
     if (writes) region.written[b] = tick;
     else if (region.written[b] <= coreStart) anychip_stop(Rule::unwritten, "the %s pipe reads %s, of which byte %llu was never written", anychip_rules.pipes[pipe], padPlace(p, bytes), b - from);
@@ -202,14 +217,14 @@ void access(const void *p, u64 bytes, bool writes) {
     return useGlobal(p, bytes, SCALAR, writes);
   }
   if (declared.has(p)) return usePad(declared, p, bytes, SCALAR, writes);
-  if (pad.has(p)) return usePad(pad, p, bytes, SCALAR, writes);
+  if (const int space = spaceOf(p); space >= 0) return usePad(pads[space], p, bytes, SCALAR, writes);
   if (!isProgram(p)) anychip_stop(Rule::host, "%s %llu bytes at %p, which is neither global memory nor the scratchpad's", writes ? "writes" : "reads", bytes, p);
 }
 
 void startCore() {
   coreStart = ++tick;
   tick++;
-  padUsed = 0;
+  for (u64 &used : padUsed) used = 0;
   isDirty = false;
   for (int a = 0; a < PIPES; a++)
     for (int b = 0; b < PIPES; b++) {
@@ -230,7 +245,7 @@ void finishCore() {
 void renumber() {
   if (tick < 0xf0000000u) return;
   tick = 0;
-  pad.forget();
+  for (Region &pad : pads) pad.forget();
   declared.forget();
 }
 
@@ -270,10 +285,15 @@ void anychip_stop(Rule rule, const char *format, ...) {
 
 long long anychip_fact(const char *name) { return machine->fact(name); }
 
-char *anychip_scratch(uint64_t bytes, uint64_t align) {
-  const u64 at = (padUsed + align - 1) / align * align;
-  if (at + bytes > padLimit) anychip_stop(Rule::limit, "asks for %llu bytes of scratchpad beside %llu, and a core has %llu", (u64)bytes, at, padLimit);
-  padUsed = at + bytes;
+char *anychip_scratch(uint64_t bytes, uint64_t align, int space) {
+  Region &pad = pads[space];
+  if (!pad.from) {
+    padLimits[space] = (u64)machine->fact(limitFacts[space]);
+    pad.make((char *)aligned_alloc(4096, (padLimits[space] + 4095) / 4096 * 4096), padLimits[space]);
+  }
+  const u64 at = (padUsed[space] + align - 1) / align * align;
+  if (at + bytes > padLimits[space]) anychip_stop(Rule::limit, "asks for %llu bytes of %s beside %llu, and a core has %llu", (u64)bytes, spaceName(space), at, padLimits[space]);
+  padUsed[space] = at + bytes;
   return pad.from + at;
 }
 
@@ -284,12 +304,35 @@ void anychip_give(int pipe) {
     if (known[SCALAR][p] > known[pipe][p]) known[pipe][p] = known[SCALAR][p];
 }
 
-bool anychip_is_scratch(const void *p) { return pad.has(p) || declared.has(p); }
+int anychip_space(const void *p) { return spaceOf(p); }
+bool anychip_is_scratch(const void *p) { return spaceOf(p) == PAD || declared.has(p); }
+
 bool anychip_is_stack(const void *p) { return isStack(p); }
 
+static Region *regionOf(const void *p) {
+  const int space = spaceOf(p);
+  return space >= 0 ? &pads[space] : declared.has(p) ? &declared : nullptr;
+}
+void anychip_touch(const void *p, uint64_t bytes, int pipe, bool writes) {
+  if (Region *region = regionOf(p)) touchPad(*region, p, bytes, pipe, writes);
+}
+bool anychip_is_written(const void *p, uint64_t bytes) {
+  const Region *region = regionOf(p);
+  if (!region) return false;
+  const u64 from = (u64)p - (u64)region->from;
+  for (u64 b = from; b < from + bytes; b++)
+    if (region->written[b] <= coreStart) return false;
+  return true;
+}
+void anychip_mark(const void *p, uint64_t bytes, bool isWritten) {
+  Region *region = regionOf(p);
+  if (!region) return;
+  const u64 from = (u64)p - (u64)region->from;
+  for (u64 b = from; b < from + bytes; b++) region->written[b] = isWritten ? tick : 0;
+}
+
 void anychip_use(const void *p, uint64_t bytes, int pipe, bool writes) {
-  if (declared.has(p)) return usePad(declared, p, bytes, pipe, writes);
-  if (pad.has(p)) return usePad(pad, p, bytes, pipe, writes);
+  if (Region *region = regionOf(p)) return usePad(*region, p, bytes, pipe, writes);
   useGlobal(p, bytes, pipe, writes);
 }
 
@@ -326,10 +369,9 @@ EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int co
   lineCount = lineBytes == 0 ? 0 : deviceBytes / lineBytes + 1;
   if (lineCount > 0) lineOwners = (u64 *)mmap(nullptr, lineCount * sizeof *lineOwners, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   users = (Users **)calloc(deviceBytes * sizeof(u64) / sizeof Users::writer + 1, sizeof *users);
-  padLimit = (u64)of->fact("scratchBytes");
   variables = shared;
   variableCount = count;
-  if (count == 0) return pad.make((char *)aligned_alloc(4096, (padLimit + 4095) / 4096 * 4096), padLimit);
+  if (count == 0) return;
   char *from = shared[0].address, *to = from;
   for (int i = 0; i < count; i++) {
     if (shared[i].address < from) from = shared[i].address;
@@ -347,8 +389,10 @@ EXPORT void anychip_unload(void) {
     free(allUsers);
   }
   free(users);
-  if (pad.from) free(pad.from);
-  pad.drop();
+  for (Region &pad : pads) {
+    free(pad.from);
+    pad.drop();
+  }
   declared.drop();
 }
 

@@ -8,8 +8,10 @@
 
 namespace anychip {
 
-/** Units of a core, each of which works in order. */
-enum Pipe { SCALAR, VECTOR, IN, OUT, PIPES };
+/** Units of a core, each of which works in order. The last three are a matrix unit's. */
+enum Pipe { SCALAR, VECTOR, IN, OUT, FILL, MATRIX, DRAIN, PIPES };
+/** Memories of a core: the scratchpad, and those of a matrix unit. */
+enum Space { PAD, STAGING, LEFT, RIGHT, SUMS, SPACES };
 constexpr int FLAGS = 8;
 
 /** What a language asks of its kernels beyond what the chip's facts say. */
@@ -20,6 +22,8 @@ struct Rules {
   bool vectorsWait;
   /** Scalar stores into global memory stay in a cache until it is written back. */
   bool storesAreCached;
+  /** Names of the memories. */
+  const char *spaces[SPACES];
 };
 
 }  // namespace anychip
@@ -33,12 +37,19 @@ ANYCHIP_TILE const anychip::Rules anychip_rules;
 ANYCHIP_TILE unsigned anychip_core, anychip_cores, anychip_cluster_cores;
 /** A number of the chip: its facts. */
 ANYCHIP_TILE long long anychip_fact(const char *name);
-/** Fresh memory of the core's scratchpad. Stops the kernel where it has not so much. */
-ANYCHIP_TILE char *anychip_scratch(uint64_t bytes, uint64_t align);
+/** Fresh memory of the core. Stops the kernel where it has not so much. */
+ANYCHIP_TILE char *anychip_scratch(uint64_t bytes, uint64_t align, int space = anychip::PAD);
 /** An instruction is given to a pipe. */
 ANYCHIP_TILE void anychip_give(int pipe);
 /** The last instruction of the pipe uses these bytes, of the scratchpad or of global memory. */
 ANYCHIP_TILE void anychip_use(const void *address, uint64_t bytes, int pipe, bool writes);
+/** The same of memory of the core, whether or not anything was written there. */
+ANYCHIP_TILE void anychip_touch(const void *address, uint64_t bytes, int pipe, bool writes);
+/** Whether these bytes of the core's memory were written, and that they now are, or are not. */
+ANYCHIP_TILE bool anychip_is_written(const void *address, uint64_t bytes);
+ANYCHIP_TILE void anychip_mark(const void *address, uint64_t bytes, bool isWritten);
+/** The memory of the core that the address lies in; -1 for none. */
+ANYCHIP_TILE int anychip_space(const void *address);
 /** Whether the bytes lie in the scratchpad. */
 ANYCHIP_TILE bool anychip_is_scratch(const void *address);
 /** Whether they lie on the core's stack. */

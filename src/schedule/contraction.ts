@@ -1,11 +1,11 @@
 // Sums of products as tiles: what a nest must be like to be one, and which of its axes each factor depends on.
 // Any reduction of a product is one, whatever made it: a matrix product, a convolution, an einsum with work fused in front of it.
-import { coefficientOf } from '../../core/indexExpr.ts';
-import { dtypes } from '../../core/dtype.ts';
-import type { Axis, Nest, Stage } from '../nest.ts';
-import { visitPoints } from '../point.ts';
-import type { DynamicSymbols, PointExpr } from '../point.ts';
-import { pointsOf } from '../traffic.ts';
+import { coefficientOf } from '../core/indexExpr.ts';
+import { dtypes } from '../core/dtype.ts';
+import type { Axis, Nest, Stage } from './nest.ts';
+import { visitPoints } from './point.ts';
+import type { DynamicSymbols, PointExpr } from './point.ts';
+import { pointsOf } from './traffic.ts';
 
 /** One factor, and the outer axes that the other does not depend on. */
 export interface Factor {
