@@ -16,7 +16,7 @@ import type { Partition, PartitionStep } from './passes/partition.ts';
 import { specialize } from './passes/specialize.ts';
 import { createFolder } from './reference/fold.ts';
 import { createContext, evaluateNode } from './reference/interpret.ts';
-import { takesModels } from './runtime/device.ts';
+import { integerProducts, takesModels } from './runtime/device.ts';
 import type { CompileReport, Engine, Source, Target } from './runtime/device.ts';
 import { checkProgramMemory } from './plan.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
@@ -73,7 +73,7 @@ export function specializeFor(graph: Graph, target: Engine, bindings: readonly I
     return specialize(graph, bindings, {
       storage: target.capabilities.storage,
       simulated: target.capabilities.simulated ?? [],
-      words: target.capabilities.words,
+      integers: integerProducts(target.capabilities),
       fold: createFolder(),
       evaluate: (node, inputs) => evaluateNode(node, inputs, context),
       ...options,

@@ -4,6 +4,9 @@
 /** Two integers of 16 bits with sign on both sides; or four of 8 bits, those of the first side without sign, those of the second with it. */
 export type WordParts = 'shorts' | 'bytes';
 
+/** How a machine multiplies small integers faster than floats: in words, or as whole matrices of i8. */
+export type IntegerProducts = WordParts | 'matrices';
+
 export interface WordLayout {
   readonly count: number;
   readonly bits: number;

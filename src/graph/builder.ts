@@ -7,7 +7,7 @@ import { elementCount, sameShape } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
 import { tensorBytes, tensorFrom } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
-import type { WordParts } from '../core/words.ts';
+import type { IntegerProducts, WordParts } from '../core/words.ts';
 import { constantOf as inlineConstant, tensorType } from './graph.ts';
 import type { Constant, NodeOf, TensorType, Value } from './graph.ts';
 import { inferPrim } from './infer.ts';
@@ -44,8 +44,8 @@ const FOLD_LIMIT_BYTES = 1 << 16;
 type Elementwise = Readonly<Record<UnaryFn, (x: Operand) => Operand> & Record<BinaryFn | CompareFn, (a: Operand, b: Operand) => Operand>>;
 
 export interface Builder extends Elementwise {
-  /** How the machine multiplies words of small integers, where it does. */
-  readonly words: WordParts | undefined;
+  /** How the machine multiplies small integers, where it is faster at that than with floats. */
+  readonly integers: IntegerProducts | undefined;
   emit<P extends PrimName>(op: P, attrs: PrimAttrs[P], inputs: readonly Operand[]): readonly Operand[];
   input(type: ConcreteType, name: string): Operand;
   constant(tensor: NumericTensor): Operand;
@@ -96,7 +96,7 @@ const isWider = (to: DType, from: DType): boolean => isFloat(to) && isFloat(from
 const operand = (type: ConcreteType, name: string): Operand => ({ name, type: tensorType(type.dtype, type.shape), dtype: type.dtype, shape: type.shape });
 
 // oxlint-disable-next-line max-lines-per-function -- a closure whose parts share their tables
-export function createBuilder(fold: Folder, words?: WordParts): Builder {
+export function createBuilder(fold: Folder, integers?: IntegerProducts): Builder {
   const nodes: PrimNode[] = [];
   const constants = new Map<Operand, Constant>();
   const ids = new Map<Operand, number>();
@@ -172,7 +172,7 @@ export function createBuilder(fold: Folder, words?: WordParts): Builder {
   return {
     // oxlint-disable-next-line typescript/consistent-type-assertions -- complete after the loops above
     ...(elementwise satisfies Partial<Elementwise> as Elementwise),
-    words,
+    integers,
     emit,
     input: operand,
     constant,

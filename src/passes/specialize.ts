@@ -22,7 +22,7 @@ import type { Partition } from './partition.ts';
 /** Specialises `graph` for the given inputs (in the graph's order). */
 export function specialize(graph: Graph, bindings: readonly InputBinding[], options: SpecializeOptions): Partition {
   const walk: Walk = {
-    b: createBuilder(options.fold, options.words),
+    b: createBuilder(options.fold, options.integers),
     known: new Map(),
     options,
     hostSteps: [],

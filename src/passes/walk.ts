@@ -1,6 +1,6 @@
 // The state of one specialising walk over a graph: what each Value is so far, and small questions about it.
 import type { DType } from '../core/dtype.ts';
-import type { WordParts } from '../core/words.ts';
+import type { IntegerProducts } from '../core/words.ts';
 import { AnychipError } from '../core/error.ts';
 import type { Builder, Folder, Operand, PrimNode } from '../graph/builder.ts';
 import { isTensor } from '../graph/graph.ts';
@@ -11,8 +11,8 @@ export interface SpecializeOptions {
   readonly storage: readonly DType[];
   /** Those of them in which the device has no arithmetic of its own. */
   readonly simulated?: readonly DType[];
-  /** How the device multiplies words of small integers, where it does. */
-  readonly words?: WordParts | undefined;
+  /** How the device multiplies small integers, where it is faster at that than with floats. */
+  readonly integers?: IntegerProducts | undefined;
   /** Evaluates one node on the host; given by the room that has the reference. */
   readonly evaluate: (node: Node, inputs: readonly HostValue[]) => readonly HostValue[];
   /** Evaluates primitives on constants. */

@@ -1,7 +1,7 @@
 // What a chip offers a plan: the interfaces of targets and devices. Everything shared code may know about a chip is a field here.
 import { AnychipError } from '../core/error.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
-import type { WordParts } from '../core/words.ts';
+import type { IntegerProducts, WordParts } from '../core/words.ts';
 import type { BinaryFn, CompareFn, ComputeDType, KernelModule, MatrixUnit, TileRules, UnaryFn } from '../kernel/ir.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
@@ -94,6 +94,11 @@ export type TileCapabilities = CommonCapabilities & { readonly family: 'tile'; r
 export type Capabilities = SimdCapabilities | SimtCapabilities | TileCapabilities;
 /** Of an engine that compiles whole models itself: it takes files of ONNX with operators of this opset. */
 export type ModelCapabilities = CommonCapabilities & { readonly family: 'model'; readonly opset: number };
+
+export function integerProducts(capabilities: Capabilities | ModelCapabilities): IntegerProducts | undefined {
+  if (capabilities.words !== undefined) return capabilities.words;
+  return capabilities.family === 'simt' && capabilities.simt.matrixUnits.some((unit) => unit.in === 'i8') ? 'matrices' : undefined;
+}
 
 /** Rendered source, or machine code where the renderer encodes it itself. */
 export interface Source {

@@ -5,7 +5,7 @@ import { elementCount } from '../../src/core/shape.ts';
 import type { Shape } from '../../src/core/shape.ts';
 import { numeric, tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
-import type { WordParts } from '../../src/core/words.ts';
+import type { IntegerProducts } from '../../src/core/words.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
 import type { Operand } from '../../src/graph/builder.ts';
 import { isTensor } from '../../src/graph/graph.ts';
@@ -25,8 +25,8 @@ export interface Call<O extends OnnxOpName> {
   /** What is left out has the default of the schema. */
   readonly attrs?: Partial<OnnxAttrs[O]>;
   readonly inputs: readonly HostValue[];
-  /** How the machine of the decomposition multiplies words. */
-  readonly words?: WordParts | undefined;
+  /** How the machine of the decomposition multiplies small integers. */
+  readonly integers?: IntegerProducts | undefined;
   /** Outputs asked for. */
   readonly outputs?: number;
 }
@@ -68,9 +68,16 @@ function applyRule<O extends OnnxOpName>(b: Builder, node: NodeOf<O>, inputs: re
   return rule === 'host' ? { onHost: 'always' } : rule(b, node, inputs);
 }
 
+/** The first output in primitives of `b`. */
+export function lowerOne<O extends OnnxOpName>(b: Builder, call: Omit<Call<O>, 'inputs'>, operands: readonly Operand[]): Operand {
+  const result = applyRule(b, nodeOf({ ...call, inputs: operands.map(() => null) }), operands);
+  if ('onHost' in result || result[0] === null || result[0] === undefined) throw new Error(`${call.op} gives no operand`);
+  return result[0];
+}
+
 /** All outputs by the decomposition, or why there is none. Host inputs are constants to it. */
 export function decomposed<O extends OnnxOpName>(call: Call<O>): readonly (NumericTensor | null)[] | string {
-  const b = createBuilder(createFolder(), call.words);
+  const b = createBuilder(createFolder(), call.integers);
   const { inputs: names, hostInputs = [] } = schemaOf(call.op);
   const feeds: { readonly operand: Operand; readonly tensor: NumericTensor }[] = [];
   const operands = call.inputs.map((value, i) => {

@@ -10,6 +10,7 @@ import type { WindowGeometry } from '../../graph/ops/convGeometry.ts';
 import { accumulatorOf, inputAt } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
 import { sigmoid } from './activation.ts';
+import { dequantizedConv } from './dequantized.ts';
 import { poolLowerings } from './pool.ts';
 import { linearTaps, sumTaps } from './sampling.ts';
 import { along, flipAxis, padAxis, sliceAxis, spreadAxis } from './views.ts';
@@ -103,14 +104,8 @@ export const convLowerings: Lowerings<keyof typeof convOps> = {
     const [x, w] = [inputAt(inputs, 0), inputAt(inputs, 1)];
     checkGroups(x.shape, w.shape, attrs.group);
     const { strides, dilations, low, high } = resolveWindows(spatialOf(x.shape), attrs, w.shape.slice(2));
-    const sums = b.conv(x, w, {
-      strides,
-      dilations,
-      low,
-      high,
-      groups: attrs.group,
-      acc: accumulatorOf(x.dtype),
-    });
+    const window = { strides, dilations, low, high, groups: attrs.group };
+    const sums = dequantizedConv(b, x, w, window) ?? b.conv(x, w, { ...window, acc: accumulatorOf(x.dtype) });
     return [finish(b, sums, inputs[2] ?? null, x.dtype)];
   },
 

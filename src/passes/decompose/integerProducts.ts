@@ -47,10 +47,10 @@ function factorIn(b: Builder, { values, zero }: Shifted, dtype: 'u8' | 'i8' | 'i
 }
 
 /** Fewer points of a sum than this do not fill words. */
-const LEAST_WORDS = 2;
+export const LEAST_WORDS = 2;
 
 /** How the machine multiplies sums over `depth` points. */
-const wordsFor = (b: Builder, depth: number): WordParts | undefined => (depth < LEAST_WORDS ? undefined : b.words);
+const wordsFor = (b: Builder, depth: number): WordParts | undefined => (depth < LEAST_WORDS || b.integers === 'matrices' ? undefined : b.integers);
 const dtypesOf = (words: WordParts | undefined): readonly ['u8' | 'i8' | 'i16', 'i8' | 'i16'] => (words === undefined ? ['i8', 'i8'] : wordLayouts[words].dtypes);
 
 /** Words of parts that lie as far apart along `axis` as there are words, so that neighbours in memory stay neighbours; what is missing is 0. */

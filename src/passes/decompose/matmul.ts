@@ -7,6 +7,7 @@ import { checkSquare, resolveGemm } from '../../graph/ops/matmulGeometry.ts';
 import { accumulatorOf, inputAt, onHost } from '../lowering.ts';
 import type { Lower, Lowerings } from '../lowering.ts';
 import { attentionLowerings } from './attention.ts';
+import { dequantizedMatmul, transposed } from './dequantized.ts';
 import { einsum } from './einsum.ts';
 import { linearAttention } from './linearAttention.ts';
 import { matmul, sumDType } from './products.ts';
@@ -18,8 +19,9 @@ const MAX_DETERMINANT = 32;
 const Gemm: Lower<'Gemm'> = (b, { attrs }, inputs) => {
   const [x, y, c] = [inputAt(inputs, 0), inputAt(inputs, 1), attrs.beta === 0 ? null : (inputs[2] ?? null)];
   resolveGemm(x.shape, y.shape, c?.shape, attrs.transA !== 0, attrs.transB !== 0);
-  const flip = (v: Operand, trans: number): Operand => (trans === 0 ? v : b.transpose(v, [1, 0]));
-  const product = b.matmul(flip(x, attrs.transA), flip(y, attrs.transB), sumDType(x.dtype));
+  const flip = (v: Operand, trans: number): Operand => (trans === 0 ? v : transposed(b, v, [1, 0]));
+  const [left, right] = [flip(x, attrs.transA), flip(y, attrs.transB)];
+  const product = dequantizedMatmul(b, left, right) ?? b.matmul(left, right, sumDType(x.dtype));
   const fractional = isInteger(x.dtype) && !(Number.isInteger(attrs.alpha) && Number.isInteger(attrs.beta));
   const wide = fractional ? 'f64' : product.dtype;
   const times = (v: Operand, factor: number): Operand => (factor === 1 ? b.cast(v, wide) : b.mul(b.cast(v, wide), b.scalar(wide, factor)));
@@ -50,7 +52,7 @@ export const matmulLowerings: Lowerings<keyof typeof matmulOps> = {
   LinearAttention: linearAttention,
   MatMul(b, _, inputs) {
     const [x, y] = [inputAt(inputs, 0), inputAt(inputs, 1)];
-    return [b.cast(matmul(b, x, y), x.dtype)];
+    return [dequantizedMatmul(b, x, y) ?? b.cast(matmul(b, x, y), x.dtype)];
   },
   Gemm,
   Einsum: (b, { attrs }, inputs) => [

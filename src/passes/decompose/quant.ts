@@ -8,6 +8,7 @@ import { checkZeroPoint, dequantizedDType, quantizedDType, quotientDType, resolv
 import type { Granularity } from '../../graph/ops/quantGeometry.ts';
 import { inputAt } from '../lowering.ts';
 import type { Lower, Lowerings } from '../lowering.ts';
+import { noteDequantized } from './dequantized.ts';
 import { quantProductLowerings } from './quantProducts.ts';
 import { quantize } from './requantize.ts';
 import { sliceAxis } from './views.ts';
@@ -38,8 +39,10 @@ const DequantizeLinear: Lower<'DequantizeLinear'> = (b, { attrs }, inputs) => {
   checkZeroPoint(scale.shape, zeroPoint?.shape);
   const wide = isFloat(x.dtype) ? 'f32' : 'i32';
   const offset = zeroPoint === null ? b.cast(x, wide) : b.sub(b.cast(x, wide), spread(b, zeroPoint, x.shape, granularity, wide));
-  const y = b.mul(b.cast(offset, 'f32'), spread(b, scale, x.shape, granularity, 'f32'));
-  return [b.cast(y, dequantizedDType(scale.dtype, attrs.output_dtype))];
+  const factor = spread(b, scale, x.shape, granularity, 'f32');
+  const y = b.cast(b.mul(b.cast(offset, 'f32'), factor), dequantizedDType(scale.dtype, attrs.output_dtype));
+  if (granularity.block === 1) noteDequantized(y, { values: x, zero: zeroPoint === null ? undefined : b.reshape(zeroPoint, granularity.shape), scale: factor });
+  return [y];
 };
 
 const DynamicQuantizeLinear: Lower<'DynamicQuantizeLinear'> = (b, _, inputs) => {

@@ -25,6 +25,7 @@ import type { PadMode } from '../../graph/ops/shapeGeometry.ts';
 import type { shapeOps } from '../../graph/ops/shape.ts';
 import { accumulatorOf, inputAt, numbersOf, onHost } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
+import { transposed } from './dequantized.ts';
 import { along, sliceAxis } from './views.ts';
 
 const intsAt = (b: Builder, inputs: readonly (Operand | null)[], i: number): number[] => numbersOf(b, inputAt(inputs, i));
@@ -106,7 +107,7 @@ export const shapeLowerings: Lowerings<keyof typeof shapeOps> = {
   },
   Transpose(b, { attrs }, inputs) {
     const x = inputAt(inputs, 0);
-    return [b.transpose(x, permutationOf(attrs.perm, x.shape.length))];
+    return [transposed(b, x, permutationOf(attrs.perm, x.shape.length))];
   },
   Expand(b, _, inputs) {
     const x = inputAt(inputs, 0);
