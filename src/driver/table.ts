@@ -198,8 +198,10 @@ export interface CompilerProgram {
   readonly folders: readonly string[];
   /** A file that lies beside the right one, where others have the same name. */
   readonly beside?: string;
+  /** Kinds of cores of one chip, for each of which a unit is compiled: to 'out-KIND', to be linked. */
+  readonly kinds?: readonly string[];
   /** Arguments before the names of output and input. */
-  readonly args: (architecture: string) => readonly string[];
+  readonly args: (architecture: string, kind: string) => readonly string[];
   /** What the unit is called. */
   readonly input: string;
   /** A second call, which makes 'linked' of 'out', where that is no program yet; `folder` is that of the first. */

@@ -55,6 +55,26 @@ function kindsGraph(): { readonly graph: PrimGraph; readonly inputs: readonly Nu
   return { graph: b.finish('kinds', inputs, outputs), inputs: names.map((name) => randomTensor(random, dtypes[name], shapes[name])) };
 }
 
+/** Products of every dtype that the cube core takes, whose lines are their own or the sum's, in whole tiles and parts. */
+function productsGraph(): { readonly graph: PrimGraph; readonly inputs: readonly NumericTensor[] } {
+  const b = createBuilder(createFolder());
+  const shapes = { x: [130, 200], h: [200, 130], i: [65, 100], z: [2, 48, 130] } as const;
+  const dtypes = { x: 'f32', h: 'f16', i: 'i8', z: 'f16' } as const;
+  const names = Object.keys(shapes) as (keyof typeof shapes)[];
+  const inputs = names.map((name) => b.input({ dtype: dtypes[name], shape: shapes[name] }, name));
+  const [x, h, i, z] = inputs as [Operand, Operand, Operand, Operand];
+  const outputs = [
+    b.matmul(x, constant(b, 3, [200, 130])),
+    b.matmul(h, constant(b, 5, [130, 77], 'f16'), 'f32'),
+    b.matmul(h, b.transpose(constant(b, 6, [50, 130], 'f16'), [1, 0]), 'f32'),
+    b.matmul(b.transpose(h, [1, 0]), constant(b, 7, [200, 33], 'f16'), 'f32'),
+    b.matmul(i, constant(b, 8, [100, 70], 'i8'), 'i32'),
+    b.matmul(z, b.transpose(z, [0, 2, 1]), 'f32'),
+  ];
+  const random = createRandom(7);
+  return { graph: b.finish('products', inputs, outputs), inputs: names.map((name) => randomTensor(random, dtypes[name], shapes[name])) };
+}
+
 describe('the text of kernels in PTO', () => {
   const target = createPtoTarget();
   const text = String(target.createRenderer().render(scheduleGraph(kindsGraph().graph, target.capabilities).module).units[0]);
@@ -75,8 +95,19 @@ describe('the text of kernels in PTO', () => {
     'TEXPANDS(',
     'TROWMAX(',
     'TROWSUM(',
-    'wait_flag(PIPE_MTE2, PIPE_V, EVENT_ID1)',
+    'wait_flag(PIPE_MTE2, PIPE_V, EVENT_ID',
   ])('has %s', (word) => expect(text).toContain(word));
+
+  it('multiplies on the cube core, each kernel compiled for its own kind', () => {
+    const products = String(target.createRenderer().render(scheduleGraph(productsGraph().graph, target.capabilities).module).units[0]);
+    const kernels = products.split('extern "C"').slice(1);
+    const cube = kernels.filter((kernel) => kernel.includes('TMATMUL('));
+    expect(cube.length).toBe(6);
+    for (const word of ['TLOAD(', 'MatRows<half', 'MatColumns<half', 'TileLeft<i8', 'TileRight<float', 'TMATMUL_ACC(', 'TSTORE(', 'wait_flag(PIPE_MTE1, PIPE_M,'])
+      expect(cube.join('')).toContain(word);
+    expect(products.match(/^#if defined\(__DAV_CUBE__\)/gm)).toHaveLength(cube.length);
+    expect(products.match(/^#if /gm)).toHaveLength(kernels.length);
+  });
 
   it('gives each buffer a place of its own, at a whole block', () => {
     const kernel = text.slice(text.indexOf('extern "C"'));
@@ -88,20 +119,29 @@ describe('the text of kernels in PTO', () => {
 });
 
 describe('bisheng', () => {
-  it('is called with the source, and ld.lld with what it makes', async () => {
+  it('is called with the source for either kind of cores, and ld.lld with what it makes', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
     // Each writes what it was given, and the linker what it was given to link.
     for (const name of ['bisheng', 'ld.lld'])
-      writeFileSync(join(folder, name), `#!/bin/sh\nout=; for a; do [ "$last" = -o ] && out=$a; last=$a; done\n{ echo "${name} $*"; cat "$last"; } > "$out"\n`, { mode: 0o755 });
+      writeFileSync(
+        join(folder, name),
+        `#!/bin/sh\nout=; for a; do [ "$last" = -o ] && out=$a; last=$a; done\n{ echo "${name} $*"; for a; do [ -f "$a" ] && cat "$a"; done; } > made\nmv made "$out"\n`,
+        { mode: 0o755 },
+      );
     vi.stubEnv('PATH', `${folder}:${process.env['PATH']}`);
     vi.stubEnv('ANYCHIP_PTO_INCLUDE', '/headers');
     try {
       const { binary } = await createPtoTarget({ cache: new CompileCache(join(folder, 'cache')) })
         .createCompiler()
-        .compile({ language: 'pto', units: ['// kernels'], launches: { kernels: [], init: [], run: [] } });
+        .compile({ language: 'pto', units: ['// kernels\n'], launches: { kernels: [], init: [], run: [] } });
       const text = new TextDecoder().decode(binary.bytes);
-      expect(text).toMatch(
-        /ld\.lld -m aicorelinux -Ttext=0 -static -o linked out\nbisheng -c -x cce .*--cce-aicore-arch=dav-c220-vec .*-I\/headers .*-o out kernels\.cpp\n\/\/ kernels/,
+      const [linked, ...made] = text.slice(text.indexOf('ld.lld')).trimEnd().split('\n');
+      expect(linked).toBe('ld.lld -m aicorelinux -Ttext=0 -static -o linked out-vec out-cube');
+      expect(made).toEqual(
+        ['vec', 'cube'].flatMap((kind) => [
+          expect.stringMatching(`bisheng -c -x cce .*--cce-aicore-arch=dav-c220-${kind} .*-I/headers .*-o out-${kind} kernels.cpp$`),
+          '// kernels',
+        ]),
       );
     } finally {
       vi.unstubAllEnvs();
@@ -118,12 +158,19 @@ describe.skipIf('missing' in simulator)(`kernels in PTO on Huawei's simulator${r
   const { target, dispose } = simulator;
   afterAll(dispose);
 
-  it('compute what the reference computes', async () => {
-    const { graph, inputs } = kindsGraph();
-    const expected = interpretPrims(graph, inputs);
-    const actual = await run(target, graph, inputs);
-    expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `output ${i}`));
-  }, 300_000);
+  it.each([
+    ['vector', kindsGraph],
+    ['cube', productsGraph],
+  ])(
+    'compute what the reference computes, on %s cores',
+    async (_, graphOf) => {
+      const { graph, inputs } = graphOf();
+      const expected = interpretPrims(graph, inputs);
+      const actual = await run(target, graph, inputs);
+      expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `output ${i}`));
+    },
+    300_000,
+  );
 
   it('read the digits of the demo', async () => {
     registerTarget({ ...target, name: 'pto-simulator', capabilities: target.capabilities });

@@ -37,6 +37,8 @@ export interface LaunchedLanguage {
   /** Lines before all others of a body, and after them. */
   enter?(kernel: Kernel): readonly string[];
   leave?(kernel: Kernel): readonly string[];
+  /** What the preprocessor must find for the kernel to be compiled, where the unit is compiled for several kinds of cores. */
+  guard?(kernel: Kernel): string;
   /** How a kernel is launched; a grid of blocks of threads where absent. */
   launch?(kernel: Kernel): { readonly blocks: number; readonly threads: number };
   /** The number of the block, and of the thread in it. */
@@ -119,6 +121,7 @@ export class LaunchedRenderer implements Renderer {
     if (kernel.block !== undefined) out.lines.push(`  const ${index} ${kernel.block.var} = ${language.thread};`);
     block(kernel.body, out, '  ');
     add(language.leave?.(kernel));
-    return `${out.lines.join('\n')}\n}\n`;
+    const text = `${out.lines.join('\n')}\n}\n`;
+    return language.guard === undefined ? text : `#if ${language.guard(kernel)}\n${text}#endif\n`;
   }
 }

@@ -4,6 +4,7 @@ import { invariant } from '../../core/error.ts';
 import type { CompareFn, Expr, Handover, Pipe } from '../../kernel/ir.ts';
 import type { RowsText, TileInstruction, TileSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
+import { ptoMatrix } from './matrix.ts';
 import { isIn, isTile, tileOf } from '../c/tileOperands.ts';
 import type { Tile } from '../c/tileOperands.ts';
 
@@ -162,6 +163,7 @@ function instruct(instruction: TileInstruction): string {
 }
 
 export const ptoTiles: TileSyntax = {
+  matrix: ptoMatrix,
   element: ({ name, isGlobal }, at) => (isGlobal ? `${name}[${at}]` : `${name}.GetValue(${at})`),
   assign: ({ name, storage, isGlobal }, at, value) => {
     const stored = storage.bytes < 4 ? `(${storage.c})${value}` : value;

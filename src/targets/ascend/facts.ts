@@ -116,17 +116,23 @@ const capabilitiesOf = ({ attributes: { units, sharedBytes }, memoryBytes }: Mac
 const cube = { staging: 512 * KIB - 256, a: 64 * KIB, b: 64 * KIB, sum: 128 * KIB };
 const VECTOR_CORES = 2;
 
-/** Chips of architecture 2002 have no bf16, and their cube units are not used. */
-export function ascendCapabilities(machine: MachineFacts): TileCapabilities {
-  if (machine.architecture === 'dav-2002') return capabilitiesOf(machine, vectors, ['f16']);
-  const capabilities = capabilitiesOf(machine, vectors, ['f16', 'bf16']);
+/** With the cube cores and some of their units. */
+function withCube(capabilities: TileCapabilities, used: readonly MatrixUnit[]): TileCapabilities {
   const { tile } = capabilities;
-  return { ...capabilities, tile: { ...tile, matrixCores: tile.cores / VECTOR_CORES, rules: { ...tile.rules, matrix: { isApart: true, units, bytes: cube } } } };
+  return { ...capabilities, tile: { ...tile, matrixCores: tile.cores / VECTOR_CORES, rules: { ...tile.rules, matrix: { isApart: true, units: used, bytes: cube } } } };
 }
+
+/** Chips of architecture 2002 have no bf16, and their cube units are not used. */
+export const ascendCapabilities = (machine: MachineFacts): TileCapabilities =>
+  machine.architecture === 'dav-2002' ? capabilitiesOf(machine, vectors, ['f16']) : withCube(capabilitiesOf(machine, vectors, ['f16', 'bf16']), units);
 
 const { floor: _floor, ceil: _ceil, rint: _rint, trunc: _trunc, ...unrounded } = vectors.functions;
 /**
  * The same chip by PTO's instructions. Its simulator rounds f32 to no whole number, where the pages of TCVT say that it does, and has bf16
  * with compilers of C++23 alone: kernels do without either.
  */
-export const ptoCapabilities = (machine: MachineFacts): TileCapabilities => capabilitiesOf(machine, { ...vectors, functions: unrounded }, ['f16']);
+export const ptoCapabilities = (machine: MachineFacts): TileCapabilities =>
+  withCube(
+    capabilitiesOf(machine, { ...vectors, functions: unrounded }, ['f16']),
+    units.filter((unit) => unit.in !== 'bf16'),
+  );

@@ -15,8 +15,9 @@ const includes = (): readonly string[] => {
   return folder === undefined || folder === '' ? [] : [`-I${folder}`];
 };
 
-/** The vector cores of 910B and 910_93, as bisheng spells them. */
-const ARCHITECTURE = 'dav-c220-vec';
+/** 910B and 910_93, as bisheng spells them, and their kinds of cores. */
+const ARCHITECTURE = 'dav-c220';
+const KINDS = ['vec', 'cube'];
 /** PTO has no instructions for the older 310P3. */
 const { '310p3': _, ...chips } = ascendChips;
 const known: DriverChips = Object.fromEntries(Object.entries(chips).map(([name, chip]) => [name, { ...chip, architecture: ARCHITECTURE }]));
@@ -35,21 +36,22 @@ const bisheng: CompilerTable = {
   program: {
     name: 'bisheng',
     folders: ['/usr/local/Ascend/ascend-toolkit/latest/bin', '/usr/local/Ascend/cann/bin'],
-    args: (architecture) => [
+    kinds: KINDS,
+    args: (architecture, kind) => [
       '-c',
       '-x',
       'cce',
       '-O2',
       '-std=c++17',
       '--cce-aicore-only',
-      `--cce-aicore-arch=${architecture}`,
+      `--cce-aicore-arch=${architecture}-${kind}`,
       '-DMEMORY_BASE',
       ...includes(),
       ...LLVM.flatMap((option) => ['-mllvm', option]),
     ],
     input: 'kernels.cpp',
     link: () => ({
-      args: ['-m', 'aicorelinux', '-Ttext=0', '-static', '-o', 'linked', 'out'],
+      args: ['-m', 'aicorelinux', '-Ttext=0', '-static', '-o', 'linked', ...KINDS.map((kind) => `out-${kind}`)],
       linker: { name: 'ld.lld', folders: ['/usr/local/Ascend/ascend-toolkit/latest/compiler/ccec_compiler/bin', '/usr/local/Ascend/ascend-toolkit/latest/bin'] },
     }),
   },
