@@ -112,17 +112,18 @@ export class LaunchedCompiler implements Compiler {
     this.#made = made;
   }
 
-  async compile({ units, launches }: Source): Promise<CompileReport> {
+  async compile({ units, launches, isSpecific = false }: Source): Promise<CompileReport> {
     const texts = units.filter((unit) => typeof unit === 'string');
     if (texts.length < units.length || launches === undefined) throw new AnychipError('internal', 'a compiler of launched kernels was given something else than their source');
     const [{ architecture, chip }, compiler] = await Promise.all([this.#made(), (this.#found ??= findCompiler(this.#table))]);
+    const target = isSpecific ? (this.#table.specific?.(architecture) ?? architecture) : architecture;
     const pieces: Uint8Array[] = [];
     let cached = true;
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < texts.length) {
         const i = next++;
-        const made = await this.#compileUnit(texts[i]!, compiler, architecture);
+        const made = await this.#compileUnit(texts[i]!, compiler, target);
         pieces[i] = made.code;
         cached &&= made.cached;
       }

@@ -183,6 +183,8 @@ export type DriverTable = CommonTable & KernelLoading;
 /** A compiler as a library, as a program, or either; where there is neither, programs are compiled elsewhere. */
 export interface CompilerTable {
   readonly title: string;
+  /** How the compiler calls an architecture with all that it alone has, where that is another name. */
+  readonly specific?: (architecture: string) => string;
   readonly install: string;
   readonly library?: {
     readonly names: LibraryNames;

@@ -14,9 +14,11 @@ export const virtualChipsOf = <E>(chips: DriverChips, open: (chip: DriverChip, c
   open: (name, called) => (Object.hasOwn(chips, name) ? open(chips[name]!, called) : undefined),
 });
 
-/** Fragments of matrix units of subgroups are the chip's own assembly, which means nothing here: kernels do without. */
+/** Fragments that are filled by the chip's own assembly mean nothing here, and kernels do without; units that read memory themselves do. */
 export const withoutFragments = (capabilities: Capabilities): Capabilities =>
-  capabilities.family === 'simt' ? { ...capabilities, simt: { ...capabilities.simt, matrixUnits: [] } } : capabilities;
+  capabilities.family === 'simt'
+    ? { ...capabilities, simt: { ...capabilities.simt, matrixUnits: capabilities.simt.matrixUnits.filter(({ layout }) => layout === 'swizzled') } }
+    : capabilities;
 
 /** Numbers of a machine that its library holds kernels to. */
 function limitsOf(capabilities: Capabilities): Readonly<Record<string, number>> {

@@ -5,7 +5,7 @@ import { AnychipError, within } from '../core/error.ts';
 import { elementWriter, bigintReader, createTensor, numberReader } from '../core/tensor.ts';
 import { wordProduct } from '../core/words.ts';
 import type { BinaryFn, Expr, ExprKind, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, MatrixStep, Pipe, Stmt, StmtKind } from './ir.ts';
-import { multiplyFragments, roundedInput, shapeOf } from './matrix.ts';
+import { SWIZZLE, multiplyFragments, roundedInput, shapeOf } from './matrix.ts';
 import { View, watchedBlock } from './memory.ts';
 import type { Block, Moment } from './memory.ts';
 import { PipeWatch, stepPipe, storePipe } from './pipes.ts';
@@ -31,6 +31,10 @@ interface Frame {
   matrixSteps: number;
   /** What it fetched: groups that it has not awaited yet, and what is of no group yet. */
   readonly fetches: { groups: (readonly Landing[])[]; open: Landing[] };
+  /** What was stored before this stamp is known to matrix units. */
+  published: number;
+  /** Groups of products under way: their sums, and what gives their factors back. */
+  readonly products: { readonly sums: readonly string[]; readonly release: () => void }[];
 }
 
 /** Puts what was fetched where it belongs. */
@@ -142,8 +146,9 @@ const steps: { readonly [K in StmtKind]: (s: StmtOf[K], frame: Frame) => void | 
     evaluate(s.value, frame).forEach((x, lane) => view.store(at + lane, x, now));
   },
   if: (s, frame) => runAll(scalarOf(s.condition, frame) === 0 ? s.else : s.then, frame),
-  barrier: function* () {
+  barrier: function* (s, frame) {
     yield undefined;
+    if (s.units === true) frame.published = frame.now.phase;
   },
   shuffle: function* (s, frame): Work {
     const value = yield { shuffle: s, value: evaluate(s.value, frame) };
@@ -210,30 +215,65 @@ function matrixStep(step: MatrixStep, frame: Frame): void {
       [step.a, step.b, step.sum].forEach((name) => use(name, 'read'));
       use(step.sum, 'written');
       return void fragments.set(step.sum, multiplyFragments(step.fragments.a.unit, fragmentOf(frame, step.sum), fragmentOf(frame, step.a), fragmentOf(frame, step.b)));
+    case 'begin':
+      return beginProducts(step, frame);
+    case 'settle':
+      while (frame.products.length > step.pending) frame.products.shift()!.release();
+      return;
     case 'store': {
       const view = bufferOf(frame, step.to.buffer);
       const values = fragmentOf(frame, step.name);
       use(step.name, 'read');
-      return positionsOf(step.fragment, step.to, frame).forEach((at, i) => (at === undefined ? undefined : view.store(at, values[i]!, now)));
+      const { n } = step.fragment.unit;
+      const { from, count } = step.columns ?? { from: 0, count: n };
+      const part: Fragment = { ...step.fragment, unit: { ...step.fragment.unit, n: count } };
+      return positionsOf(part, step.to, frame).forEach((at, i) => (at === undefined ? undefined : view.store(at, values[Math.floor(i / count) * n + from + (i % count)]!, now)));
     }
   }
 }
 
+/** They are computed at once; until they are settled nobody may touch what they use. */
+function beginProducts({ products, fragments }: Extract<MatrixStep, { do: 'begin' }>, frame: Frame): void {
+  const held: (() => void)[] = [];
+  const read = (fragment: Fragment, place: FragmentPlace): number[] => {
+    const view = bufferOf(frame, place.buffer);
+    return positionsOf(fragment, place, frame).map((at) => {
+      if (at === undefined) return 0;
+      held.push(view.hold(at));
+      return roundedInput(fragment.unit.in, view.dtype, Number(view.loadByUnit(at, frame.now, frame.published)));
+    });
+  };
+  for (const { sum, a, b } of products) {
+    const before = frame.fragments.get(sum);
+    if (before === undefined) throw new AnychipError('internal', `the fragment ${sum} is used before it is declared`);
+    frame.fragments.set(sum, multiplyFragments(fragments.a.unit, before, read(fragments.a, a), read(fragments.b, b)));
+  }
+  frame.products.push({ sums: products.map(({ sum }) => sum), release: () => held.forEach((release) => release()) });
+}
+
 function fragmentOf(frame: Frame, name: string): readonly number[] {
+  if (frame.products.some(({ sums }) => sums.includes(name))) throw new AnychipError('internal', `the fragment ${name} is used before its products are settled`);
   const values = frame.fragments.get(name);
   if (values === undefined || values.length === 0) throw new AnychipError('internal', `the fragment ${name} is used before it is filled`);
   return values;
 }
 
 /** Where the elements of a fragment lie, row by row; undefined for those that are not there. */
-function positionsOf(fragment: Fragment, { index, stride, lines, elements }: FragmentPlace, frame: Frame): (number | undefined)[] {
+function positionsOf(fragment: Fragment, { buffer, index, stride, panel, lines, elements }: FragmentPlace, frame: Frame): (number | undefined)[] {
   const start = scalarOf(index, frame);
   const [most, length] = [lines, elements].map((e) => (e === undefined ? Infinity : scalarOf(e, frame)));
   const [rows, columns] = shapeOf(fragment);
+  if (fragment.unit.layout === 'swizzled') {
+    // A line holds points of the sum, of which a product takes some, or of the factor's own axes, of which it takes all.
+    const inPeriod = (start * dtypes[bufferOf(frame, buffer).dtype].bytes) % SWIZZLE.periodBytes;
+    if (panel === undefined ? inPeriod >= SWIZZLE.lineBytes : inPeriod !== 0)
+      throw new AnychipError('internal', `a factor of a matrix unit begins inside the lines of ${buffer} that belong together`);
+  }
   return lanesOf(rows * columns).map((i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
     const [line, at] = fragment.order === 'rows' ? [row, column] : [column, row];
-    return line < most! && at < length! ? start + line * stride + at : undefined;
+    if (line >= most! || at >= length!) return undefined;
+    return panel === undefined ? start + line * stride + at : start + line * stride + Math.floor(at / stride) * panel + (at % stride);
   });
 }
 
@@ -304,6 +344,8 @@ export class Interpreter {
         leads,
         matrixSteps: 0,
         fetches: { groups: [], open: [] },
+        published: 0,
+        products: [],
       };
     });
     const core = kernel.tiles === undefined ? {} : { pipes: new PipeWatch(), pipe: 'scalar' as const, lineBytes: kernel.tiles.lineBytes };

@@ -90,8 +90,11 @@ export type Stmt =
   | { readonly kind: 'assign'; readonly name: string; readonly value: Expr }
   | { readonly kind: 'store'; readonly buffer: string; readonly index: Expr; readonly value: Expr }
   | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
-  /** Every thread of the block waits for the others, and sees what they stored. All of them reach it, equally often. */
-  | { readonly kind: 'barrier' }
+  /**
+   * Every thread of the block waits for the others, and sees what they stored. All of them reach it, equally often. `units`: so do matrix units
+   * that read memory themselves.
+   */
+  | { readonly kind: 'barrier'; readonly units?: boolean }
   /**
    * Declares a local: the value of that thread of the same subgroup whose number differs in the bits of `mask`. The threads of a subgroup take
    * it together: all of them reach it, equally often.
@@ -159,9 +162,12 @@ export interface MatrixUnit {
   readonly acc: 'f32' | 'i32';
   /**
    * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks in an order of the unit's own, in
-   * memory that is there for nothing else (`ScratchBuffer.fragment`).
+   * memory that is there for nothing else (`ScratchBuffer.fragment`). swizzled: swizzled memory of the block, which the unit reads itself,
+   * beside what its threads do.
    */
-  readonly layout: 'strided' | 'fractal';
+  readonly layout: 'strided' | 'fractal' | 'swizzled';
+  /** Threads that take its steps together, where they are not those of a subgroup of the machine. */
+  readonly threads?: number;
 }
 
 /** A matrix that a matrix unit holds: a factor, a [m, k] or b [k, n], or the sum [m, n]. */
@@ -183,6 +189,20 @@ export interface FragmentPlace {
   readonly stride: number;
   readonly lines?: Expr;
   readonly elements?: Expr;
+  /** Of swizzled memory: how many elements apart the parts of 128 bytes of a line lie. */
+  readonly panel?: number;
+}
+
+/** sum += a·b, of factors in swizzled memory. */
+export interface Product {
+  readonly sum: string;
+  readonly a: FragmentPlace;
+  readonly b: FragmentPlace;
+}
+/** What the factors of a product are. */
+export interface Factors {
+  readonly a: Fragment;
+  readonly b: Fragment;
 }
 
 export type MatrixStep =
@@ -191,9 +211,18 @@ export type MatrixStep =
   /** Fills a factor; rounds to what the unit multiplies. */
   | { readonly do: 'load'; readonly name: string; readonly fragment: Fragment; readonly from: FragmentPlace }
   /** sum += a·b. */
-  | { readonly do: 'multiply'; readonly sum: string; readonly a: string; readonly b: string; readonly fragments: { readonly a: Fragment; readonly b: Fragment } }
-  /** Writes a sum. */
-  | { readonly do: 'store'; readonly name: string; readonly fragment: Fragment; readonly to: FragmentPlace };
+  | { readonly do: 'multiply'; readonly sum: string; readonly a: string; readonly b: string; readonly fragments: Factors }
+  /** Begins a group of products, in order, beside what follows: until they are settled, sums and factors are the unit's. */
+  | { readonly do: 'begin'; readonly products: readonly Product[]; readonly fragments: Factors }
+  /** Waits until all groups of products but the last `pending` are done. */
+  | { readonly do: 'settle'; readonly pending: number }
+  /** Writes a sum, or as many of its columns. */
+  | { readonly do: 'store'; readonly name: string; readonly fragment: Fragment; readonly to: FragmentPlace; readonly columns?: ColumnRange };
+
+export interface ColumnRange {
+  readonly from: number;
+  readonly count: number;
+}
 
 export interface BufferParam {
   /** Unique in the kernel; made by the schedule (b0, b1, …), never from a model. */
@@ -214,6 +243,11 @@ export interface ScratchBuffer {
    * one after the other, and read by nothing else.
    */
   readonly fragment?: Fragment;
+  /**
+   * Where matrix units read it themselves: each 16 bytes of a line of 128 change places with others, which are told by the number of the
+   * line (SWIZZLE in kernel/matrix.ts). Positions are those before.
+   */
+  readonly swizzled?: boolean;
 }
 
 /** What a machine with scratchpads asks of a kernel. */

@@ -27,6 +27,8 @@ export const placeOf = (step: MatrixStep): FragmentPlace | undefined => (step.do
 
 /** The fragments a step uses, in which role, and as what. */
 export function fragmentsOf(step: Exclude<MatrixStep, { do: 'declare' }>): readonly (readonly [name: string, role: Fragment['role'], fragment: Fragment | undefined])[] {
+  if (step.do === 'settle') return [];
+  if (step.do === 'begin') return step.products.map(({ sum }) => [sum, 'sum', undefined] as const);
   if (step.do !== 'multiply') return [[step.name, step.fragment.role, step.fragment]];
   return [
     [step.sum, 'sum', undefined],
@@ -54,8 +56,18 @@ export const mapPlaceExprs = (place: FragmentPlace, f: (e: Expr) => Expr): Fragm
   ...(place.elements === undefined ? {} : { elements: f(place.elements) }),
 });
 
-/** The step with its place in memory replaced. */
+/** Bytes of a line of swizzled memory, of what changes places in it, and of the lines after which places are the same again. */
+export const SWIZZLE = { lineBytes: 128, partBytes: 16, periodBytes: 1024 } as const;
+/** Where an element of so many bytes lies in swizzled memory: the number of its part and that of its line are combined bit by bit. */
+export function swizzled(index: number, bytes: number): number {
+  const [part, mask] = [SWIZZLE.partBytes / bytes, SWIZZLE.lineBytes / SWIZZLE.partBytes - 1];
+  const line = Math.floor((index * bytes) / SWIZZLE.lineBytes);
+  return (index ^ ((line & mask) * part)) >>> 0;
+}
+
+/** The step with its places in memory replaced. */
 export function mapPlace(step: MatrixStep, f: (place: FragmentPlace) => FragmentPlace): MatrixStep {
+  if (step.do === 'begin') return { ...step, products: step.products.map(({ sum, a, b }) => ({ sum, a: f(a), b: f(b) })) };
   if (step.do === 'load') return { ...step, from: f(step.from) };
   return step.do === 'store' ? { ...step, to: f(step.to) } : step;
 }

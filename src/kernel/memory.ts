@@ -22,11 +22,13 @@ export interface Watch {
   readonly lines: Map<number, number>;
   /** Bytes that a fetch which was not awaited yet will write. */
   readonly awaited: Set<number>;
+  /** How many products under way read a byte. */
+  readonly held: Map<number, number>;
 }
 
 /** Fresh memory whose contents are undefined: watched, and filled with what is no sensible number. */
 export function watchedBlock(bytes: number): Block {
-  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes), lines: new Map(), awaited: new Set() } };
+  return { bytes: new Uint8Array(bytes).fill(0xe7), watch: { written: new Int32Array(bytes), read: new Int32Array(bytes), lines: new Map(), awaited: new Set(), held: new Map() } };
 }
 
 /** Where a thread is: every access until its next barrier bears its stamp. */
@@ -88,6 +90,30 @@ export class View {
     return this.#read(i);
   }
 
+  /** A load by a matrix unit, which knows what was stored before the stamp `published`. */
+  loadByUnit(i: number, now: Moment, published: number): Scalar {
+    this.#check(i);
+    const watch = this.#block.watch;
+    if (watch !== undefined) {
+      this.#eachByte(i, (b) => {
+        if (watch.written[b]! >= published) fail(`element ${i} of ${this.name} is read by a matrix unit that was not told of it`);
+      });
+    }
+    return this.load(i, now);
+  }
+
+  /** Keeps the element as it is until the function that it gives is called. */
+  hold(i: number): () => void {
+    const held = this.#block.watch?.held;
+    this.#eachByte(i, (b) => void held?.set(b, (held.get(b) ?? 0) + 1));
+    return () =>
+      this.#eachByte(i, (b) => {
+        const count = (held?.get(b) ?? 1) - 1;
+        if (count === 0) held?.delete(b);
+        else held?.set(b, count);
+      });
+  }
+
   store(i: number, value: Scalar, now: Moment): void {
     this.#check(i);
     if (now.pipe !== undefined) now.pipes?.use(this, this.elements, i, now.pipe, 'written', this.name);
@@ -96,6 +122,7 @@ export class View {
       if (now.lineBytes !== undefined && now.pipe === 'scalar') this.#ownLine(i, now, watch.lines, now.lineBytes);
       this.#eachByte(i, (b) => {
         if (watch.awaited.has(b)) fail(`element ${i} of ${this.name} is written while it is being fetched`);
+        if (watch.held.has(b)) fail(`element ${i} of ${this.name} is written while a product that is not settled reads it`);
         if (meets(watch.written[b]!, now) || meets(watch.read[b]!, now)) fail(`element ${i} of ${this.name} is written while another grid step or thread uses it`);
         watch.written[b] = now.stamp;
       });

@@ -4,7 +4,7 @@ import { floatFormats, isSmallFloat } from '../core/float.ts';
 import type { FloatFormat, SmallFloat } from '../core/float.ts';
 import { dtypes } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
-import { binary, bitcast, compare, constant, load, select, splat } from './build.ts';
+import { binary, bitcast, compare, constant, load, pack, select, splat } from './build.ts';
 import type { Expr, Kernel } from './ir.ts';
 import { rewriteKernel } from './rewriteKernel.ts';
 import type { StatementWriter } from './rewriteKernel.ts';
@@ -98,7 +98,9 @@ export function lowerSmallFloats(kernel: Kernel, converted: readonly NumericDTyp
     },
     store: (s, out) => {
       const dtype = small.get(s.buffer);
-      return dtype === undefined ? s : { ...s, value: encode(dtype, s.value, out) };
+      if (dtype === undefined) return s;
+      const { value } = s;
+      return { ...s, value: value.kind === 'pack' ? pack(value.items.map((x) => encode(dtype, x, out))) : encode(dtype, value, out) };
     },
   });
   return small.size === 0 ? lowered : { ...lowered, params: lowered.params.map(stored), scratch: lowered.scratch.map(stored) };

@@ -1,9 +1,7 @@
-// Verifies kernels: types of every expression, names, buffers, and positions that are known to lie outside them; and modules: that
-// every argument of a call lies inside the block of memory it points into. A schedule that passes here may still compute the wrong
-// thing; what interpret.ts is for.
-import { byteWidth, dtypes } from '../core/dtype.ts';
-import type { BufferParam, Expr, Fragment, FragmentPlace, Kernel, KernelCall, KernelModule, Place, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
-import { ARENA_BASE, BOUND_BASE, WEIGHTS_BASE, scratchBytes } from './ir.ts';
+// Verifies kernels: types of every expression, names, buffers, and positions that are known to lie outside them. A schedule that passes
+// here may still compute the wrong thing; what interpret.ts is for.
+import { dtypes } from '../core/dtype.ts';
+import type { BufferParam, ColumnRange, Expr, Fragment, FragmentPlace, Kernel, Place, Rows, ScratchBuffer, Stmt, StmtKind } from './ir.ts';
 import { computeType } from './computeType.ts';
 import { fragmentsOf, holdsFragment, linesOf } from './matrix.ts';
 import { operandsOf } from './rewriteKernel.ts';
@@ -190,13 +188,23 @@ class KernelVerifier {
         else if (declared.role !== role || (fragment !== undefined && !sameFragment(declared, fragment))) this.#report(`the fragment ${name} is used as another than was declared`);
       }
       if (step.do === 'load') this.#fragmentPlace(step.fragment, step.from, 'read', scope);
-      if (step.do === 'store') this.#fragmentPlace(step.fragment, step.to, 'write', scope);
+      if (step.do === 'store') this.#fragmentPlace(step.fragment, step.to, 'write', scope, step.columns);
+      if (step.do === 'begin') this.#products(step, scope);
+      if (step.do === 'settle' && (!Number.isInteger(step.pending) || step.pending < 0)) this.#report(`all products but the last ${step.pending} are settled`);
       return scope;
     },
   };
 
+  #products({ products, fragments }: Extract<StmtOf['matrix']['step'], { do: 'begin' }>, scope: Scope): void {
+    if (fragments.a.unit.layout !== 'swizzled') this.#report('products are begun by a matrix unit that reads no memory itself');
+    for (const { a, b } of products) {
+      this.#fragmentPlace(fragments.a, a, 'read', scope);
+      this.#fragmentPlace(fragments.b, b, 'read', scope);
+    }
+  }
+
   /** Memory that a fragment is read from or written to. */
-  #fragmentPlace(fragment: Fragment, place: FragmentPlace, access: 'read' | 'write', scope: Scope): void {
+  #fragmentPlace(fragment: Fragment, place: FragmentPlace, access: 'read' | 'write', scope: Scope, columns?: ColumnRange): void {
     const { buffer: name, index } = place;
     this.#expectType(index, scope, 'index', `a position in ${name}`);
     for (const size of [place.lines, place.elements]) if (size !== undefined) this.#expectType(size, scope, 'index', 'a size of a fragment');
@@ -206,16 +214,21 @@ class KernelVerifier {
     if (!this.#isTiles && !isShared) this.#report(`a fragment in ${name}, which the block does not share`);
     if (!holdsFragment(buffer.dtype, fragment)) this.#report(`${name} holds ${buffer.dtype}, which is not what the matrix unit takes`);
     if ('access' in buffer && buffer.access !== access && buffer.access !== 'readwrite') this.#report(`a fragment would ${access} ${name}, which allows ${buffer.access} only`);
-    const whole = linesOf(fragment);
+    const { unit, role } = fragment;
+    if (('swizzled' in buffer && buffer.swizzled === true) !== (unit.layout === 'swizzled' && role !== 'sum')) this.#report(`a fragment in ${name}, whose elements lie otherwise`);
+    if (columns !== undefined && (columns.from < 0 || columns.from + columns.count > unit.n))
+      this.#report(`columns ${columns.from} to ${columns.from + columns.count - 1} of a sum`);
+    const whole = linesOf(columns === undefined ? fragment : { ...fragment, unit: { ...unit, n: columns.count } });
     const [lines, elements] = [place.lines, place.elements].map((size, i) => (size === undefined ? whole[i]! : Math.min(whole[i]!, this.#range(size, scope).max)));
     this.#placed(buffer, place, [lines!, elements!], scope);
   }
 
-  #placed(buffer: AnyBuffer, { buffer: name, index, stride, lines: some }: FragmentPlace, [lines, elements]: readonly [number, number], scope: Scope): void {
-    if (stride < elements) this.#report(`lines of ${elements} elements of a fragment are ${stride} apart in ${name}`);
+  #placed(buffer: AnyBuffer, { buffer: name, index, stride, panel, lines: some }: FragmentPlace, [lines, elements]: readonly [number, number], scope: Scope): void {
+    if (panel === undefined && stride < elements) this.#report(`lines of ${elements} elements of a fragment are ${stride} apart in ${name}`);
+    const reach = panel === undefined ? elements : (Math.ceil(elements / stride) - 1) * panel + stride;
     this.accesses++;
     const range = this.#range(index, scope);
-    const limit = buffer.elements - ((lines - 1) * stride + elements);
+    const limit = buffer.elements - ((lines - 1) * stride + reach);
     if (range.min >= 0 && range.max <= limit) this.proven++;
     else if (some === undefined && scope.certain && ((range.exact && range.max !== Infinity) || range.min > limit || range.max < 0))
       this.#report(`a fragment at elements ${range.min} to ${range.max} of ${name}, which has ${buffer.elements}`);
@@ -329,65 +342,4 @@ function assignedIn(body: readonly Stmt[], into: Set<string> = new Set()): Set<s
 export function verifyKernel(kernel: Kernel): KernelFindings {
   const { problems, proven, accesses } = new KernelVerifier(kernel);
   return { problems, proven, accesses };
-}
-
-/** The memory that a module is called with, bytes. */
-export interface ModuleMemory {
-  readonly arenaBytes: number;
-  readonly weightsBytes: number;
-  readonly scratchBytes: number;
-  /** What `run` is bound to, from BOUND_BASE on; inputs must not be written. */
-  readonly bound: readonly { readonly bytes: number; readonly writable: boolean }[];
-  /** What each `init` call is bound to: only read. */
-  readonly staged: readonly (readonly number[])[];
-}
-
-interface Block {
-  readonly title: string;
-  readonly bytes: number;
-  readonly writable: boolean;
-}
-
-function callProblems(module: KernelModule, call: KernelCall, blocks: readonly (Block | undefined)[]): string[] {
-  const kernel = module.kernels[call.kernel];
-  if (kernel === undefined) return [`a call of kernel ${call.kernel} of ${module.kernels.length}`];
-  if (call.args.length !== kernel.params.length) return [`${kernel.name} is called with ${call.args.length} buffers and has ${kernel.params.length}`];
-  return kernel.params.flatMap((param, i) => {
-    const { base, offsetBytes } = call.args[i]!;
-    const block = blocks[base];
-    const what = `${kernel.name} ${param.name}`;
-    if (block === undefined) return [`${what} lies in block ${base}, which is not bound`];
-    const width = byteWidth(param.dtype);
-    const end = offsetBytes + param.elements * width;
-    const problems: string[] = [];
-    if (offsetBytes < 0 || end > block.bytes) problems.push(`${what} is bytes ${offsetBytes} to ${end} of ${block.title}, which has ${block.bytes}`);
-    if (offsetBytes % width !== 0) problems.push(`${what} is not aligned: byte ${offsetBytes} for ${param.dtype}`);
-    if (param.access !== 'read' && !block.writable) problems.push(`${what} is written and lies in ${block.title}`);
-    return problems;
-  });
-}
-
-/** All that is wrong with a module, one sentence each. */
-export function verifyModule(module: KernelModule, memory: ModuleMemory): string[] {
-  const arena: Block = { title: 'the arena', bytes: memory.arenaBytes, writable: true };
-  const weights = (writable: boolean): Block => ({ title: 'the weights', bytes: memory.weightsBytes, writable });
-  const blocksOf = (bound: readonly Block[], atLoad: boolean): Block[] => {
-    const blocks: Block[] = [];
-    blocks[ARENA_BASE] = arena;
-    blocks[WEIGHTS_BASE] = weights(atLoad);
-    bound.forEach((block, i) => void (blocks[BOUND_BASE + i] = block));
-    return blocks;
-  };
-  const inKernels = module.kernels.flatMap((kernel) => verifyKernel(kernel).problems.map((problem) => `${kernel.name}: ${problem}`));
-  const inScratch = module.kernels.flatMap((kernel) => {
-    const bytes = scratchBytes(kernel, (dtype) => dtypes[dtype].bytes);
-    return bytes > memory.scratchBytes ? [`${kernel.name}: ${bytes} bytes of scratch, and the plan has ${memory.scratchBytes}`] : [];
-  });
-  const inInit = module.init.flatMap((call, i) => {
-    const staged = (memory.staged[i] ?? []).map((bytes): Block => ({ title: 'a staged constant', bytes, writable: false }));
-    return callProblems(module, call, blocksOf(staged, true));
-  });
-  const bound = memory.bound.map(({ bytes, writable }): Block => ({ title: writable ? 'an output' : 'an input', bytes, writable }));
-  const inRun = module.run.flatMap((call) => callProblems(module, call, blocksOf(bound, false)));
-  return [...new Set([...inKernels, ...inScratch, ...inInit, ...inRun])];
 }

@@ -109,6 +109,8 @@ export interface Source {
   readonly common?: string;
   /** For devices whose driver launches kernels one by one. */
   readonly launches?: LaunchPlan;
+  /** Whether it uses what the very architecture that it is compiled for has, and none beside or after it. */
+  readonly isSpecific?: boolean;
 }
 
 /** What a compiler made: enough to load it here or elsewhere. Plain data, part of a saved ExecutionPlan. */

@@ -1,7 +1,7 @@
 // Verifies a schedule: its kernels, and that they are called with memory that is there and may be written.
 import { tensorBytes } from '../core/tensor.ts';
 import type { Operand, PrimGraph } from '../graph/builder.ts';
-import { verifyModule } from '../kernel/verify.ts';
+import { verifyModule } from '../kernel/verifyModule.ts';
 import type { Schedule } from './schedule.ts';
 
 /** All that is wrong with the kernels made for `graph`, one sentence each. */

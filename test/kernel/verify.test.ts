@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { add, assign, binary, compare, constant, declare, fma, index, load, loop, mul, select, splat, store, variable } from '../../src/kernel/build.ts';
 import type { Kernel, KernelModule, Stmt } from '../../src/kernel/ir.ts';
-import { verifyKernel, verifyModule } from '../../src/kernel/verify.ts';
+import { verifyKernel } from '../../src/kernel/verify.ts';
+import { verifyModule } from '../../src/kernel/verifyModule.ts';
 
 const kernelOf = (body: readonly Stmt[], changes: Partial<Kernel> = {}): Kernel => ({
   name: 'k',

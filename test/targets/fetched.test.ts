@@ -1,7 +1,7 @@
 // Products whose tiles are fetched while others are multiplied, on a virtual GPU: right for every way that factors can lie in memory, and
 // what goes wrong where a wait is left out is named.
 import { describe, expect, it } from 'vitest';
-import { numeric } from '../../src/core/tensor.ts';
+import { numeric, toNumbers } from '../../src/core/tensor.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
@@ -70,5 +70,58 @@ describe.skipIf(!ok)('tiles that are fetched ahead', () => {
   });
   it('begin at multiples of what is fetched together', async () => {
     await expect(broken((text) => text.replace(/fetch<16>\(s0 \+ /, 'fetch<16>(s0 + 1 + '))).rejects.toThrow(/no multiple/);
+  });
+});
+
+/** As if the chip had few multiprocessors: small problems get large tiles. */
+const { capabilities } = target;
+const few = capabilities.family === 'simt' ? { ...target, capabilities: { ...capabilities, simt: { ...capabilities.simt, units: 1 } } } : target;
+type Half = 'f16' | 'bf16';
+function halves(dtype: Half, { m, n, k, turnA = false, turnB = false }: Shape, work = false): PrimGraph {
+  const b = createBuilder(createFolder());
+  const x = b.input({ dtype, shape: turnA ? [k, m] : [m, k] }, 'x');
+  const y = b.input({ dtype, shape: turnB ? [n, k] : [k, n] }, 'y');
+  const turned = (v: typeof x, turn: boolean): typeof x => (turn ? b.transpose(v, [1, 0]) : v);
+  return b.finish('product', [x, y], [b.cast(b.matmul(work ? b.mul(x, x) : turned(x, turnA), turned(y, turnB), 'f32'), dtype)]);
+}
+const onUnits: Readonly<Record<string, readonly [dtype: Half, graph: PrimGraph]>> = {
+  'halves in whole tiles': ['f16', halves('f16', { m: 128, n: 256, k: 512 })],
+  'bf16 in whole tiles, b turned': ['bf16', halves('bf16', { m: 128, n: 256, k: 448, turnB: true })],
+  'both turned': ['f16', halves('f16', { m: 128, n: 128, k: 320, turnA: true, turnB: true })],
+  'ends that fill no tile': ['bf16', halves('bf16', { m: 99, n: 133, k: 291 })],
+  'computed factors': ['f16', halves('f16', { m: 96, n: 72, k: 256 }, true)],
+};
+
+describe.skipIf(!ok)('products on matrix units that read memory themselves', () => {
+  for (const [name, [dtype, graph]] of Object.entries(onUnits)) {
+    it(
+      name,
+      async () => {
+        expect(JSON.stringify(scheduleGraph(graph, few.capabilities).module)).toContain('"begin"');
+        const inputs = graph.inputs.map(({ shape }, i) => randomTensor(createRandom(i + 1), dtype, shape));
+        const expected = interpretPrims(graph, inputs).map(numeric);
+        const [got] = await run(few, graph, inputs);
+        const [a, b] = [toNumbers(got!), toNumbers(expected[0]!)];
+        const largest = Math.max(...b.map(Math.abs));
+        expect(a.findIndex((x, i) => !(Math.abs(x - b[i]!) <= largest * (dtype === 'f16' ? 2 ** -10 : 2 ** -7)))).toBe(-1);
+      },
+      120_000,
+    );
+  }
+
+  const [, whole] = onUnits['halves in whole tiles']!;
+  const broken = (change: (text: string) => string): Promise<unknown> =>
+    run(
+      withText(few, change),
+      whole,
+      whole.inputs.map(({ shape }, i) => randomTensor(createRandom(i + 1), 'f16', shape)),
+    );
+  it.each<readonly [string, (text: string) => string, RegExp]>([
+    ['are told of what threads stored', (text) => text.replace('matrix_publish();', ''), /published to no matrix unit/],
+    ['keep their factors until they are settled', (text) => text.replace('matrix_settle<1>();', ''), /a product of thread 0 and those beside it reads that is not settled/],
+    ['read no tile that is on its way', (text) => text.replace('fetch_await<1>();', 'fetch_await<3>();'), /no thread of the block wrote|has not awaited/],
+    ['read tiles where they lie', (text) => text.replace(/swizzled_2\(\(t \* 8\)\)/g, '(t * 8 + 64)'), /no thread of the block wrote|bytes .* of the/],
+  ])('%s', async (_, change, reason) => {
+    await expect(broken(change)).rejects.toThrow(reason);
   });
 });

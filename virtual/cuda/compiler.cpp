@@ -52,6 +52,13 @@ COMPILER COMPILER_NAME(CompileProgram)(Unit *unit, int count, const char *const 
     else return unit->log = option + ": an option that the virtual compiler does not know", COMPILER_INVALID_OPTION;
   }
   request.flags.push_back(contract);
+#ifdef SPECIFIC_SUFFIX
+  // Code with what one architecture alone has.
+  if (!request.architecture.empty() && request.architecture.back() == SPECIFIC_SUFFIX) {
+    request.architecture.pop_back();
+    request.flags.push_back("-DANYCHIP_SPECIFIC");
+  }
+#endif
   unit->binary = compileProgram(request, unit->log);
   return unit->binary.empty() ? COMPILATION_FAILED : COMPILED;
 }

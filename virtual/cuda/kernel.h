@@ -104,6 +104,77 @@ inline float2 make_float2(float x, float y) {
 
 #define warpSize anychip_subgroup_threads
 
+#ifdef ANYCHIP_SPECIFIC
+/** Matrix units that read memory themselves, of the architecture that this is compiled for alone. */
+enum matrix_input { in_f16, in_bf16, in_tf32 };
+
+template <matrix_input in>
+inline float anychip_element(const void *p);
+template <>
+inline float anychip_element<in_f16>(const void *p) {
+  const unsigned half = *(const unsigned short *)p, magnitude = (half & 0x7fff) << 13;
+  const unsigned bits = __float_as_uint(__uint_as_float(magnitude) * 0x1p112f) | (magnitude >= 0x0f800000 ? 0x7f800000 : 0);
+  return __uint_as_float(bits | (half & 0x8000) << 16);
+}
+template <>
+inline float anychip_element<in_bf16>(const void *p) {
+  return __uint_as_float((unsigned)*(const unsigned short *)p << 16);
+}
+template <>
+inline float anychip_element<in_tf32>(const void *p) {
+  return __uint_as_float(*(const unsigned *)p & 0xffffe000u);
+}
+
+/** An element of a factor: `at` along its own axes, `k` along the sum, from `p`, a place before parts of lines change theirs. */
+template <matrix_input in, int turn>
+__attribute__((no_sanitize_thread)) inline float anychip_factor(const void *p, int panel, int at, int k) {
+  constexpr int bytes = in == in_tf32 ? 4 : 2, line = 128 / bytes;
+  unsigned long long where = (unsigned long long)p + (turn ? at / line * panel + k * 128 + at % line * bytes : at * 128 + k * bytes);
+  where ^= where >> 3 & 0x70;
+  anychip_product_read((const void *)where, bytes);
+  return anychip_element<in>((const void *)where);
+}
+
+template <matrix_input in, int turn>
+inline void anychip_hold_factor(const void *p, int panel, int side, int depth) {
+  constexpr int line = in == in_tf32 ? 32 : 64;
+  if (!turn) return anychip_product_hold((const void *)((unsigned long long)p & ~127ull), side * 128);
+  for (int i = 0; i * line < side; i++) anychip_product_hold((const char *)p + i * panel, depth * 128);
+}
+
+template <matrix_input in, int n, int turn_a, int turn_b>
+struct matrix_product {
+  __attribute__((no_sanitize_thread)) static void begin(float (&d)[n / 2], const void *a, const void *b, int panel_a, int panel_b) {
+    constexpr int k = in == in_tf32 ? 8 : 16;
+    static_assert(in != in_tf32 || (!turn_a && !turn_b), "only factors of 16 bits may be turned");
+    float *sums = anychip_product_sum(d, n / 2);
+    const int t = anychip_thread.flat % 128, row = t / 32 * 16 + t % 32 / 4, column = t % 4 * 2;
+    float rows[2][k];
+    for (int i = 0; i < 2; i++)
+      for (int j = 0; j < k; j++) rows[i][j] = anychip_factor<in, turn_a>(a, panel_a, row + 8 * i, j);
+    for (int c = 0; c < n / 8; c++)
+      for (int side = 0; side < 2; side++) {
+        double total[2] = {sums[4 * c + side], sums[4 * c + 2 + side]};
+        for (int j = 0; j < k; j++) {
+          const double y = anychip_factor<in, turn_b>(b, panel_b, 8 * c + column + side, j);
+          total[0] += rows[0][j] * y, total[1] += rows[1][j] * y;
+        }
+        sums[4 * c + side] = (float)total[0], sums[4 * c + 2 + side] = (float)total[1];
+      }
+    if (t != 0) return;
+    anychip_hold_factor<in, turn_a>(a, panel_a, 64, k);
+    anychip_hold_factor<in, turn_b>(b, panel_b, n, k);
+  }
+};
+inline void matrix_open() {}
+inline void matrix_close() { anychip_product_close(); }
+inline void matrix_publish() { anychip_publish(); }
+template <int pending>
+inline void matrix_settle() {
+  anychip_product_settle(pending);
+}
+#endif
+
 /** Lanes of a warp exchange values. */
 template <class T>
 inline T anychip_shuffle(T value, unsigned from, int line) {

@@ -6,6 +6,8 @@
 #define NAME2(name) cu##name##_v2
 #define ERROR_PREFIX "CUDA_ERROR_"
 
+/** What ends the name of an architecture whose code uses what it alone has. */
+#define SPECIFIC_SUFFIX 'a'
 /** The number of the attribute that says how much shared memory launches of a kernel may give. */
 #define FUNCTION_ATTRIBUTE 8
 

@@ -1,7 +1,7 @@
 // What the languages of C's family spell differently, as data: types, constants, helper functions and vectors. The printer of
 // expressions and statements asks a dialect; it decides nothing else.
 import type { WordParts } from '../../core/words.ts';
-import type { ComputeDType, Expr, ExprType, Fragment, Handover } from '../../kernel/ir.ts';
+import type { ColumnRange, ComputeDType, Expr, ExprType, Factors, Fragment, Handover } from '../../kernel/ir.ts';
 import type { Prelude } from './prelude.ts';
 import type { Storage } from './types.ts';
 
@@ -100,7 +100,23 @@ export interface MatrixSyntax {
   declare(p: Prelude, name: string, fragment: Fragment): string;
   load(p: Prelude, name: string, fragment: Fragment, pointer: string, stride: number): string;
   multiply(p: Prelude, sum: string, a: string, b: string, fragments: { readonly a: Fragment; readonly b: Fragment }): string;
-  store(p: Prelude, name: string, fragment: Fragment, pointer: string, stride: number): string;
+  store(p: Prelude, name: string, fragment: Fragment, pointer: string, stride: number, columns?: ColumnRange): string;
+  /** Of units that read memory themselves, beside other work: lines that begin a group of products, and a statement that awaits groups. */
+  begin?(p: Prelude, products: readonly ProductText[], fragments: Factors): readonly string[];
+  settle?(p: Prelude, pending: number): string;
+  /** What stands before a barrier after which they know what threads stored. */
+  publish?(p: Prelude): string;
+}
+
+/** A factor's address, and the elements between parts of its lines. */
+export interface FactorText {
+  readonly pointer: string;
+  readonly panel?: number;
+}
+export interface ProductText {
+  readonly sum: string;
+  readonly a: FactorText;
+  readonly b: FactorText;
 }
 
 /** A small float that a language converts from and to f32 itself, to the nearest, ties to even: elements of buffers and values, of any number of lanes. */

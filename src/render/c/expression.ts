@@ -9,6 +9,7 @@ import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import type { BufferText } from './dialect.ts';
 import { binaryText, compareText, dotText, fmaText, selectText, unaryText } from './functions.ts';
 import type { Prelude } from './prelude.ts';
+import { swizzledText } from './swizzle.ts';
 import { constantText, storageIn, storageOf, typeTag } from './types.ts';
 
 export interface Scope {
@@ -17,7 +18,13 @@ export interface Scope {
   readonly buffers: ReadonlyMap<string, NumericDType>;
   /** Those that are parameters, where the language tells them apart. */
   readonly globals?: ReadonlySet<string>;
+  /** Those in swizzled memory. */
+  readonly swizzled?: ReadonlySet<string>;
 }
+
+/** The position in a buffer that the index stands for. */
+export const positionText = (scope: Scope, buffer: string, at: Expr): string =>
+  scope.swizzled?.has(buffer) === true ? swizzledText(scope.prelude, at, storageOf(bufferDType(scope, buffer)).bytes, (e) => exprText(e, scope)) : exprText(at, scope);
 
 export function bufferDType(scope: Scope, name: string): NumericDType {
   const dtype = scope.buffers.get(name);
@@ -38,7 +45,7 @@ function loadText(e: ExprOf['load'], scope: Scope): string {
   const storage = storageIn(scope.prelude.dialect, bufferDType(scope, e.buffer));
   const { dtype, lanes } = e.type;
   invariant(storage.dtype === dtype, `a load from ${e.buffer} gives ${storage.dtype}, not ${dtype}`);
-  const at = exprText(e.index, scope);
+  const at = positionText(scope, e.buffer, e.index);
   const p = scope.prelude;
   if (storage.float !== undefined) return storage.float.load(p, lanes, e.buffer, at);
   if (lanes === 1) {

@@ -79,7 +79,8 @@ export class LaunchedRenderer implements Renderer {
       return { symbol: kernelSymbol(kernel, i), ...launch(kernel), ...(sharedBytes === 0 ? {} : { sharedBytes }) };
     });
     const units = alone === true ? kernels.map((_, i) => this.renderKernel(module, i)) : [this.#unit(module)];
-    return { language: name, units, launches: { kernels, init: module.init, run: module.run } };
+    const isSpecific = module.kernels.some(({ scratch }) => scratch.some((s) => s.swizzled === true));
+    return { language: name, units, launches: { kernels, init: module.init, run: module.run }, ...(isSpecific ? { isSpecific } : {}) };
   }
 
   #unit(module: KernelModule): string {
@@ -101,7 +102,14 @@ export class LaunchedRenderer implements Renderer {
     const kernel = expandMath(lowerSmallFloats(source, convertedBy(prelude.dialect)), language.lacksDoubles !== true);
     const buffers = new Map([...kernel.params, ...kernel.scratch].map((b) => [b.name, b.dtype] as const));
     const fragments = new Map(kernel.scratch.flatMap((s) => (s.fragment === undefined ? [] : [[s.name, s.fragment] as const])));
-    const out: Lines = { prelude, buffers, globals: new Set(kernel.params.map((p) => p.name)), fragments, lines: [] };
+    const out: Lines = {
+      prelude,
+      buffers,
+      globals: new Set(kernel.params.map((p) => p.name)),
+      swizzled: new Set(kernel.scratch.filter((s) => s.swizzled === true).map((s) => s.name)),
+      fragments,
+      lines: [],
+    };
     const params = kernel.params.map((b, i) => language.param(b, storageIn(prelude.dialect, b.dtype).c, disjoint[i] === true));
     out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1, kernel.block?.subgroup)}(${params.map((p) => p.declaration).join(', ')}) {`);
     for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);

@@ -1,11 +1,11 @@
 // Kernel statements in the languages of C's family: one total table from kind to lines.
-import { invariant } from '../../core/error.ts';
+import { AnychipError, invariant } from '../../core/error.ts';
 import type { Expr, Fragment, FragmentPlace, MatrixStep, Place, Rows, Stmt, StmtKind } from '../../kernel/ir.ts';
 import { linesOf } from '../../kernel/matrix.ts';
 import { storePipe } from '../../kernel/pipes.ts';
 import { operandsOf } from '../../kernel/rewriteKernel.ts';
-import type { FetchSyntax, FragmentText, RowsText, TileInstruction, TileMatrixSyntax, TileOperand, TileSyntax } from './dialect.ts';
-import { bufferDType, bufferText, exprText } from './expression.ts';
+import type { FactorText, FetchSyntax, FragmentText, MatrixSyntax, RowsText, TileInstruction, TileMatrixSyntax, TileOperand, TileSyntax } from './dialect.ts';
+import { bufferDType, bufferText, exprText, positionText } from './expression.ts';
 import type { Scope } from './expression.ts';
 import { storageIn } from './types.ts';
 
@@ -21,7 +21,7 @@ function storeText(s: StmtOf['store'], scope: Scope): string {
   const p = scope.prelude;
   const storage = storageIn(p.dialect, bufferDType(scope, s.buffer));
   const { dtype, lanes } = s.value.type;
-  const at = exprText(s.index, scope);
+  const at = positionText(scope, s.buffer, s.index);
   let value = exprText(s.value, scope);
   if (storage.float !== undefined) return storage.float.store(p, lanes, s.buffer, at, value);
   if (storage.bits !== undefined) value = exprText({ kind: 'narrow', type: s.value.type, to: bufferDType(scope, s.buffer), x: s.value }, scope);
@@ -56,8 +56,9 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     }
     out.lines.push(`${indent}}`);
   },
-  barrier: (_, out, indent) => {
+  barrier: (s, out, indent) => {
     const { barrier } = out.prelude.dialect;
+    if (s.units === true) out.lines.push(indent + unitsOf(out).publish(out.prelude));
     if (barrier !== '') out.lines.push(indent + barrier);
   },
   shuffle: (s, out, indent) => {
@@ -66,7 +67,7 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     out.lines.push(`${indent}${out.prelude.type(s.value.type)} ${s.name} = ${dialect.shuffle(outer(s.value, out), s.mask)};`);
   },
   fetch: (s, out, indent) => {
-    const pointer = ({ buffer, index }: Place): string => `${buffer} + ${exprText(index, out)}`;
+    const pointer = ({ buffer, index }: Place): string => `${buffer} + ${positionText(out, buffer, index)}`;
     const bytes = s.elements * bufferText(out, s.from.buffer).storage.bytes;
     out.lines.push(indent + fetchOf(out).fetch(out.prelude, pointer(s.to), pointer(s.from), bytes, s.when === undefined ? undefined : outer(s.when, out)));
   },
@@ -89,7 +90,7 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     const text = tilesOf(out).wait(s);
     if (text !== undefined) out.lines.push(indent + text);
   },
-  matrix: ({ step }, out, indent) => void out.lines.push(indent + matrixText(step, out)),
+  matrix: ({ step }, out, indent) => void matrixLines(step, out).forEach((line) => out.lines.push(indent + line)),
 };
 
 function tileMatrixText(step: MatrixStep, scope: Scope): string {
@@ -109,25 +110,44 @@ function tileMatrixText(step: MatrixStep, scope: Scope): string {
       return matrix.multiply(p, step.sum, step.a, step.b, step.fragments);
     case 'store':
       return matrix.store(p, step.name, step.fragment, place(step.fragment, step.to));
+    case 'begin':
+    case 'settle':
+      throw new AnychipError('internal', 'a scratchpad has no matrix units that read memory themselves');
   }
 }
 
-function matrixText(step: MatrixStep, scope: Scope): string {
-  if (scope.prelude.dialect.tiles !== undefined) return tileMatrixText(step, scope);
+function matrixLines(step: MatrixStep, scope: Scope): readonly string[] {
+  if (scope.prelude.dialect.tiles !== undefined) return [tileMatrixText(step, scope)];
   const p = scope.prelude;
   const { matrix } = p.dialect;
   invariant(matrix !== undefined, 'the language has no matrix units: the schedule must not ask for them');
   const pointer = ({ buffer, index }: FragmentPlace): string => `${buffer} + ${exprText(index, scope)}`;
+  const factor = (place: FragmentPlace): FactorText => ({ pointer: pointer(place), ...(place.panel === undefined ? {} : { panel: place.panel }) });
   switch (step.do) {
     case 'declare':
-      return matrix.declare(p, step.name, step.fragment);
+      return [matrix.declare(p, step.name, step.fragment)];
     case 'load':
-      return matrix.load(p, step.name, step.fragment, pointer(step.from), step.from.stride);
+      return [matrix.load(p, step.name, step.fragment, pointer(step.from), step.from.stride)];
     case 'multiply':
-      return matrix.multiply(p, step.sum, step.a, step.b, step.fragments);
+      return [matrix.multiply(p, step.sum, step.a, step.b, step.fragments)];
+    case 'begin':
+      return unitsOf(scope).begin(
+        p,
+        step.products.map(({ sum, a, b }) => ({ sum, a: factor(a), b: factor(b) })),
+        step.fragments,
+      );
+    case 'settle':
+      return [unitsOf(scope).settle(p, step.pending)];
     case 'store':
-      return matrix.store(p, step.name, step.fragment, pointer(step.to), step.to.stride);
+      return [matrix.store(p, step.name, step.fragment, pointer(step.to), step.to.stride, step.columns)];
   }
+}
+
+function unitsOf({ prelude }: Scope): Required<MatrixSyntax> {
+  const { matrix } = prelude.dialect;
+  invariant(matrix?.begin !== undefined && matrix.settle !== undefined && matrix.publish !== undefined, 'the language has no matrix units that read memory themselves');
+  const { begin, settle, publish } = matrix;
+  return { ...matrix, begin, settle, publish };
 }
 
 function fetchOf({ prelude }: Scope): FetchSyntax {

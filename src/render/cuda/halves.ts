@@ -29,10 +29,18 @@ function converted({ name, widen, narrow }: Conversion): FloatSyntax {
   return {
     c: 'u16',
     load: (p, _, buffer, at) => `${from(p)}(${buffer}[${at}])`,
-    store: (p, _, buffer, at, x) => `${buffer}[${at}] = ${to(p)}(${x});`,
+    store: (p, lanes, buffer, at, x) => (lanes === 4 ? `${storer(p, name, to(p))}(${buffer} + ${at}, ${x});` : `${buffer}[${at}] = ${to(p)}(${x});`),
     round: (p, _, x) => `${from(p)}(${to(p)}(${x}))`,
   };
 }
+
+/** Four at a time, at a multiple of their size. */
+const storer = (p: Prelude, name: string, to: string): string =>
+  p.inline(
+    `store_${name}x4`,
+    `void store_${name}x4(u16 *p, float4 v)`,
+    `uint2 w; w.x = ${to}(v.x) | (unsigned)${to}(v.y) << 16; w.y = ${to}(v.z) | (unsigned)${to}(v.w) << 16; *(uint2 *)p = w;`,
+  );
 
 const rounded = (type: string): string => `u16 r; asm("cvt.rn.${type}.f32 %0, %1;" : "=h"(r) : "f"(a)); return r;`;
 

@@ -1,6 +1,7 @@
 // CUDA C++ as a run-time compiler takes it, without headers; and the languages that are its dialects, as settings of the same printer.
 import type { Dialect, FetchSyntax, FloatSyntaxes, MatrixSyntax } from '../c/dialect.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
+import { SWIZZLE } from '../../kernel/matrix.ts';
 import { bitcastByUnion } from '../c/scalars.ts';
 import { cudaFetch } from './fetch.ts';
 import { cudaFloats } from './halves.ts';
@@ -75,7 +76,9 @@ export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => 
   head: (symbol, threads) => `extern "C" __global__ void __launch_bounds__(${threads})\n${symbol}`,
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
   // Fragments of matrix units begin at a multiple of 32 bytes.
-  scratch: ({ name, elements, shared }, element) => [`${shared === true ? '__shared__ __attribute__((aligned(64))) ' : ''}${element} ${name}[${elements}];`],
+  scratch: ({ name, elements, shared, swizzled }, element) => [
+    `${shared === true ? `__shared__ __attribute__((aligned(${swizzled === true ? SWIZZLE.periodBytes : 64}))) ` : ''}${element} ${name}[${elements}];`,
+  ],
   ...(settings.declaredBytes === undefined
     ? {}
     : { given: { beyond: settings.declaredBytes, head: GIVEN, scratch: ({ name, elements }, element, offset) => [`GIVEN_SHARED(${element}, ${name}, ${elements}, ${offset});`] } }),

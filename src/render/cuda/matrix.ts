@@ -5,6 +5,7 @@ import type { Fragment, MatrixUnit } from '../../kernel/ir.ts';
 import type { MatrixSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
 import { storageOf } from '../c/types.ts';
+import { declareSum, storeSum, warpgroupMatrix } from './warpgroup.ts';
 
 /** How a factor's dtype is spelled, what its memory holds, how many 32-bit registers a thread has of one, and what its products' types are called. */
 interface Input {
@@ -46,7 +47,9 @@ function useFunction(p: Prelude, name: string, signature: string, body: readonly
 const SHARED_ADDRESS = 'unsigned at = (unsigned)__cvta_generic_to_shared(p);';
 
 export const cudaMatrix: MatrixSyntax = {
+  ...warpgroupMatrix,
   declare: (_, name, { unit, role }) => {
+    if (unit.layout === 'swizzled') return declareSum(name, unit);
     if (role !== 'sum') return `unsigned ${name}[${inputOf(unit).registers}];`;
     return `${sumOf(unit).c} ${name}[${SUM_REGISTERS}] = {${Array.from({ length: SUM_REGISTERS }, () => '0').join(', ')}};`;
   },
@@ -75,8 +78,9 @@ export const cudaMatrix: MatrixSyntax = {
     ]);
     return `${full}(${sum}, ${a}, ${b});`;
   },
-  store: (p, name, fragment, pointer, stride) => {
+  store: (p, name, fragment, pointer, stride, columns) => {
     const { unit } = fragment;
+    if (unit.layout === 'swizzled') return storeSum(p, name, unit, pointer, stride, columns);
     const { c, name: type, letter } = sumOf(unit);
     const full = `matrix_store_${orderOf(fragment)}_${type}_${shapeOf(unit)}`;
     const text = `wmma.store.d.sync.aligned.${orderOf(fragment)}.${shapeOf(unit)}.shared.${type} [%0], ${list(2, SUM_REGISTERS)}, %1;`;

@@ -39,5 +39,9 @@ export const wholeVectors: VectorSyntax = {
   },
   lane: (x, lane) => `${x}.${lanes[lane]}`,
   load: (_, storage, type, pointer) => `(*(const ${inMemory(storage, type)} *)(${pointer}))`,
-  store: (_, storage, type, pointer, x) => `*(${inMemory(storage, type)} *)(${pointer}) = ${x};`,
+  store: (p, storage, type, pointer, x) =>
+    // Halves of words, side by side.
+    storage.c === 'u16' && type.dtype === 'u32' && type.lanes === 4
+      ? `${p.inline('store_u16x4', 'void store_u16x4(u16 *p, uint4 v)', 'uint2 w; w.x = v.x | v.y << 16; w.y = v.z | v.w << 16; *(uint2 *)p = w;')}(${pointer}, ${x});`
+      : `*(${inMemory(storage, type)} *)(${pointer}) = ${x};`,
 };

@@ -1,6 +1,8 @@
 // What all tilings of a contraction among blocks share: where a block's tile lies, and what is computed behind each sum.
-import { addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
+import type { NumericDType } from '../../core/dtype.ts';
+import { addIndex, coefficientOf, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
+import { pack, store } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import { findPairs } from '../inPlace.ts';
 import { unflatten } from '../nest.ts';
@@ -10,7 +12,7 @@ import type { Condition } from '../point.ts';
 import type { Emitter } from '../emit/emitter.ts';
 import { pointsOf } from '../traffic.ts';
 import type { Contraction } from '../contraction.ts';
-import { when } from './machine.ts';
+import { isMultiple, when } from './machine.ts';
 
 /** Blocks along a that follow each other: those that run at a time share what they read of both factors in the machine's cache. */
 const GROUPED = 8;
@@ -34,6 +36,54 @@ export function placeOfBlock(c: Contraction, sideA: number, sideB: number): Bloc
   return { blocks, batch: unflatten(c.batch, batch!), startA: scaleIndex(a, sideA), startB: scaleIndex(b!, sideB) };
 }
 
+/** Results that are stored together. */
+export const TOGETHER = 4;
+/** What a thread can store several of together. */
+const storedTogether: readonly NumericDType[] = ['f32', 'i32', 'u32', 'f16', 'bf16'];
+
+/**
+ * What is fused behind the sums of neighbours along b, from `flatB` on, a multiple of their number: stored together where they lie side by
+ * side and the result has all of them or none.
+ */
+export function writeResults(emitter: Emitter, c: Contraction, batch: Bindings, flatA: IndexExpr, flatB: IndexExpr, sums: readonly Expr[]): void {
+  const { slot, offset, value } = c.result;
+  const pointsB = pointsOf(c.b.axes);
+  const placeOf = (at: IndexExpr): Substitution => substitutionOf(emitter, batch, c, flatA, at);
+  const lane = indexSymbol(LANE, 0, sums.length - 1);
+  const where = placeOf(addIndex(flatB, lane)).index(offset);
+  const first = placeOf(flatB).index(offset);
+  const isWhole = pointsB % sums.length === 0 && coefficientOf(where, LANE) === 1 && isMultiple(first, sums.length) && storedTogether.includes(slot.dtype);
+  if (!isWhole) return sums.forEach((sum, i) => writeResult(emitter, c, batch, flatA, addIndex(flatB, i), sum));
+  const ends: Condition[] = [
+    { value: flatA, low: 0, high: pointsOf(c.a.axes) },
+    { value: flatB, low: 0, high: pointsB },
+  ];
+  const open = ends.filter((e) => e.value.max >= e.high);
+  when(emitter, open.length === 0 ? undefined : emitter.holds(open), () => {
+    const values = sums.map((sum, i) => {
+      let result: Expr = sum;
+      emitter.scoped(() => {
+        emitter.define(c.sum.local, emitter.bind(sum));
+        const e = placeOf(addIndex(flatB, i)).point(value);
+        emitter.countUses(e);
+        result = emitter.bind(asStored(emitter.point(e), slot.dtype));
+      });
+      return result;
+    });
+    emitter.push(store(emitter.buffer(slot, 'write'), emitter.index(first), pack(values)));
+  });
+}
+
+const LANE = 'lane';
+
+/** A store rounds by itself. */
+const asStored = (e: Expr, dtype: NumericDType): Expr => (e.kind === 'narrow' && e.to === dtype ? e.x : e);
+
+function substitutionOf(emitter: Emitter, batch: Bindings, c: Contraction, flatA: IndexExpr, flatB: IndexExpr): Substitution {
+  const bindings = new Map([batch, unflatten(c.a.axes, flatA), unflatten(c.b.axes, flatB)].flatMap((b) => [...b]));
+  return new Substitution(bindings, emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+}
+
 /** What is fused behind the sum of one point, where the result has it. */
 export function writeResult(emitter: Emitter, c: Contraction, batch: Bindings, flatA: IndexExpr, flatB: IndexExpr, sum: Expr): void {
   const ends: Condition[] = [
@@ -43,8 +93,7 @@ export function writeResult(emitter: Emitter, c: Contraction, batch: Bindings, f
   const open = ends.filter((e) => e.value.max >= e.high);
   when(emitter, open.length === 0 ? undefined : emitter.holds(open), () => {
     emitter.define(c.sum.local, emitter.bind(sum));
-    const bindings = new Map([batch, unflatten(c.a.axes, flatA), unflatten(c.b.axes, flatB)].flatMap((b) => [...b]));
-    const substitution = new Substitution(bindings, emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+    const substitution = substitutionOf(emitter, batch, c, flatA, flatB);
     const value = substitution.point(c.result.value);
     emitter.countUses(value);
     emitter.store(c.result.slot, substitution.index(c.result.offset), emitter.point(value));

@@ -13,6 +13,7 @@ import { freshNames } from './machine.ts';
 import { chooseMatrixTile } from './matrixShape.ts';
 import { lowerMatrixTiles } from './matrixTile.ts';
 import { splitLong, splitReduce } from './split.ts';
+import { lowerSwizzledTiles } from './swizzledTile.ts';
 import { lowerStagedTiles } from './stagedTile.ts';
 import { lowerTiles } from './tile.ts';
 import { rankTiles } from './tileShape.ts';
@@ -33,7 +34,10 @@ interface Refined {
 /** A contraction on matrix units, where there are any that are faster; else in the tiles that should be fastest, or were measured to be. */
 function lowerContraction(name: string, nests: Refined, contraction: Contraction, facts: SimtFacts, decide: Decide, flops: number): readonly LoweredKernel[] {
   const matrix = chooseMatrixTile(contraction, facts);
-  if (matrix !== undefined) return [lowerMatrixTiles(name, nests.nest, nests.raw, contraction, matrix, facts, flops)];
+  if (matrix !== undefined) {
+    const lower = matrix.unit.layout === 'swizzled' ? lowerSwizzledTiles : lowerMatrixTiles;
+    return [lower(name, nests.nest, nests.raw, contraction, matrix, facts, flops)];
+  }
   const { a, b, batch, summed, sum } = contraction;
   const size = { a: pointsOf(a.axes), b: pointsOf(b.axes), sum: pointsOf(summed), batch: pointsOf(batch), dtype: sum.dtype };
   const tiles = rankTiles(size, facts, TILES);

@@ -1,4 +1,5 @@
 // The shape of a launch: how many threads form a block, and how a kernel's body learns which of them it is.
+import type { IndexExpr } from '../../core/indexExpr.ts';
 import { index, mul, add, variable } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
 import type { Emitter, LoweredKernel } from '../emit/emitter.ts';
@@ -41,6 +42,9 @@ export function finishKernel(emitter: Emitter, name: string, { blocks, ...block 
   const scratch = shared ? lowered.kernel.scratch.map((s) => ({ ...s, shared: true })) : lowered.kernel.scratch;
   return { ...lowered, kernel: { ...lowered.kernel, scratch, block: { var: THREAD_VAR, ...block } } };
 }
+
+/** Whether every value of `x` is known to be a multiple of `by`. */
+export const isMultiple = (x: IndexExpr, by: number): boolean => x.constant % by === 0 && x.terms.every(({ coefficient }) => coefficient % by === 0);
 
 /** Writes what happens only where `condition` holds; always, where there is none. */
 export function when(emitter: Emitter, condition: Expr | undefined, write: () => void): void {

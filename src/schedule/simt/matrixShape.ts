@@ -3,6 +3,7 @@
 import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import type { MatrixUnit } from '../../kernel/ir.ts';
+import { SWIZZLE } from '../../kernel/matrix.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import { guardPoint, loadPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
@@ -33,6 +34,7 @@ export interface MatrixTile {
 export const sideA = (t: MatrixTile): number => t.subgroupsA * t.fragmentsA * t.unit.m;
 export const sideB = (t: MatrixTile): number => t.subgroupsB * t.fragmentsB * t.unit.n;
 export const subgroupsOf = (t: MatrixTile): number => t.subgroupsA * t.subgroupsB;
+export const threadsOf = (t: MatrixTile, facts: SimtFacts): number => subgroupsOf(t) * (t.unit.threads ?? facts.subgroupThreads);
 
 /** Products a cycle of the matrix units and of the threads' own arithmetic, elements a cycle that reach shared memory or leave it. */
 const MATRIX_RATE = 1024;
@@ -76,21 +78,77 @@ function inputOf(value: PointExpr, { in: input }: MatrixUnit): MatrixInput | und
   return plain === undefined ? { value: exact, dtype: held } : { value: plain, dtype: bits };
 }
 
-const choices = (unit: MatrixUnit, a: MatrixInput, b: MatrixInput, depth: number): MatrixTile[] => {
-  const powers = [1, 2, 4];
-  return powers.flatMap((subgroupsA) =>
-    powers.flatMap((subgroupsB) => powers.flatMap((fragmentsA) => powers.map((fragmentsB): MatrixTile => ({ unit, a, b, subgroupsA, subgroupsB, fragmentsA, fragmentsB, depth })))),
-  );
+/** What is asked of tiles for the units of one layout. */
+interface TileRules {
+  /** Tiles that could be. */
+  readonly choices: (unit: MatrixUnit, a: MatrixInput, b: MatrixInput, k: number) => readonly MatrixTile[];
+  readonly fits: (t: MatrixTile, facts: SimtFacts) => boolean;
+  /** Cycles of a block: those of a step, and those of what follows them. */
+  readonly stepCycles: (t: MatrixTile) => number;
+  readonly endCycles: (t: MatrixTile) => number;
+}
+
+const POWERS = [1, 2, 4];
+
+/** Factors are brought by the threads, in step with what they multiply. */
+const strided: TileRules = {
+  choices: (unit, a, b, k) => {
+    const depth = unit.k * (k > unit.k ? DEPTH_STEPS : 1);
+    return POWERS.flatMap((subgroupsA) =>
+      POWERS.flatMap((subgroupsB) =>
+        POWERS.flatMap((fragmentsA) => POWERS.map((fragmentsB): MatrixTile => ({ unit, a, b, subgroupsA, subgroupsB, fragmentsA, fragmentsB, depth }))),
+      ),
+    );
+  },
+  fits: (t, facts) => {
+    const threads = threadsOf(t, facts);
+    const tiles = STAGES * t.depth * (sideA(t) * dtypes[t.a.dtype].bytes + sideB(t) * dtypes[t.b.dtype].bytes);
+    const sums = subgroupsOf(t) * t.unit.m * t.unit.n * dtypes[t.unit.acc].bytes;
+    // Every thread brings as many elements as the others.
+    const isEven = [sideA(t), sideB(t)].every((side) => (t.depth * side) % threads === 0) && (t.unit.m * t.unit.n) % facts.subgroupThreads === 0;
+    return isEven && threads <= facts.maxThreads && tiles + sums <= facts.sharedBytes && t.fragmentsA * t.fragmentsB <= MAX_FRAGMENTS;
+  },
+  stepCycles: (t) => {
+    const multiply = (sideA(t) * sideB(t) * t.depth) / MATRIX_RATE / Math.min(1, subgroupsOf(t) / BUSY_SUBGROUPS);
+    const move = (t.depth * (sideA(t) + sideB(t))) / MOVE_RATE;
+    return multiply + move + STEP_CYCLES;
+  },
+  endCycles: (t) => (sideA(t) * sideB(t)) / MOVE_RATE,
 };
 
-function fits(t: MatrixTile, facts: SimtFacts): boolean {
-  const threads = subgroupsOf(t) * facts.subgroupThreads;
-  const tiles = STAGES * t.depth * (sideA(t) * dtypes[t.a.dtype].bytes + sideB(t) * dtypes[t.b.dtype].bytes);
-  const sums = subgroupsOf(t) * t.unit.m * t.unit.n * dtypes[t.unit.acc].bytes;
-  // Every thread brings as many elements as the others.
-  const isEven = [sideA(t), sideB(t)].every((side) => (t.depth * side) % threads === 0) && (t.unit.m * t.unit.n) % facts.subgroupThreads === 0;
-  return isEven && threads <= facts.maxThreads && tiles + sums <= facts.sharedBytes && t.fragmentsA * t.fragmentsB <= MAX_FRAGMENTS;
-}
+/** Products a cycle of units that read 16 bits of each factor themselves, and bytes a cycle that reach a block from the cache that all share. */
+const SWIZZLED_RATE = 2048;
+const FETCH_RATE = 40;
+/** Elements a cycle that leave the block, and cycles until the first tiles are there. */
+const RESULT_RATE = 12;
+const START_CYCLES = 1500;
+const SWIZZLED_STEP_CYCLES = 40;
+/** Stages of swizzled memory: one is multiplied, one may be still, two are on their way. */
+export const SWIZZLED_STAGES = 4;
+/** Columns of sums that pass through memory of the block at a time; between their lines, so that neighbours lie in different banks. */
+export const STRIP = { columns: 32, pad: 8 } as const;
+/** Units that a group of threads drives along a. */
+const GROUPS = [1, 2];
+
+/** Factors are fetched, and read by the units, beside what threads do. */
+const swizzled: TileRules = {
+  choices: (unit, a, b) => {
+    const depth = SWIZZLE.lineBytes / dtypes[a.dtype].bytes;
+    return GROUPS.map((subgroupsA): MatrixTile => ({ unit, a, b, subgroupsA, subgroupsB: 1, fragmentsA: 1, fragmentsB: 1, depth }));
+  },
+  fits: (t, facts) => {
+    const tiles = SWIZZLED_STAGES * SWIZZLE.lineBytes * (sideA(t) + sideB(t));
+    const strip = sideA(t) * (STRIP.columns + STRIP.pad) * dtypes[t.unit.acc].bytes;
+    return threadsOf(t, facts) <= facts.maxThreads && tiles + strip <= (facts.givenSharedBytes ?? facts.sharedBytes) && (facts.fetchBytes ?? []).length > 0;
+  },
+  stepCycles: (t) => {
+    const multiply = ((sideA(t) * sideB(t) * t.depth) / SWIZZLED_RATE) * (dtypes[t.a.dtype].bytes / 2);
+    return Math.max(multiply, (SWIZZLE.lineBytes * (sideA(t) + sideB(t))) / FETCH_RATE) + SWIZZLED_STEP_CYCLES;
+  },
+  endCycles: (t) => START_CYCLES + (sideA(t) * sideB(t)) / RESULT_RATE,
+};
+
+const rules: Readonly<Partial<Record<MatrixUnit['layout'], TileRules>>> = { strided, swizzled };
 
 interface Extents {
   readonly batch: number;
@@ -99,12 +157,9 @@ interface Extents {
   readonly k: number;
 }
 
-function cyclesOf(t: MatrixTile, { batch, m, n, k }: Extents, units: number): number {
+function cyclesOf(t: MatrixTile, { stepCycles, endCycles }: TileRules, { batch, m, n, k }: Extents, units: number): number {
   const blocks = batch * Math.ceil(m / sideA(t)) * Math.ceil(n / sideB(t));
-  const tile = sideA(t) * sideB(t);
-  const multiply = (tile * t.depth) / MATRIX_RATE / Math.min(1, subgroupsOf(t) / BUSY_SUBGROUPS);
-  const move = (t.depth * (sideA(t) + sideB(t))) / MOVE_RATE;
-  return Math.ceil(blocks / units) * (Math.ceil(k / t.depth) * (multiply + move + STEP_CYCLES) + tile / MOVE_RATE);
+  return Math.ceil(blocks / units) * (Math.ceil(k / t.depth) * stepCycles(t) + endCycles(t));
 }
 
 /** The unit and tile that take the least time, if they take less than the threads themselves would. */
@@ -113,13 +168,13 @@ export function chooseMatrixTile(c: Contraction, facts: SimtFacts): MatrixTile |
   let best: MatrixTile | undefined;
   let least = (extents.batch * extents.m * extents.n * extents.k) / (THREAD_RATE * facts.units);
   for (const unit of facts.matrixUnits) {
-    if (unit.acc !== c.sum.dtype || unit.layout !== 'strided') continue;
+    const asked = rules[unit.layout];
+    if (unit.acc !== c.sum.dtype || asked === undefined) continue;
     const [a, b] = [inputOf(c.a.value, unit), inputOf(c.b.value, unit)];
     if (a === undefined || b === undefined) continue;
-    const depth = unit.k * (extents.k > unit.k ? DEPTH_STEPS : 1);
-    for (const tile of choices(unit, a, b, depth)) {
-      if (!fits(tile, facts)) continue;
-      const cycles = cyclesOf(tile, extents, facts.units);
+    for (const tile of asked.choices(unit, a, b, extents.k)) {
+      if (!asked.fits(tile, facts)) continue;
+      const cycles = cyclesOf(tile, asked, extents, facts.units);
       if (cycles < least) [best, least] = [tile, cycles];
     }
   }

@@ -100,8 +100,7 @@ class StagedWriter {
     const steps = Math.ceil(pointsOf(c.summed) / t.depth);
     writeSteps(
       emitter,
-      steps,
-      t.stages,
+      { count: steps, stages: t.stages, ahead: t.stages - 1 },
       (step, stage) => [this.#a, this.#b].forEach(({ staged }) => staged.bring(step, stage)),
       (stage) => this.#multiply(sums, stage),
     );

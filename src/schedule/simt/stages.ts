@@ -1,10 +1,11 @@
 // Tiles of a contraction's factors in stages of memory of the block: while one stage is used, the threads fetch the tiles of those that come
 // after it. What cannot be fetched as it lies in memory is loaded, computed and stored.
-import { addIndex, coefficientOf, constantIndex, delinearize, indexSymbol, linearIndex, scaleIndex, substituteIndex, symbolsIn } from '../../core/indexExpr.ts';
+import { addIndex, coefficientOf, constantIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex, substituteIndex, symbolsIn } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth, dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { add, binary, compare, index } from '../../kernel/build.ts';
+import { SWIZZLE } from '../../kernel/matrix.ts';
 import type { Emitter } from '../emit/emitter.ts';
 import { unflatten } from '../nest.ts';
 import { Substitution, guardPoint, literal } from '../point.ts';
@@ -13,7 +14,7 @@ import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
 import type { Contraction, Factor } from '../contraction.ts';
-import { when } from './machine.ts';
+import { isMultiple, when } from './machine.ts';
 
 /** What the stages of both factors have in common. */
 export interface Staging {
@@ -38,8 +39,11 @@ export interface StagedSide {
   /** Points of the tile along the factor's own axes, and where the block's begin. */
   readonly side: number;
   readonly start: IndexExpr;
-  /** Between lines of a tile, so that neighbours of different lines lie in different banks. */
-  readonly padBytes: number;
+  /**
+   * Between lines of a tile, so that neighbours of different lines lie in different banks; or that the tile lies in swizzled memory, in lines of
+   * its period, panel after panel where they run along the factor's own axes.
+   */
+  readonly padBytes: number | 'swizzled';
 }
 
 type Load = Extract<PointExpr, { readonly kind: 'load' }>;
@@ -56,9 +60,6 @@ function asLoad(e: PointExpr): GuardedLoad | undefined {
   const inside = asLoad(e.inside);
   return inside === undefined ? undefined : { ...inside, conditions: [...e.conditions, ...inside.conditions] };
 }
-
-/** Whether every value of `x` is a multiple of `by`. */
-const isMultiple = (x: IndexExpr, by: number): boolean => x.constant % by === 0 && x.terms.every(({ coefficient }) => coefficient % by === 0);
 
 const LANE = 'lane';
 const atFirst = (x: IndexExpr): IndexExpr => substituteIndex(x, new Map([[LANE, constantIndex(0)]]));
@@ -77,8 +78,9 @@ export class StagedFactor {
   readonly buffer: string;
   /** Whether its lines run along the sum. */
   readonly alongSum: boolean;
-  /** Elements from one line to the next, and from one stage to the next. */
+  /** Elements from one line to the next, from one panel of lines to the next, and from one stage to the next. */
   readonly pitch: number;
+  readonly panel: number;
   readonly elements: number;
   readonly #staging: Staging;
   readonly #side: StagedSide;
@@ -93,10 +95,12 @@ export class StagedFactor {
     const { depth, fetchBytes } = staging;
     const runs = fetchBytes.filter((bytes) => bytes % width === 0).map((bytes) => bytes / width);
     this.#run = runs.find((run) => this.#canFetch(run)) ?? 0;
-    this.alongSum = side.factor.alongSum && this.#run > 1;
+    const isSwizzled = side.padBytes === 'swizzled';
+    this.alongSum = side.factor.alongSum && (isSwizzled || this.#run > 1);
     const [lines, length] = this.alongSum ? [side.side, depth] : [depth, side.side];
-    this.pitch = length + side.padBytes / width;
-    this.elements = lines * this.pitch;
+    this.pitch = side.padBytes === 'swizzled' ? SWIZZLE.lineBytes / width : length + side.padBytes / width;
+    this.panel = lines * this.pitch;
+    this.elements = isSwizzled ? lines * length : this.panel;
     this.#slot = createSlot('scratch', { dtype: side.dtype, shape: [staging.stages * this.elements] });
     this.buffer = staging.emitter.buffer(this.#slot, 'write');
   }
@@ -104,7 +108,8 @@ export class StagedFactor {
   /** Where an element of the tile lies in its buffer. */
   place(stage: IndexExpr, own: IndexExpr, k: IndexExpr): IndexExpr {
     const [line, inLine] = this.alongSum ? [own, k] : [k, own];
-    return linearIndex([stage, line, inLine], [this.elements, this.pitch, 1]);
+    if (this.#side.padBytes !== 'swizzled') return linearIndex([stage, line, inLine], [this.elements, this.pitch, 1]);
+    return linearIndex([stage, floorDiv(inLine, this.pitch), line, modIndex(inLine, this.pitch)], [this.elements, this.panel, this.pitch, 1]);
   }
 
   #substitution(...bindings: readonly Bindings[]): Substitution {
@@ -174,25 +179,49 @@ export class StagedFactor {
   }
 }
 
-/** Steps of the sum: `use` is given the stage that holds a step's tiles, while `bring` begins to fill those of later ones. */
-export function writeSteps(emitter: Emitter, steps: number, stages: number, bring: (step: IndexExpr, stage: IndexExpr) => void, use: (stage: IndexExpr) => void): void {
-  const ahead = stages - 1;
+/** How the steps of the sum follow each other. */
+export interface Steps {
+  readonly count: number;
+  readonly stages: number;
+  /** Steps by which tiles are fetched before they are used: fewer than there are stages. */
+  readonly ahead: number;
+  /** Whether matrix units read the tiles themselves, and go on when the next step begins. */
+  readonly units?: boolean;
+}
+
+/** `use` is given the stage that holds a step's tiles, while `bring` begins to fill those of later ones. */
+export function writeSteps(
+  emitter: Emitter,
+  { count, stages, ahead, units = false }: Steps,
+  bring: (step: IndexExpr, stage: IndexExpr) => void,
+  use: (stage: IndexExpr) => void,
+): void {
   for (let s = 0; s < ahead; s++) {
-    if (s < steps) bring(constantIndex(s), constantIndex(s));
+    if (s < count) bring(constantIndex(s), constantIndex(s));
     emitter.push({ kind: 'commit' });
   }
-  emitter.loop('step', index(0), index(steps), 1, () => {
+  emitter.loop('step', index(0), index(count), 1, () => {
     const step = emitter.named('step').expr;
-    emitter.push({ kind: 'await', pending: ahead - 1 }, { kind: 'barrier' });
-    if (steps > ahead) {
-      when(emitter, compare('lt', step, index(steps - ahead)), () => {
-        emitter.define('next', emitter.bind(add(step, index(ahead))));
-        emitter.define('nextStage', emitter.bind(binary('rem', emitter.named('next').expr, index(stages))));
-        bring(indexSymbol('next', ahead, steps - 1), indexSymbol('nextStage', 0, stages - 1));
-      });
-    }
-    emitter.push({ kind: 'commit' });
-    if (steps > 1) emitter.define('stage', emitter.bind(binary('rem', step, index(stages))));
-    use(steps > 1 ? indexSymbol('stage', 0, Math.min(stages, steps) - 1) : constantIndex(0));
+    emitter.push({ kind: 'await', pending: ahead - 1 }, units ? { kind: 'barrier', units } : { kind: 'barrier' });
+    const bringNext = (): void => {
+      if (count > ahead) {
+        when(emitter, compare('lt', step, index(count - ahead)), () => {
+          emitter.define('next', emitter.bind(add(step, index(ahead))));
+          emitter.define('nextStage', emitter.bind(binary('rem', emitter.named('next').expr, index(stages))));
+          bring(indexSymbol('next', ahead, count - 1), indexSymbol('nextStage', 0, stages - 1));
+        });
+      }
+      emitter.push({ kind: 'commit' });
+    };
+    const useThis = (): void => {
+      if (count > 1) emitter.define('stage', emitter.bind(binary('rem', step, index(stages))));
+      use(count > 1 ? indexSymbol('stage', 0, Math.min(stages, count) - 1) : constantIndex(0));
+    };
+    // What goes on beside the threads begins first.
+    if (units) useThis();
+    bringNext();
+    if (units) emitter.push({ kind: 'matrix', step: { do: 'settle', pending: 1 } });
+    else useThis();
   });
+  if (units) emitter.push({ kind: 'matrix', step: { do: 'settle', pending: 0 } });
 }

@@ -26,7 +26,7 @@ function stepUses(step: MatrixStep): readonly Use[] {
   const written = (buffer: string): Use => ({ pipe, buffer, writes: true });
   if (step.do === 'load') return [...sizes, read(step.from.buffer), written(step.name)];
   if (step.do === 'store') return [...sizes, read(step.name), written(step.to.buffer)];
-  return [read(step.a), read(step.b), written(step.sum)];
+  return step.do === 'multiply' ? [read(step.a), read(step.b), written(step.sum)] : [];
 }
 
 /** Uses of the statement itself, without those of statements within; `params` are in global memory. */

@@ -74,6 +74,7 @@ export const cudaTable: DriverTable = {
   errors: cudaErrors,
   compiler: {
     title: 'NVRTC',
+    specific: (architecture) => `${architecture}a`,
     install: 'Install NVRTC (on Debian: apt-get install libnvrtc12; or the CUDA toolkit), or put nvcc on PATH.',
     library: {
       names: {

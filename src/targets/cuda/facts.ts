@@ -16,6 +16,12 @@ const matrixUnits: readonly { readonly since: number; readonly unit: MatrixUnit 
   { since: 80, unit: { ...square, k: 8, in: 'tf32', acc: 'f32' } },
 ];
 
+/** Units that read memory of the block themselves: of one architecture alone, in code made for no other. */
+const WARPGROUP_ARCHITECTURE = 'sm_90';
+const warpgroupUnits: readonly MatrixUnit[] = ([256, 128, 64] as const).flatMap((n) =>
+  (['f16', 'bf16'] as const).map((input): MatrixUnit => ({ m: 64, n, k: 16, in: input, acc: 'f32', layout: 'swizzled', threads: 128 })),
+);
+
 export const cudaLeast: LeastMachine = {
   shuffles: true,
   attributes: { maxThreads: 1024, sharedBytes: 48 << 10, givenSharedBytes: 99 << 10, subgroupThreads: 32, units: 16, major: 8, minor: 0 },
@@ -24,6 +30,7 @@ export const cudaLeast: LeastMachine = {
   fetchBytesOf: () => [16, 8, 4],
   matrixUnitsOf: (architecture) => {
     const capability = Number(/^sm_(\d+)/.exec(architecture)?.[1] ?? 0);
-    return matrixUnits.filter(({ since }) => since <= capability).map(({ unit }) => unit);
+    const strided = matrixUnits.filter(({ since }) => since <= capability).map(({ unit }) => unit);
+    return architecture === WARPGROUP_ARCHITECTURE ? [...warpgroupUnits, ...strided] : strided;
   },
 };

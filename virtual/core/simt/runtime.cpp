@@ -326,7 +326,22 @@ inline void readShared(u64 offset, unsigned bytes) {
   cell.readPhase = phases[group];
 }
 
+/** Memory of the block that products under way read. */
+struct Held {
+  u64 from, to;
+  unsigned thread, group;
+};
+Held *held;
+unsigned heldCount, heldRoom;
+
+inline void checkHeld(u64 offset, unsigned bytes) {
+  for (unsigned i = 0; i < heldCount; i++)
+    if (offset < held[i].to && offset + bytes > held[i].from)
+      stop(Rule::order, "writes %s, which a product of thread %u and those beside it reads that is not settled", sharedPlace(offset, bytes), held[i].thread);
+}
+
 inline void writeShared(u64 offset, unsigned bytes) {
+  if (heldCount != 0) checkHeld(offset, bytes);
   if (!isOwned(offset, bytes)) checkOwner("writes", offset, bytes);
   checkFetched("writes", offset, bytes);
   const unsigned self = anychip_thread.flat, group = self / anychip_subgroup_threads;
@@ -443,11 +458,81 @@ void mark(u64 offset, unsigned bytes, unsigned short fetcher) {
   for (unsigned at = 0; at < bytes; at += 4) cells[offset + at].fetcher = fetcher, cells[offset + at].fetchedIn = blockStart;
 }
 
+/** The part of a sum that a thread holds, while products change it. */
+struct Sum {
+  float *to;
+  unsigned count, group;
+  float values[256];
+};
+struct Products {
+  Sum *sums;
+  unsigned count, room, groups;
+  /** The barrier after which what the thread wrote is not known to matrix units yet. */
+  unsigned publishedAt;
+};
+Products products[MAX_THREADS];
+
 void forgetFetches() {
-  for (unsigned i = 0; i < blockThreads; i++) fetches[i].count = fetches[i].groups = 0;
+  for (unsigned i = 0; i < blockThreads; i++) {
+    fetches[i].count = fetches[i].groups = 0;
+    products[i].count = products[i].groups = products[i].publishedAt = 0;
+  }
+  heldCount = 0;
 }
 
 }  // namespace
+
+void anychip_publish(void) { products[anychip_thread.flat].publishedAt = blockEpoch; }
+
+void anychip_product_read(const void *from, unsigned bytes) {
+  const u64 in = (u64)from - (u64)sharedFrom;
+  if (in >= sharedBytes) stop(Rule::host, "multiplies what lies at %p, which is no memory of the block", from);
+  readShared(in, bytes);
+  const Cell &cell = cellOf(in, bytes);
+  if (cell.writtenAt > products[cell.writer].publishedAt) stop(Rule::order, "multiplies %s, which thread %u wrote and published to no matrix unit", sharedPlace(in, bytes), cell.writer);
+}
+
+void anychip_product_hold(const void *from, unsigned bytes) {
+  if (heldCount == heldRoom) {
+    heldRoom = heldRoom ? 2 * heldRoom : 64;
+    held = (Held *)realloc(held, heldRoom * sizeof *held);
+  }
+  const u64 in = (u64)from - (u64)sharedFrom;
+  held[heldCount++] = {in, in + bytes, anychip_thread.flat, products[anychip_thread.flat].groups};
+}
+
+float *anychip_product_sum(float *to, unsigned count) {
+  Products &own = products[anychip_thread.flat];
+  for (unsigned i = 0; i < own.count; i++)
+    if (own.sums[i].to == to) return own.sums[i].group = own.groups, own.sums[i].values;
+  if (own.count == own.room) {
+    own.room = own.room ? 2 * own.room : 4;
+    own.sums = (Sum *)realloc(own.sums, own.room * sizeof *own.sums);
+  }
+  Sum &sum = own.sums[own.count++];
+  sum.to = to, sum.count = count, sum.group = own.groups;
+  memcpy(sum.values, to, count * sizeof *to);
+  memset(to, 0xff, count * sizeof *to);
+  return sum.values;
+}
+
+void anychip_product_close(void) { products[anychip_thread.flat].groups++; }
+
+void anychip_product_settle(unsigned pending) {
+  const unsigned self = anychip_thread.flat;
+  Products &own = products[self];
+  unsigned left = 0;
+  for (unsigned i = 0; i < own.count; i++) {
+    const Sum &sum = own.sums[i];
+    if (sum.group + pending < own.groups) memcpy(sum.to, sum.values, sum.count * sizeof *sum.to);
+    else own.sums[left++] = sum;
+  }
+  own.count = left;
+  left = 0;
+  for (unsigned i = 0; i < heldCount; i++)
+    if (held[i].thread != self || held[i].group + pending >= own.groups) held[left++] = held[i];
+  heldCount = left;
+}
 
 void anychip_fetch(void *to, const void *from, unsigned bytes, bool isThere) {
   const u64 in = (u64)to - (u64)sharedFrom;
@@ -541,6 +626,9 @@ EXPORT void anychip_unload(void) {
   free(owners);
   free(cells);
   for (Fetches &own : fetches) free(own.landings), own = {};
+  for (Products &own : products) free(own.sums), own = {};
+  free(held);
+  held = nullptr, heldCount = heldRoom = 0;
 }
 
 EXPORT bool anychip_run(const Launch *what, Violation *broken) {
