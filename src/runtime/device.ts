@@ -72,6 +72,8 @@ export interface VectorUnit {
   readonly functions: { readonly [F in VectorFn]?: readonly ComputeDType[] };
   /** Conversions by value, from one dtype in scratch memory to another; floats to integers truncate, others round to nearest even. */
   readonly conversions: readonly (readonly [NumericDType, NumericDType])[];
+  /** Conversions of integers to narrower ones that keep the low bits. */
+  readonly narrowing?: readonly (readonly [NumericDType, NumericDType])[];
 }
 
 interface CommonCapabilities {

@@ -77,10 +77,25 @@ const FULL: VectorUnit = {
   ],
 };
 
-export const createTileCapabilities = (rules: Partial<TileRules> = {}, cores = 4): Capabilities => ({
+const COMPARED = ['f32', 'i32', 'u32'] as const;
+/** No small floats, but everything that takes them apart. */
+export const WHOLE_NUMBERS: Partial<VectorUnit> = {
+  functions: { ...FULL.functions, lt: COMPARED, le: COMPARED, gt: COMPARED, ge: COMPARED },
+  conversions: [
+    ['f32', 'i32'],
+    ['i32', 'f32'],
+    ['u8', 'f32'],
+    ['f32', 'u8'],
+    ['u8', 'i32'],
+    ['u16', 'i32'],
+  ],
+  narrowing: (['i32', 'u32'] as const).flatMap((from) => (['i8', 'u8', 'i16', 'u16'] as const).map((to) => [from, to] as const)),
+};
+
+export const createTileCapabilities = (rules: Partial<TileRules> = {}, cores = 4, more: Partial<VectorUnit> = {}): Capabilities => ({
   family: 'tile',
   storage,
-  tile: { cores, rules: { scratchBytes: 16 << 10, alignBytes: 32, lineBytes: 64, countMultiple: 1, floats: ['f16', 'bf16'], ...rules }, vectors: FULL },
+  tile: { cores, rules: { scratchBytes: 16 << 10, alignBytes: 32, lineBytes: 64, countMultiple: 1, floats: ['f16', 'bf16'], ...rules }, vectors: { ...FULL, ...more } },
   maxBufferBytes: 2 ** 31,
 });
 

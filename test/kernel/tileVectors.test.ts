@@ -2,6 +2,7 @@
 // really uses them.
 import { describe, expect, it } from 'vitest';
 import { createBuilder } from '../../src/graph/builder.ts';
+import type { NumericTensor } from '../../src/core/tensor.ts';
 import type { Builder, Operand } from '../../src/graph/builder.ts';
 import type { Kernel, Stmt } from '../../src/kernel/ir.ts';
 import { storePipe } from '../../src/kernel/pipes.ts';
@@ -9,11 +10,12 @@ import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { createRandom, randomTensor } from '../schedule/randomGraph.ts';
-import { createTileCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
+import { WHOLE_NUMBERS, createTileCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from './machine.ts';
 
 const machines = {
   'four cores': createTileCapabilities(),
   'instructions on 64 elements': createTileCapabilities({ countMultiple: 64, scratchBytes: 8 << 10 }, 3),
+  'no small floats': createTileCapabilities({ floats: [] }, 4, WHOLE_NUMBERS),
 };
 
 type Build = (b: Builder) => { readonly inputs: readonly Operand[]; readonly output: Operand };
@@ -113,5 +115,26 @@ describe('work in place', () => {
     const inPlace = schedule.module.kernels.filter(({ params }) => params.some((p) => p.access === 'readwrite'));
     expect(inPlace.map(({ body }) => hasInstructions(body))).toEqual([true]);
     expectClose(interpretSchedule(graph, schedule, values)[0]!, interpretPrims(graph, values)[0]!, 'in place');
+  });
+});
+
+/** Numbers that not every dtype on the way between two holds. */
+const wide: Readonly<Record<string, NumericTensor>> = {
+  'f32 to u32': { dtype: 'f32', shape: [100], data: Float32Array.from({ length: 100 }, (_, i) => i * 42_949_632) },
+  'u32 to f32': { dtype: 'u32', shape: [100], data: Uint32Array.from({ length: 100 }, (_, i) => i * 42_949_672) },
+  'i32 to u8': { dtype: 'i32', shape: [100], data: Int32Array.from({ length: 100 }, (_, i) => (i - 50) * 42_949_671) },
+  'u32 to i16': { dtype: 'u32', shape: [100], data: Uint32Array.from({ length: 100 }, (_, i) => i * 42_949_671) },
+  'i32 to u32': { dtype: 'i32', shape: [100], data: Int32Array.from({ length: 100 }, (_, i) => (i - 50) * 42_949_671) },
+};
+const isDType = (name: string): name is 'u32' | 'f32' | 'u8' | 'i16' => ['u32', 'f32', 'u8', 'i16'].includes(name);
+
+describe.each(Object.entries(machines))('on %s casts keep all of', (_, capabilities) => {
+  it.each(Object.entries(wide))('%s', (name, x) => {
+    const to = name.split(' ').at(-1)!;
+    const b = createBuilder(createFolder());
+    const input = b.input(x, 'x');
+    const graph = b.finish(name, [input], [isDType(to) ? b.add(b.cast(input, to), b.scalar(to, 1)) : input]);
+    const [expected] = interpretPrims(graph, [x]);
+    expectClose(interpretSchedule(graph, scheduleGraph(graph, capabilities), [x], 'forward')[0]!, expected!, name);
   });
 });

@@ -1,5 +1,6 @@
 // A kernel with vectors as wide as tiles becomes one of instructions, copies and waits.
 import { expandMath, expandRounding } from '../../kernel/math.ts';
+import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
 import { tileProblems } from '../../kernel/verifyTiles.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
@@ -10,7 +11,8 @@ import { synchronize } from './synchronize.ts';
 /** The kernel with its vectors as instructions; a problem where there are none for it. */
 export function instruct(lowered: LoweredKernel, facts: TileFacts): LoweredKernel | { readonly problem: string } {
   const { functions } = facts.vectors;
-  const kernel = expandRounding(expandMath(lowered.kernel, false), (fn, dtype) => functions[fn]?.includes(dtype) === true);
+  // Small floats that the machine does not convert are whole numbers and bits from here on.
+  const kernel = expandRounding(expandMath(lowerSmallFloats(lowered.kernel), false), (fn, dtype) => functions[fn]?.includes(dtype) === true);
   const selected = selectInstructions(kernel, facts);
   if ('problem' in selected) return selected;
   const { body, scratch } = allocateTiles(selected);

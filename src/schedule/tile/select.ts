@@ -165,7 +165,7 @@ class Selector {
     narrow: (e) => {
       const x = this.#vector(e.x);
       if ('scalar' in x || e.to === 'string') return this.#fail('a rounded scalar');
-      return this.#convert(this.#convert(x, e.to, e.type.lanes), storedAs(e.type.dtype), e.type.lanes);
+      return this.#number(this.#stored(x, e.to, e.type.lanes), e.type.dtype, e.type.lanes);
     },
   };
 
@@ -239,8 +239,10 @@ class Selector {
   /** A tile of any dtype as numbers of a compute type. */
   #number(x: Value, to: ComputeDType, lanes: number): Value {
     if ('scalar' in x || x.dtype === storedAs(to)) return x;
-    if (to === 'u32') return this.#bits(this.#convert(x, 'i32', lanes), 'u32', lanes);
-    return this.#convert(x, storedAs(to), lanes);
+    const isDirect = this.#facts.vectors.conversions.some(([a, b]) => a === x.dtype && b === to);
+    if (to !== 'u32' || isDirect) return this.#convert(x, storedAs(to), lanes);
+    // Half of what u32 holds is more than i32 does; what widens to it is not.
+    return computeType(x.dtype) === 'f32' ? this.#fail(`the vector unit does not convert ${x.dtype} to u32`) : this.#bits(this.#convert(x, 'i32', lanes), 'u32', lanes);
   }
 
   /** A load as it lies in memory; bools as bytes. */
@@ -366,10 +368,13 @@ class Selector {
     });
   }
 
-  /** Narrow integers wrap when they are stored, which conversions do not. */
+  /** Narrow integers wrap when they are stored, which conversions by value do not. */
   #stored(value: Value, dtype: NumericDType, lanes: number): Value {
     if ('scalar' in value || value.dtype === dtype) return value;
-    return computeType(dtype) === 'f32' ? this.#convert(value, dtype, lanes) : this.#fail(`${dtype} wraps`);
+    if (computeType(dtype) === 'f32') return this.#convert(value, dtype, lanes);
+    const { narrowing = [] } = this.#facts.vectors;
+    if (!narrowing.some(([from, to]) => from === value.dtype && to === dtype)) return this.#fail(`${dtype} wraps`);
+    return this.#keep(dtype, cast(computeType(dtype), this.#operand(value, lanes)), lanes);
   }
 }
 

@@ -75,6 +75,8 @@ const vectors: VectorUnit = {
   conversions: [
     ['i32', 'f32'],
     ['f32', 'i32'],
+    ['u32', 'f32'],
+    ['f32', 'u32'],
     ['u8', 'f32'],
     ['f32', 'u8'],
     ['i8', 'f32'],
@@ -85,6 +87,7 @@ const vectors: VectorUnit = {
     ['i16', 'i32'],
     ['u16', 'i32'],
   ],
+  narrowing: (['i32', 'u32'] as const).flatMap((from) => (['i8', 'u8', 'i16', 'u16'] as const).map((to) => [from, to] as const)),
 };
 
 /** Cores do not compute in f64. */
