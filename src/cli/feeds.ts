@@ -19,11 +19,16 @@ export interface PreparedFeeds {
   readonly assumed: readonly string[];
 }
 
-export function prepareFeeds(graph: Graph, given: FeedOptions): PreparedFeeds {
+/** Without a word about it. */
+export function fillFeeds(graph: Graph, given: FeedOptions): PreparedFeeds {
   checkNames(graph, given.bind ?? {});
   const inputs = readInputs(graph, given);
   const { values, assumed } = seededFeeds(graph, inputs, given.bind ?? {}, given.seed);
-  const random = [...values.keys()].filter((name) => !inputs.has(name));
+  return { values, random: [...values.keys()].filter((name) => !inputs.has(name)), assumed };
+}
+
+export function prepareFeeds(graph: Graph, given: FeedOptions): PreparedFeeds {
+  const { values, random, assumed } = fillFeeds(graph, given);
   if (random.length > 0) note(`random inputs (seed ${given.seed}): ${random.join(', ')}`);
   if (assumed.length > 0) note(`assumed ${assumed.join(', ')}; fix with --bind`);
   return { values, random, assumed };

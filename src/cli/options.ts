@@ -63,6 +63,8 @@ export const options = {
   input: new Option('-i, --input <name=file>', 'a value for one input: .npy, .npz, .pb, .json, .png, .jpg; may be repeated').argParser(collect),
   inputs: new Option('--inputs <dir>', 'a folder of inputs: NAME.npy, NAME.pb, … or input_0.pb, …'),
   output: new Option('-o, --output <dir>', 'write the outputs there, one file each'),
+  folder: new Option('-o, --output <dir>', 'the folder that the files go to').makeOptionMandatory(),
+  name: new Option('--name <name>', 'what the library is called; by default as the file of the model'),
   strict: new Option('--strict', 'refuse to run any node on the host'),
   allow: new Option('--allow <what>', 'give up exactness for speed: tf32, products of f32 that read 10 bits of its mantissa').argParser(allowance),
   precision: new Option('--precision <dtype>', 'narrow the floats between inputs and outputs: f16 or bf16; what needs f32 keeps it').choices(precisions),

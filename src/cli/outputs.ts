@@ -22,7 +22,7 @@ function fileName(name: string, ending: string, taken: Set<string>): string {
   return file;
 }
 
-function writeWhole(path: string, bytes: Uint8Array): void {
+function writeWhole(path: string, bytes: string | Uint8Array): void {
   const draft = `${path}.${process.pid}.tmp`;
   try {
     writeFileSync(draft, bytes);
@@ -39,15 +39,13 @@ function makeFolder(folder: string): void {
   mkdirSync(folder);
 }
 
-/** Writes one file for each output into `folder`, which is made if it is missing; returns their paths. */
-export function writeOutputs(outputs: ReadonlyMap<string, HostValue>, folder: string): string[] {
-  const taken = new Set<string>();
+/** Writes files into `folder`, which is made if it is missing; returns their paths. */
+export function writeFiles(files: readonly { readonly name: string; readonly content: string | Uint8Array }[], folder: string): string[] {
   try {
     makeFolder(resolve(folder));
-    return [...outputs].map(([name, value]) => {
-      const isArray = isTensor(value) && hasNumpyName(value);
-      const path = join(folder, fileName(name, isArray ? '.npy' : '.pb', taken));
-      writeWhole(path, isArray ? encodeNpy(value) : encodeValue(value, name));
+    return files.map(({ name, content }) => {
+      const path = join(folder, name);
+      writeWhole(path, content);
       return path;
     });
   } catch (error) {
@@ -56,4 +54,14 @@ export function writeOutputs(outputs: ReadonlyMap<string, HostValue>, folder: st
       hint: 'Choose a folder that can be written to.',
     });
   }
+}
+
+/** Writes one file for each output into `folder`; returns their paths. */
+export function writeOutputs(outputs: ReadonlyMap<string, HostValue>, folder: string): string[] {
+  const taken = new Set<string>();
+  const files = [...outputs].map(([name, value]) => {
+    const isArray = isTensor(value) && hasNumpyName(value);
+    return { name: fileName(name, isArray ? '.npy' : '.pb', taken), content: isArray ? encodeNpy(value) : encodeValue(value, name) };
+  });
+  return writeFiles(files, folder);
 }

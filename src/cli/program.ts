@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from './version.ts';
 import { bench } from './bench.ts';
+import { build } from './build.ts';
 import { conformance } from './conformance.ts';
 import { devices } from './devices.ts';
 import { explainError } from './error.ts';
@@ -18,6 +19,7 @@ const program = new Command('anychip')
   .addCommand(run)
   .addCommand(conformance)
   .addCommand(bench)
+  .addCommand(build)
   .addCommand(explainModel)
   .addCommand(explainError);
 // Errors of usage are reported like all others.

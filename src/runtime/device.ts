@@ -3,6 +3,7 @@ import { AnychipError } from '../core/error.ts';
 import type { DType, NumericDType } from '../core/dtype.ts';
 import type { IntegerProducts, WordParts } from '../core/words.ts';
 import type { BinaryFn, CompareFn, ComputeDType, KernelModule, MatrixUnit, TileRules, UnaryFn } from '../kernel/ir.ts';
+import type { LibraryDescription, LibraryFile } from './library.ts';
 import type { LaunchPlan } from './launchPlan.ts';
 
 /** Facts of a machine that a schedule of the `simd` family asks for. */
@@ -246,6 +247,8 @@ export interface Target extends CommonEngine {
   at?(ordinal: number): Target;
   readonly virtual?: VirtualChips;
   createRenderer(): Renderer;
+  /** The files of a library of a program, which needs nothing of ours to run. Absent where there are none. */
+  createLibrary?(source: Source | undefined, library: LibraryDescription): Promise<readonly LibraryFile[]>;
 }
 
 /** An engine that is given whole models: its compiler takes one as the only unit, in bytes. */

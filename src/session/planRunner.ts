@@ -148,14 +148,14 @@ export class PlanRunner {
 }
 
 /** Before anything runs: every node known to need the host. What waits for its shapes is held to the same when it is compiled. */
-function refuseHostSteps(plan: ExecutionPlan): void {
+export function refuseHostSteps(plan: ExecutionPlan, hint = 'Run without strict to let the host compute them.'): void {
   const hosted = plan.steps.flatMap((step) => (step.kind === 'host' ? [{ node: titleOf(step.node), reason: step.reason }] : step.kind === 'rest' ? step.hosted : []));
   if (hosted.length === 0) return;
   const waiting = plan.steps.reduce((sum, step) => sum + (step.kind === 'rest' ? step.graph.nodes.length - step.hosted.length : 0), 0);
   const list = hosted.map(({ node, reason }) => `\n  ${node}: ${reason}`).join('');
   const rest = waiting === 0 ? '' : `\n  and ${waiting === 1 ? '1 node waits' : `${waiting} nodes wait`} for shapes that depend on data`;
   throw new AnychipError('unsupported', `${hosted.length === 1 ? '1 node' : `${hosted.length} nodes`} cannot run on ${plan.target}:${list}${rest}`, {
-    hint: 'Run without strict to let the host compute them.',
+    hint,
     facts: { hosted, waiting },
   });
 }

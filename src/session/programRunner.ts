@@ -106,6 +106,14 @@ export class ProgramRunner {
     }
   }
 
+  /** The block of weights as it was prepared. */
+  async readWeights(): Promise<Uint8Array> {
+    const bytes = new Uint8Array(this.#step.memory.weightsBytes);
+    if (bytes.byteLength > 0) this.#queue.read(this.#weights, 0, bytes);
+    await this.#queue.finish();
+    return bytes;
+  }
+
   run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
     const run = this.#last.then(() => this.#run(inputs));
     this.#last = run.catch(() => undefined);

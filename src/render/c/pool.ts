@@ -7,6 +7,9 @@
 /** Changes whenever the functions below, or what they are called with, change: part of the format of binaries. */
 export const POOL_ABI = 3;
 
+/** The scratch memory of each thread begins at a page. */
+export const PAGE_BYTES = 4096;
+
 /** What the wrappers of kernels need. */
 export const KERNEL_DECLARATIONS = `#define HIDDEN __attribute__((visibility("hidden")))
 #define NOINLINE __attribute__((noinline, noclone))

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AnychipError, invariant } from '../../core/error.ts';
 import type { Native, NativeFunction, NativeLibrary } from '../../ffi/native.ts';
-import { POOL_ABI } from '../../render/c/pool.ts';
+import { PAGE_BYTES, POOL_ABI } from '../../render/c/pool.ts';
 import { removeIfThere } from '../../runtime/compileCache.ts';
 import type { Binary, Device, DeviceLimits, Program, Queue } from '../../runtime/device.ts';
 import { cpuFacts } from './facts.ts';
@@ -105,5 +105,3 @@ export class CpuDevice implements Device {
     pool.library.close();
   }
 }
-
-const PAGE_BYTES = 4096;

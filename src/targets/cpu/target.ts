@@ -11,6 +11,7 @@ import type { Availability, Device, OpenOptions, Target } from '../../runtime/de
 import { CpuCompiler } from './compiler.ts';
 import { CpuDevice, MAX_BUFFER_BYTES } from './device.ts';
 import { cpuFacts } from './facts.ts';
+import { createLibrary } from './library.ts';
 import { compileUnits, findToolchain } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
@@ -58,6 +59,7 @@ export function createCpuTarget(cache: CompileCache = new CompileCache()): Targe
     capabilities: { family: 'simd', storage: storedDTypes, simd: cpuFacts(), words: cpuFacts().words, maxBufferBytes: MAX_BUFFER_BYTES },
     createRenderer: () => new CRenderer(cpuFacts().convertsHalves ? gnuHalfDialect : gnuDialect),
     createCompiler: () => new CpuCompiler(cache, toolchain),
+    createLibrary: async (source, library) => createLibrary(await toolchain(), source, library),
     openDevice: async (options: OpenOptions = {}): Promise<Device> => new CpuDevice(await openNative(), cache.folder, options.threads ?? cpuFacts().cores),
   };
 }

@@ -66,9 +66,15 @@ export const compileObject = (toolchain: Command, unit: string): Promise<Uint8Ar
     return object;
   });
 
-/** Compiles C units, side by side, into one shared library, with `objects` of `compileObject`. Rejects with a 'device' error that quotes the compiler. */
-export const compileUnits = (toolchain: Command, units: readonly string[], objects: readonly Uint8Array[] = []): Promise<Uint8Array> =>
+/** Compiles C units, side by side, into one shared library, with `objects` of `compileObject`; `files` lie beside the units. Rejects with a 'device' error that quotes the compiler. */
+export const compileUnits = (
+  toolchain: Command,
+  units: readonly string[],
+  objects: readonly Uint8Array[] = [],
+  files: readonly { readonly name: string; readonly content: Uint8Array }[] = [],
+): Promise<Uint8Array> =>
   inFolder(toolchain, async (folder, run) => {
+    for (const { name, content } of files) writeFileSync(join(folder, name), content);
     const made = units.map((unit, i) => writeUnit(toolchain, folder, unit, `unit${i}`));
     objects.forEach((bytes, i) => writeFileSync(join(folder, `object${i}.o`), bytes));
     const waiting = made.map(({ args }) => args);
