@@ -74,12 +74,26 @@ export function depthChunk({ l1Bytes, l2Bytes }: Pick<SimdFacts, 'l1Bytes' | 'l2
   return Math.ceil(units / Math.ceil(units / most));
 }
 
-/** Multiply-adds that make a grid step worth handing to a thread, and the most steps that help to spread them evenly. */
-const STEP_WORK = 1 << 18;
-const MAX_STEPS = 64;
+/** Multiply-adds that it costs to hand a grid step to a thread. */
+const STEP_COST = 1 << 12;
+/** Numbers of threads that a split should serve alike, the larger ones where each still has this much to do. */
+const THREADS = [1, 2, 4, 8, 16, 32, 64];
+const FEW_THREADS = 8;
+const THREAD_WORK = 1 << 18;
 
-/** Into how many parts to cut something for threads, where `existing` grid steps are there already. */
-export function partsFor(work: number, existing: number): number {
-  const wanted = Math.min(Math.max(Math.floor(work / STEP_WORK), 1), MAX_STEPS);
-  return Math.max(Math.ceil(wanted / existing), 1);
+/** Multiply-adds of a thread's whole time when `work` is dealt out in `steps` equal steps, on average over numbers of threads. */
+export function dealtCost(work: number, steps: number): number {
+  const counts = THREADS.filter((threads) => threads <= FEW_THREADS || threads * THREAD_WORK <= work);
+  return counts.reduce((sum, threads) => sum + threads * Math.ceil(steps / threads), 0) * ((work / steps + STEP_COST) / counts.length);
+}
+
+const MAX_PARTS = 64;
+
+/** Into how many parts, `most` at the most, to cut `units` of something for threads, where `existing` grid steps are there already and `work` multiply-adds in all. */
+export function partsFor(work: number, existing: number, units: number, most = MAX_PARTS): number {
+  const options = Array.from({ length: Math.max(Math.min(units, most, MAX_PARTS), 1) }, (_, i) => {
+    const size = Math.ceil(units / (i + 1));
+    return { parts: Math.ceil(units / size), size };
+  });
+  return cheapest(options, ({ parts, size }) => dealtCost((work * parts * size) / units, existing * parts)).parts;
 }

@@ -1,16 +1,17 @@
 // Convolutions of any rank, stride, dilation, padding and group as blocked products: filters times positions of the result.
 import { addIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import { elementCount } from '../../../core/shape.ts';
 import { invariant } from '../../../core/error.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
-import { depthChunk, partsFor, productCost, registerTiles } from './blocking.ts';
+import { dealtCost, depthChunk, productCost, registerTiles } from './blocking.ts';
 import type { ProductShape, RegisterTile } from './blocking.ts';
 import { imageColumns } from './image.ts';
 import { isStraight, mergeStrided, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
-import { lowerProduct } from './product.ts';
-import { geometryOf, positionsOf, tapsOf } from './window.ts';
+import { lowerProduct, rowParts } from './product.ts';
+import { columnBlocks, geometryOf, positionsOf, rowBlocks, tapsOf } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
 
 interface Plan {
@@ -18,21 +19,16 @@ interface Plan {
   readonly cut: ImageCut;
   /** Multiply-adds of one group. */
   readonly cost: number;
+  /** Multiply-adds of a thread's whole time for all groups. */
+  readonly dealt: number;
 }
 
-/** Blocks that are enough for threads: more would only add ends that do not fill a tile. */
-const ENOUGH_BLOCKS = 8;
-
 /** All ways to cut an image into blocks whose panel stays in half of the second-level cache, the largest first. */
-function cutsFor(site: ContractionSite, g: ConvGeometry, tile: RegisterTile): ImageCut[] {
-  const { simd } = site.capabilities;
+function cutsFor({ capabilities: { simd } }: ContractionSite, g: ConvGeometry, tile: RegisterTile): ImageCut[] {
   const width = tile.vectors * simd.vectorLanes;
   const taps = tapsOf(g);
   const chunk = depthChunk(simd, g.channels, taps, width, g.filters) * taps;
-  const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * 4) / width), 1) * width;
-  const work = (site.shape[0]! * g.groups * g.filters * positionsOf(g) * g.channels * taps) / simd.vectorLanes;
-  const parts = Math.min(partsFor(work, site.shape[0]! * g.groups), ENOUGH_BLOCKS);
-  const most = Math.min(cached, Math.max(Math.ceil((g.high.output * g.wide.output) / parts), width));
+  const most = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * 4) / width), 1) * width;
   if (g.wide.output > most) return [{ rows: 1, columns: most }];
   const rows = Math.min(Math.max(Math.floor(most / g.wide.output), 1), g.high.output);
   return Array.from({ length: rows }, (_, i) => ({ rows: rows - i, columns: g.wide.output }));
@@ -48,13 +44,18 @@ function shapeOf(g: ConvGeometry, cut: ImageCut): ProductShape {
 
 function planFor(site: ContractionSite, g: ConvGeometry): Plan {
   const { simd } = site.capabilities;
+  const images = site.shape[0]! * g.groups * elementCount(g.lead.map((a) => a.output));
   let best: Plan | undefined;
   for (const tiles of registerTiles(simd)) {
     for (const cut of cutsFor(site, g, tiles[0]!)) {
       const shape = shapeOf(g, cut);
+      const blocks = images * rowBlocks(g, cut) * columnBlocks(g, cut);
       for (const tile of tiles) {
         const cost = productCost(shape, tile, simd.vectorLanes);
-        if (best === undefined || cost < best.cost) best = { tile, cut, cost };
+        if (best !== undefined && cost * images >= best.dealt) continue;
+        const parts = rowParts(cost * images, blocks, Math.ceil(g.filters / tile.rows), tile, true);
+        const dealt = dealtCost(cost * images, blocks * parts);
+        if (best === undefined || dealt < best.dealt) best = { tile, cut, cost, dealt };
       }
     }
   }

@@ -4,8 +4,8 @@ import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, linearIndex, modInd
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
-import { add, binary, cast, constant, index, load, mul, splat, store } from '../../../kernel/build.ts';
-import type { Expr } from '../../../kernel/ir.ts';
+import { add, binary, cast, constant, index, load, mul, pack, splat, store } from '../../../kernel/build.ts';
+import type { ComputeDType, Expr } from '../../../kernel/ir.ts';
 import type { Condition } from '../../point.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
@@ -147,13 +147,16 @@ function zero({ emitter, buffer, lanes, dtype, layout }: Image, start: IndexExpr
 function copySpan({ emitter, buffer, geometry, site, lanes, layout, dtype }: Image, source: IndexExpr, start: IndexExpr, low: Expr, high: Expr): void {
   const { slot } = site.operands[0];
   const step = geometry.wide.stride * geometry.wide.memoryStride;
+  const type = computeType(slot.dtype);
   const put = (u: IndexExpr, count: number): void => {
-    const value = load(emitter.buffer(slot, 'read'), emitter.index(addIndex(source, scaleIndex(u, step))), computeType(slot.dtype), count);
+    const at = addIndex(source, scaleIndex(u, step));
+    const read = (from: IndexExpr, lanes: number): Expr => load(emitter.buffer(slot, 'read'), emitter.index(from), type, lanes);
+    const value = step === 2 && count > 1 ? everySecond(emitter, at, type, count, read) : read(at, count);
     emitter.push(store(buffer, emitter.index(addIndex(start, u)), cast(computeType(dtype), value)));
   };
   const [vector, single] = [emitter.fresh('col'), emitter.fresh('col')];
   const one = (from: Expr): void => emitter.loop(single, from, high, 1, () => put(indexSymbol(single, 0, layout.width - 1), 1));
-  if (step !== 1) return one(low);
+  if (step > 2) return one(low);
   if (low.kind === 'const' && high.kind === 'const') {
     const [from, to] = [Number(low.value), Number(high.value)];
     let width = lanes;
@@ -167,6 +170,16 @@ function copySpan({ emitter, buffer, geometry, site, lanes, layout, dtype }: Ima
   const end = emitter.bind(add(low, mul(binary('div', binary('max', minus(high, low), index(0)), index(lanes)), index(lanes))));
   emitter.loop(vector, low, end, lanes, () => put(indexSymbol(vector, 0, layout.width - 1), lanes));
   one(end);
+}
+
+/** Every second element from `first` on: two vectors that end with the last one needed, and the even lanes of both. */
+function everySecond(emitter: Emitter, first: IndexExpr, dtype: ComputeDType, lanes: number, read: (at: IndexExpr, lanes: number) => Expr): Expr {
+  const halves = [first, addIndex(first, lanes - 1)].map((at) => emitter.bind(read(at, lanes)));
+  const item = (i: number): Expr => {
+    const [x, lane] = 2 * i < lanes ? [halves[0]!, 2 * i] : [halves[1]!, 2 * i - lanes + 1];
+    return { kind: 'extract', type: { dtype, lanes: 1 }, x, lane };
+  };
+  return pack(Array.from({ length: lanes }, (_, i) => item(i)));
 }
 
 /** Where, in the copy, tap (ky, kx) of the results of row `row` of a block begins; `plane` counts channels and outer taps. */

@@ -156,7 +156,7 @@ function tilesPerBlock(site: ContractionSite, p: MatrixProduct, tile: RegisterTi
   const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * width * 4)), 1);
   const batches = elementCount(p.batch);
   const work = (batches * (p.m.extent + STREAM_COST) * p.n.extent * p.depth) / simd.vectorLanes;
-  const parts = Math.max(partsFor(work, batches), Math.ceil(all / cached));
+  const parts = Math.max(partsFor(work, batches, all), Math.ceil(all / cached));
   return Math.ceil(all / parts);
 }
 

@@ -71,6 +71,10 @@ export interface Product {
 /** Rows that should share a copied block of columns. */
 const SHARING_ROWS = 96;
 
+/** Into how many parts to cut tiles of rows: those that share a copied block of columns stay together. */
+export const rowParts = (work: number, existing: number, rowTiles: number, { rows }: RegisterTile, isCopied: boolean): number =>
+  partsFor(work, existing, rowTiles, isCopied ? Math.floor((rowTiles * rows) / SHARING_ROWS) : rowTiles);
+
 interface Frame {
   readonly emitter: Emitter;
   readonly site: ContractionSite;
@@ -94,8 +98,7 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const columnTiles = Math.ceil(columns.blockColumns / (tile.vectors * lanes));
   const existing = elementCount(product.batch) * columns.blocks;
   const work = (existing * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
-  const mostParts = Math.max(Math.floor((rowTiles * tile.rows) / (columns.copied ? SHARING_ROWS : tile.rows)), 1);
-  const chunkTiles = Math.ceil(rowTiles / Math.min(partsFor(work, existing), mostParts));
+  const chunkTiles = Math.ceil(rowTiles / rowParts(work, existing, rowTiles, tile, columns.copied));
   const depthChunks = Math.ceil(depth.units / depth.chunk);
   const { dtype } = site.node.outputs[0]!;
   const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;

@@ -181,7 +181,7 @@ function multiply(plan: Plan, weights: MemorySlot, input: MemorySlot, target: St
   const [perGroup, perPoint] = stridesOf([groups, POINTS, panels * channels * tile.rows]);
   const depth = { units: channels, unit: 1, chunk: depthChunk(simd, channels, 1, width, filters) };
   const work = (elementCount(batch) * filters * tiles * channels) / simd.vectorLanes;
-  const blocks = Math.max(partsFor(work, elementCount(batch)), Math.ceil((depth.chunk * tiles * 4 * 2) / simd.l2Bytes));
+  const blocks = Math.max(partsFor(work, elementCount(batch), Math.ceil(tiles / width)), Math.ceil((depth.chunk * tiles * 4 * 2) / simd.l2Bytes));
   const inner: ContractionSite = {
     ...site,
     createEmitter: () => new Emitter(),
