@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { NumericDType } from '../../src/core/dtype.ts';
 import { elementCount } from '../../src/core/shape.ts';
 import { tensorFrom } from '../../src/core/tensor.ts';
+import { toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import type { WordParts } from '../../src/core/words.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
@@ -114,13 +115,15 @@ function randomConv(m: Maker): Operand {
   const filters = isDepthwise ? between(random, 1, 2) : between(random, 1, 20);
   const pointwise = random(4) === 0;
   const each = (make: (i: number) => number): number[] => Array.from({ length: rank }, (_, i) => make(i));
-  const taps = each(() => (pointwise ? 1 : between(random, 1, 4)));
+  // A sequence as an image of one column.
+  const isColumn = rank === 2 && random(5) === 0;
+  const taps = each((i) => (pointwise || (isColumn && i === 1) ? 1 : between(random, 1, 4)));
   const strides = each(() => (pointwise && random(2) === 0 ? 1 : between(random, 1, 3)));
   const dilations = each(() => between(random, 1, 3));
-  const low = each(() => (pointwise ? 0 : random(4)));
-  const high = each(() => (pointwise ? 0 : random(4)));
+  const low = each((i) => (pointwise || (isColumn && i === 1) ? 0 : random(4)));
+  const high = each((i) => (pointwise || (isColumn && i === 1) ? 0 : random(4)));
   const span = rank === 3 ? 7 : rank === 2 ? 25 : 90;
-  const sizes = each((i) => Math.max((taps[i]! - 1) * dilations[i]! + 1 - low[i]! - high[i]!, 1) + random(span));
+  const sizes = each((i) => Math.max((taps[i]! - 1) * dilations[i]! + 1 - low[i]! - high[i]!, 1) + (isColumn && i === 1 ? 0 : random(span)));
   const count = isDepthwise ? between(random, 2, 6) : groups;
   const x = operand(m, from, [between(random, 1, 2), channels * count, ...sizes]);
   const w = operand(m, from, [filters * count, channels, ...taps]);
@@ -131,9 +134,9 @@ function randomConv(m: Maker): Operand {
 function randomWinograd(m: Maker): Operand {
   const { b, random } = m;
   const groups = random(4) === 0 ? 2 : 1;
-  const [channels, filters] = [between(random, 40, 52), between(random, 40, 52)];
+  const [channels, filters] = [between(random, 12, 17), between(random, 48, 64)];
   const sides = Array.from({ length: 4 }, () => random(3));
-  const x = operand(m, 'f32', [between(random, 1, 3 - groups), channels * groups, between(random, 7, 12), between(random, 7, 12)]);
+  const x = operand(m, 'f32', [groups === 1 && random(4) === 0 ? 2 : 1, channels * groups, between(random, 16, 24), between(random, 22, 30)]);
   const w = b.constant(randomTensor(random, 'f32', [filters * groups, channels, 3, 3]));
   return epilogue(m, b.conv(x, w, { strides: [1, 1], dilations: [1, 1], low: sides.slice(0, 2), high: sides.slice(2), groups, acc: 'f32' }), 1);
 }
@@ -141,34 +144,39 @@ function randomWinograd(m: Maker): Operand {
 interface Kind {
   readonly make: (m: Maker) => Operand;
   readonly seeds: number;
-  /** A kernel that some of them must have, where the machine has room for it. */
+  /** A kernel that some of them must have, where the machine has room for it, and what it may be off by: a part of the largest result. */
   readonly kernel?: string;
+  readonly error?: number;
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
   'matrix products': { make: randomMatmul, seeds: 20 },
   convolutions: { make: randomConv, seeds: 20 },
-  'convolutions of 3×3': { make: randomWinograd, seeds: 8, kernel: 'winogradProduct' },
+  'convolutions of 3×3': { make: randomWinograd, seeds: 6, kernel: 'winograd', error: 8e-6 },
 };
 
 /** Schedules one contraction and holds it to the reference; gives the names of its kernels. */
-function check(capabilities: Capabilities, kind: string, make: Kind['make'], seed: number): string[] {
+function check(capabilities: Capabilities, kind: string, { make, error = 0 }: Kind, seed: number): string[] {
   const m: Maker = { b: createBuilder(createFolder()), random: createRandom(seed * 31 + kind.length), operands: [], values: [] };
   const graph = m.b.finish('contractions', m.operands, [make(m)]);
   const schedule = scheduleGraph(graph, capabilities);
   expect(problemsOf(graph, schedule), `seed ${seed}`).toEqual([]);
   const expected = interpretPrims(graph, m.values);
   const actual = interpretSchedule(graph, schedule, m.values, seed % 2 === 0 ? 'forward' : 'backward', seed % 3 === 0 ? lowered(schedule.module) : schedule.module);
-  expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}`));
+  expected.forEach((tensor, i) => {
+    const largest = toNumbers(tensor).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    expectClose(actual[i]!, tensor, `seed ${seed}`, Math.max(1e-4, error * largest));
+  });
   return schedule.module.kernels.map(({ name }) => name.replace(/_\d+$/, ''));
 }
 
 describe.each(Object.entries(machines))('contractions with %s', (machine, capabilities) => {
   it.each(Object.entries(kinds))(
     '%s are what the reference says',
-    (kind, { make, seeds, kernel }) => {
+    (kind, given) => {
+      const { seeds, kernel } = given;
       const names = new Set<string>();
-      for (let seed = 0; seed < seeds; seed++) for (const name of check(capabilities, kind, make, seed)) names.add(name);
+      for (let seed = 0; seed < seeds; seed++) for (const name of check(capabilities, kind, given, seed)) names.add(name);
       if (kernel !== undefined && !machine.endsWith('small caches')) expect(names).toContain(kernel);
     },
     120_000,
@@ -178,8 +186,8 @@ describe.each(Object.entries(machines))('contractions with %s', (machine, capabi
 describe.each(Object.entries(threads))('contractions with %s', (_, capabilities) => {
   it.each(Object.entries(kinds).filter(([, { kernel }]) => kernel === undefined))(
     '%s are what the reference says',
-    (kind, { make }) => {
-      for (let seed = 0; seed < SEEDS_OF_THREADS; seed++) check(capabilities, kind, make, seed);
+    (kind, given) => {
+      for (let seed = 0; seed < SEEDS_OF_THREADS; seed++) check(capabilities, kind, given, seed);
     },
     300_000,
   );

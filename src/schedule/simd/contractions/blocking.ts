@@ -81,10 +81,11 @@ const THREADS = [1, 2, 4, 8, 16, 32, 64];
 const FEW_THREADS = 8;
 const THREAD_WORK = 1 << 18;
 
-/** Multiply-adds of a thread's whole time when `work` is dealt out in `steps` equal steps, on average over numbers of threads. */
+/** Multiply-adds in whose time `work`, dealt out in `steps` equal steps, is done, on average over numbers of threads; `work` itself where none ever waits. */
 export function dealtCost(work: number, steps: number): number {
   const counts = THREADS.filter((threads) => threads <= FEW_THREADS || threads * THREAD_WORK <= work);
-  return counts.reduce((sum, threads) => sum + threads * Math.ceil(steps / threads), 0) * ((work / steps + STEP_COST) / counts.length);
+  const sum = (part: (threads: number) => number): number => counts.reduce((total, threads) => total + part(threads), 0);
+  return (sum((threads) => Math.ceil(steps / threads)) * (work / steps + STEP_COST)) / sum((threads) => 1 / threads);
 }
 
 const MAX_PARTS = 64;

@@ -10,17 +10,17 @@ import type { ProductShape, RegisterTile } from './blocking.ts';
 import { imageColumns } from './image.ts';
 import { isStraight, mergeStrided, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
-import { lowerProduct, rowParts } from './product.ts';
-import { columnBlocks, geometryOf, positionsOf, rowBlocks, tapsOf } from './window.ts';
+import { lowerProduct } from './product.ts';
+import { columnBlocks, geometryOf, innerPosition, layoutOf, positionsOf, rowBlocks, tapsOf } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
 
 interface Plan {
   readonly tile: RegisterTile;
   readonly cut: ImageCut;
-  /** Multiply-adds of one group. */
+  /** Parts of the filters, each in grid steps of its own. */
+  readonly parts: number;
+  /** Multiply-adds in whose time all of it is done. */
   readonly cost: number;
-  /** Multiply-adds of a thread's whole time for all groups. */
-  readonly dealt: number;
 }
 
 /** All ways to cut an image into blocks whose panel stays in half of the second-level cache, the largest first. */
@@ -42,6 +42,21 @@ function shapeOf(g: ConvGeometry, cut: ImageCut): ProductShape {
   return { rows: g.filters, blocks, depth: g.channels * tapsOf(g) };
 }
 
+/** Multiply-adds that it costs to begin a row of the copy of the input, and to copy a vector. */
+const ROW_COST = 8;
+const COPY_COST = 2;
+
+/** Multiply-adds that it costs to copy what a block reads: rows of the input, and from there once for each tap. */
+function copyCost(g: ConvGeometry, cut: ImageCut, lanes: number): number {
+  const { rows, phases, width } = layoutOf(g, cut);
+  const planes = g.channels * elementCount(g.lead.map((a) => a.taps));
+  const row = phases * (ROW_COST + (g.wide.stride * g.wide.memoryStride <= 2 ? Math.ceil(width / lanes) : width) * COPY_COST);
+  return planes * rows * row + g.channels * tapsOf(g) * cut.rows * Math.ceil(cut.columns / lanes) * COPY_COST;
+}
+
+/** More parts of the rows would copy the same block again too often. */
+const MAX_PARTS = 8;
+
 function planFor(site: ContractionSite, g: ConvGeometry): Plan {
   const { simd } = site.capabilities;
   const images = site.shape[0]! * g.groups * elementCount(g.lead.map((a) => a.output));
@@ -50,12 +65,15 @@ function planFor(site: ContractionSite, g: ConvGeometry): Plan {
     for (const cut of cutsFor(site, g, tiles[0]!)) {
       const shape = shapeOf(g, cut);
       const blocks = images * rowBlocks(g, cut) * columnBlocks(g, cut);
+      const copies = copyCost(g, cut, simd.vectorLanes) * blocks;
       for (const tile of tiles) {
-        const cost = productCost(shape, tile, simd.vectorLanes);
-        if (best !== undefined && cost * images >= best.dealt) continue;
-        const parts = rowParts(cost * images, blocks, Math.ceil(g.filters / tile.rows), tile, true);
-        const dealt = dealtCost(cost * images, blocks * parts);
-        if (best === undefined || dealt < best.dealt) best = { tile, cut, cost, dealt };
+        const cost = productCost(shape, tile, simd.vectorLanes) * images;
+        const rowTiles = Math.ceil(g.filters / tile.rows);
+        for (let parts = 1; parts <= Math.min(rowTiles, MAX_PARTS) && (best === undefined || cost + copies * parts < best.cost); parts++) {
+          const share = (Math.ceil(rowTiles / parts) * parts) / rowTiles;
+          const dealt = dealtCost(cost * share + copies * parts, blocks * parts);
+          if (best === undefined || dealt < best.cost) best = { tile, cut, parts, cost: dealt };
+        }
       }
     }
   }
@@ -63,13 +81,12 @@ function planFor(site: ContractionSite, g: ConvGeometry): Plan {
   return best;
 }
 
-/** Multiply-adds that one group costs here, with what it takes to copy its input once for each tap. */
-export const directCost = (site: ContractionSite, g: ConvGeometry): number =>
-  planFor(site, g).cost + (g.channels * tapsOf(g) * positionsOf(g)) / site.capabilities.simd.vectorLanes;
+/** Multiply-adds in whose time the convolution is done here. */
+export const directCost = (site: ContractionSite, g: ConvGeometry): number => planFor(site, g).cost;
 
 function lowerConv(site: ContractionSite, g: ConvGeometry, weights: Side): LoweredKernel {
   const { simd } = site.capabilities;
-  const { tile, cut } = planFor(site, g);
+  const { tile, cut, parts } = planFor(site, g);
   const unit = tapsOf(g);
   const depth = { units: g.channels, unit, chunk: depthChunk(simd, g.channels, unit, tile.vectors * simd.vectorLanes, g.filters) };
   const batch = [site.shape[0]!, g.groups, ...g.lead.map((a) => a.output)];
@@ -82,7 +99,8 @@ function lowerConv(site: ContractionSite, g: ConvGeometry, weights: Side): Lower
     columns: imageColumns(site, g, cut, tile, depth),
     depth,
     tile,
-    position: ([image, group, ...outer], row, inner) => [image!, addIndex(scaleIndex(group!, g.filters), row), ...outer, ...(rank === 1 ? inner.slice(1) : inner)],
+    parts,
+    position: ([image, group, ...outer], row, inner) => [image!, addIndex(scaleIndex(group!, g.filters), row), ...outer, ...innerPosition(g, rank, inner)],
   });
 }
 

@@ -15,7 +15,7 @@ import { createImage, fillImage, openBlock, positionIn, resultsOf, tapOrigin } f
 import type { Block, Image } from './image.ts';
 import { openGrid, storeColumns } from './product.ts';
 import { at, multiplyAddOf } from './tile.ts';
-import { columnBlocks, geometryOf, layoutOf, positionsOf, rowBlocks, tapsOf } from './window.ts';
+import { columnBlocks, geometryOf, innerPosition, layoutOf, positionsOf, rowBlocks, tapsOf } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
 
 /** More taps than this are not written out; more filters share enough for a matrix product. */
@@ -100,7 +100,7 @@ function lowerDepthwise(site: ContractionSite, g: ConvGeometry): LoweredKernel {
     writeSums(image, block, readWeights(image, channel), sums);
     storeColumns(emitter, count, size, lanes, (first, width, lane) => {
       const inner = positionIn(g, cut, number, addIndex(first, lane));
-      const place: Position = [batch[0]!, channel, ...batch.slice(2), ...(site.shape.length === 3 ? inner.slice(1) : inner)];
+      const place: Position = [batch[0]!, channel, ...batch.slice(2), ...innerPosition(g, site.shape.length - 2, inner)];
       site.store(emitter, place, load(sums, emitter.index(first), computeType(dtype), width));
     });
   });

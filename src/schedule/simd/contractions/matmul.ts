@@ -1,10 +1,15 @@
 // Matrix products, and convolutions that are matrix products (one tap, no padding, no stride), as blocked products. Vectors run along the
 // axis of the result that is stored without gaps, or along the other where that one is too short.
-import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
+import { axisIndex } from '../../nest.ts';
+import type { Axis, Nest } from '../../nest.ts';
+import { loadPoint } from '../../point.ts';
 import type { Position } from '../../positions.ts';
+import { contiguous, createSlot } from '../../storage.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
+import { lowerNest } from '../lowerNest.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionNode, ContractionSite, ContractionTemplate } from '../templates.ts';
 import { cheapest, depthChunk, partsFor, productCost, registerTiles } from './blocking.ts';
@@ -164,19 +169,47 @@ const rules: { readonly [K in ContractionNode['op']]: Rule<K> } = { matmul: from
 const productOf = <K extends ContractionNode['op']>(op: K, site: ContractionSite, node: Extract<ContractionNode, { readonly op: K }>): MatrixProduct | undefined =>
   rules[op](site, node);
 
+/** Fewer filters than this do not pay for a copy of what they read. */
+const THINNED_FILTERS = 8;
+
+/** A convolution of one tap and a stride, as one without a stride on a copy of what it reads. */
+function thinned(
+  site: ContractionSite,
+  node: Extract<ContractionNode, { readonly op: 'conv' }>,
+): { readonly site: ContractionSite; readonly copy: () => LoweredKernel } | undefined {
+  const { attrs, inputs } = node;
+  const [x, w] = [inputs[0]!, inputs[1]!];
+  const hasOneTap = w.shape.slice(2).every((k) => k === 1) && [...attrs.low, ...attrs.high].every((p) => p === 0);
+  if (site.isConstant(0) || !hasOneTap || attrs.strides.every((s) => s === 1) || w.shape[0]! / attrs.groups < THINNED_FILTERS) return undefined;
+  const shape = [...x.shape.slice(0, 2), ...site.shape.slice(2)];
+  const target = contiguous(createSlot('value', { dtype: x.dtype, shape }), shape);
+  const [source] = site.operands;
+  const outer = shape.map((extent, i): Axis => ({ name: `t${i}`, extent }));
+  const position = outer.map(axisIndex);
+  const from = position.map((at, i) => scaleIndex(at, i < 2 ? 1 : attrs.strides[i - 2]!));
+  const value = loadPoint(source.slot, linearIndex(from, source.strides, source.offset));
+  const nest: Nest = { outer, stages: [{ kind: 'store', axes: [], slot: target.slot, offset: linearIndex(position, target.strides), value }], dynamic: new Map() };
+  const strides = attrs.strides.map(() => 1);
+  return {
+    site: { ...site, node: { ...node, attrs: { ...attrs, strides } }, operands: [target, site.operands[1]] },
+    copy: () => lowerNest('thin', nest, site.capabilities.simd, 0),
+  };
+}
+
 export const matmulTemplate: ContractionTemplate = {
   name: 'matmul',
-  plan(site) {
+  plan(given) {
+    if (!hasVectors(given)) return undefined;
+    const thin = given.node.op === 'conv' ? thinned(given, given.node) : undefined;
+    const site = thin?.site ?? given;
     const { node } = site;
-    const { vectorLanes } = site.capabilities.simd;
-    if (!hasVectors(site)) return undefined;
     const found = node.op === 'matmul' ? productOf(node.op, site, node) : productOf(node.op, site, node);
     if (found === undefined) return undefined;
     const plain = foldBatch(found);
     const exchanged = transposed(plain);
     const p = costOf(site, exchanged) < EXCHANGED * costOf(site, plain) ? exchanged : plain;
     if (elementCount(p.batch) * p.m.extent * p.n.extent * p.depth < SMALL) return undefined;
-    if (p.n.extent * 2 < vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
-    return () => [lowerMatrices(site, p)];
+    if (p.n.extent * 2 < site.capabilities.simd.vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
+    return () => [...(thin === undefined ? [] : [thin.copy()]), lowerMatrices(site, p)];
   },
 };

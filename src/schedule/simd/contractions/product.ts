@@ -64,16 +64,14 @@ export interface Product {
   readonly columns: Columns;
   readonly depth: Depth;
   readonly tile: RegisterTile;
+  /** Parts of the rows, each in grid steps of its own; counted here where absent. */
+  readonly parts?: number;
   /** Where a result stands, of the contraction's own dtype. */
   position(batch: Position, row: IndexExpr, column: Position): Position;
 }
 
 /** Rows that should share a copied block of columns. */
 const SHARING_ROWS = 96;
-
-/** Into how many parts to cut tiles of rows: those that share a copied block of columns stay together. */
-export const rowParts = (work: number, existing: number, rowTiles: number, { rows }: RegisterTile, isCopied: boolean): number =>
-  partsFor(work, existing, rowTiles, isCopied ? Math.floor((rowTiles * rows) / SHARING_ROWS) : rowTiles);
 
 interface Frame {
   readonly emitter: Emitter;
@@ -98,7 +96,9 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const columnTiles = Math.ceil(columns.blockColumns / (tile.vectors * lanes));
   const existing = elementCount(product.batch) * columns.blocks;
   const work = (existing * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
-  const chunkTiles = Math.ceil(rowTiles / rowParts(work, existing, rowTiles, tile, columns.copied));
+  // Rows that share a copied block of columns stay together.
+  const mostParts = columns.copied ? Math.floor((rowTiles * tile.rows) / SHARING_ROWS) : rowTiles;
+  const chunkTiles = Math.ceil(rowTiles / (product.parts ?? partsFor(work, existing, rowTiles, mostParts)));
   const depthChunks = Math.ceil(depth.units / depth.chunk);
   const { dtype } = site.node.outputs[0]!;
   const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;

@@ -1,5 +1,6 @@
 // The geometry of a convolution on its input, axis by axis, and how the positions of its result are cut into blocks.
 import { elementCount } from '../../../core/shape.ts';
+import type { Position } from '../../positions.ts';
 import type { ContractionNode, ContractionSite } from '../templates.ts';
 
 /** One spatial axis: result o reads o·stride + tap·dilation − low of the input, zero outside [0, input). */
@@ -24,6 +25,8 @@ export interface ConvGeometry {
   /** The two inner spatial axes: rows, and the elements of a row. */
   readonly high: WindowAxis;
   readonly wide: WindowAxis;
+  /** Whether `high` is the last axis: rows are columns where each row has but one element. */
+  readonly isTurned: boolean;
 }
 
 const SINGLE: WindowAxis = { input: 1, output: 1, taps: 1, stride: 1, dilation: 1, low: 0, memoryStride: 0 };
@@ -40,14 +43,16 @@ export function geometryOf(site: ContractionSite, node: Extract<ContractionNode,
     low: attrs.low[i]!,
     memoryStride: site.operands[0].strides[i + 2]!,
   }));
-  return {
-    groups: attrs.groups,
-    channels: w.shape[1]!,
-    filters: w.shape[0]! / attrs.groups,
-    lead: axes.slice(0, -2),
-    high: axes.at(-2) ?? SINGLE,
-    wide: axes.at(-1) ?? SINGLE,
-  };
+  const [above, last] = [axes.at(-2) ?? SINGLE, axes.at(-1) ?? SINGLE];
+  const isTurned = last.input === 1 && last.output === 1 && last.taps === 1 && above.output > 1;
+  const [high, wide] = isTurned ? [last, above] : [above, last];
+  return { groups: attrs.groups, channels: w.shape[1]!, filters: w.shape[0]! / attrs.groups, lead: axes.slice(0, -2), high, wide, isTurned };
+}
+
+/** The last coordinates of a result of `rank` spatial axes, from its row and column. */
+export function innerPosition({ isTurned }: ConvGeometry, rank: number, [row, column]: Position): Position {
+  if (rank === 1) return [column!];
+  return isTurned ? [column!, row!] : [row!, column!];
 }
 
 /** Positions of the result, and taps of one channel. */

@@ -1,0 +1,34 @@
+// Lanes that change places: vectors split into every second lane, and put together again.
+import { pack } from '../../../kernel/build.ts';
+import type { Expr } from '../../../kernel/ir.ts';
+import type { Emitter } from '../../emit/emitter.ts';
+
+/** As many lanes as `a` has, of those of `a` and then of `b`: numbers count through both. */
+function pick(emitter: Emitter, a: Expr, b: Expr, lane: (i: number) => number): Expr {
+  const { dtype, lanes } = a.type;
+  const item = (i: number): Expr => ({ kind: 'extract', type: { dtype, lanes: 1 }, x: i < lanes ? a : b, lane: i % lanes });
+  return emitter.bind(pack(Array.from({ length: lanes }, (_, i) => item(lane(i)))));
+}
+
+/** Of `values`, a power of two of vectors in a row: for each of so many phases, every element that far apart. */
+export function splitPhases(emitter: Emitter, values: readonly Expr[]): Expr[] {
+  if (values.length === 1) return [...values];
+  const halves = [0, 1].map((parity) => values.flatMap((a, i) => (i % 2 === 0 ? [pick(emitter, a, values[i + 1]!, (lane) => 2 * lane + parity)] : [])));
+  const [even, odd] = halves.map((half) => splitPhases(emitter, half));
+  return even!.flatMap((x, i) => [x, odd![i]!]);
+}
+
+/** The inverse: vectors that hold one element of each of `phases` in turn. */
+export function joinPhases(emitter: Emitter, phases: readonly Expr[]): Expr[] {
+  if (phases.length === 1) return [...phases];
+  const [even, odd] = [0, 1].map((parity) =>
+    joinPhases(
+      emitter,
+      phases.filter((_, i) => i % 2 === parity),
+    ),
+  );
+  return even!.flatMap((a, i) => {
+    const { lanes } = a.type;
+    return [0, lanes / 2].map((first) => pick(emitter, a, odd![i]!, (lane) => first + Math.floor(lane / 2) + (lane % 2) * lanes));
+  });
+}
