@@ -1,10 +1,11 @@
 // The cube core in Ascend C: copies into L1 that turn lines into blocks, fills of the buffers of both factors, Mmad, Fixpipe. Names, block
 // orders and rules from the Ascend C API reference (CANN 8, architecture 2201).
 import { invariant } from '../../core/error.ts';
-import type { Fragment, Kernel, Stmt } from '../../kernel/ir.ts';
-import { fragmentDType, linesOf, shapeOf } from '../../kernel/matrix.ts';
+import type { Fragment, Kernel } from '../../kernel/ir.ts';
+import { declaredIn, fragmentDType, linesOf, shapeOf } from '../../kernel/matrix.ts';
 import type { TileMatrixSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
+import { isIn } from '../c/tileOperands.ts';
 import { storageOf } from '../c/types.ts';
 
 /**
@@ -82,19 +83,10 @@ const sidesOf = ({ unit, role }: Fragment): readonly [number, number] => [role =
 
 const POSITIONS = { a: 'A2', b: 'B2', sum: 'CO1' } as const;
 const ROUNDINGS = { f16: 'F322F16', bf16: 'F322BF16' } as const;
-const isIn = <T extends object>(table: T, key: PropertyKey): key is keyof T => key in table;
-
-function declared(body: readonly Stmt[]): (readonly [string, Fragment])[] {
-  return body.flatMap((s): (readonly [string, Fragment])[] => {
-    if (s.kind === 'for') return declared(s.body);
-    if (s.kind === 'if') return [...declared(s.then), ...declared(s.else)];
-    return s.kind === 'matrix' && s.step.do === 'declare' ? [[s.step.name, s.step.fragment]] : [];
-  });
-}
 
 /** Memory of all fragments of a kernel; none where it uses no matrix unit. */
 export const matrixMemory = ({ body }: Kernel): string[] =>
-  declared(body).map(([name, fragment]) => {
+  declaredIn(body).map(([name, fragment]) => {
     const [rows, columns] = shapeOf(fragment);
     const c = element(fragment);
     return `TBuf<TPosition::${POSITIONS[fragment.role]}> ${name}_at; pipe.InitBuffer(${name}_at, ${rows * columns} * sizeof(${c})); LocalTensor<${c}> ${name} = ${name}_at.Get<${c}>();`;

@@ -1,7 +1,7 @@
 // The cube core in PTO: tiles of L1 that lines are loaded into, tiles of both factors that are moved from there, TMATMUL, and a store of the
 // sums. Names, layouts and rules from PTO's pages (docs/isa of pto-isa, August 2026).
-import type { Fragment, Kernel, Stmt } from '../../kernel/ir.ts';
-import { fragmentDType, shapeOf } from '../../kernel/matrix.ts';
+import type { Fragment, Kernel } from '../../kernel/ir.ts';
+import { declaredIn, fragmentDType, shapeOf } from '../../kernel/matrix.ts';
 import type { FragmentText, TileMatrixSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
 import { storageOf } from '../c/types.ts';
@@ -15,7 +15,6 @@ template <typename T, int Distance> using LinesOfColumns = GlobalTensor<T, Sides
 `;
 
 const use = (p: Prelude): void => void p.use('matrix', () => LIBRARY);
-
 const element = (fragment: Fragment): string => storageOf(fragmentDType(fragment)).c;
 const TILES = { a: 'TileLeft', b: 'TileRight', sum: 'TileAcc' } as const;
 
@@ -32,17 +31,9 @@ const sidesOf = ({ order }: Fragment, lines: string, elements: string): readonly
 const linesAt = (fragment: Fragment, type: string, { buffer, at, stride }: Pick<FragmentText, 'buffer' | 'at' | 'stride'>, sides: string): string =>
   `LinesOf${fragment.order === 'rows' ? 'Rows' : 'Columns'}<${type}, ${stride}> lines(${buffer.name}${at === '0' ? '' : ` + ${at}`}, Sides(${sides}));`;
 
-function declared(body: readonly Stmt[]): (readonly [string, Fragment])[] {
-  return body.flatMap((s): (readonly [string, Fragment])[] => {
-    if (s.kind === 'for') return declared(s.body);
-    if (s.kind === 'if') return [...declared(s.then), ...declared(s.else)];
-    return s.kind === 'matrix' && s.step.do === 'declare' ? [[s.step.name, s.step.fragment]] : [];
-  });
-}
-
 /** Names of a kernel's fragments, the memory that each lies in, and its bytes. */
 export const fragmentsOf = ({ body }: Kernel): readonly { readonly name: string; readonly memory: string; readonly bytes: number }[] =>
-  declared(body).map(([name, fragment]) => {
+  declaredIn(body).map(([name, fragment]) => {
     const [rows, columns] = shapeOf(fragment);
     return { name, memory: fragment.role, bytes: rows * columns * storageOf(fragmentDType(fragment)).bytes };
   });

@@ -2,6 +2,7 @@
 // the barrier that orders it with the next of its pipe.
 import { invariant } from '../../core/error.ts';
 import type { CompareFn, Expr, Handover, Pipe } from '../../kernel/ir.ts';
+import type { ExprOf } from '../../kernel/rewriteKernel.ts';
 import type { RowsText, TileInstruction, TileSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
 import { ptoMatrix } from './matrix.ts';
@@ -70,7 +71,6 @@ const FOLDS = { add: 'TROWSUM', min: 'TROWMIN', max: 'TROWMAX' } as const;
 
 /** Integers without sign are added and multiplied as those with. */
 const signedType = ({ buffer }: Tile): string => (buffer.storage.c === 'unsigned' ? 'int' : buffer.storage.c);
-const arithmetic = (tile: Tile, count: number): View => rowOf(tile, count, signedType(tile));
 /** One bit for each element, in bytes. */
 const maskOf = (tile: Tile, count: number): View => rowOf(tile, count / 8, 'u8', 1);
 
@@ -83,15 +83,14 @@ function bitwise(name: string, { value, to, count }: TileInstruction, operands: 
   );
 }
 
-function convert({ to, operands, count }: TileInstruction): string {
+function convert(_: Expr, { to, operands, count }: TileInstruction): string {
   const from = tileOf(operands[0]);
   const views = [rowOf(to, count), rowOf(from, count)];
-  const [a, b] = [from.buffer.storage, to.buffer.storage];
-  if (a.c === b.c) return call('TMOV', views);
-  return call('TCVT', views, `RoundMode::${b.dtype === 'f32' ? 'CAST_RINT' : 'CAST_TRUNC'}`);
+  if (from.buffer.storage.c === to.buffer.storage.c) return call('TMOV', views);
+  return call('TCVT', views, `RoundMode::${to.buffer.storage.dtype === 'f32' ? 'CAST_RINT' : 'CAST_TRUNC'}`);
 }
 
-function unary(e: Extract<Expr, { kind: 'unary' }>, instruction: TileInstruction): string {
+function unary(e: ExprOf['unary'], instruction: TileInstruction): string {
   const { to, operands, count } = instruction;
   const x = tileOf(operands[0]);
   if (isIn(LOGIC, e.fn)) return bitwise(LOGIC[e.fn], instruction, [x]);
@@ -99,67 +98,60 @@ function unary(e: Extract<Expr, { kind: 'unary' }>, instruction: TileInstruction
   return call(UNARY[e.fn], [rowOf(to, count), rowOf(x, count)]);
 }
 
-function binary(e: Extract<Expr, { kind: 'binary' }>, instruction: TileInstruction): string {
+function binary(e: ExprOf['binary'], instruction: TileInstruction): string {
   const { to, operands, count } = instruction;
   const [a, b] = [tileOf(operands[0]), operands[1]!];
   if (isIn(LOGIC, e.fn)) return bitwise(LOGIC[e.fn], instruction, [a, tileOf(b)]);
   invariant(isIn(BINARY, e.fn), `${e.fn} as an instruction`);
   // Shifts of integers without sign let zeros in.
-  const view = (x: Tile): View => (e.fn === 'shl' || e.fn === 'shr' ? rowOf(x, count) : arithmetic(x, count));
+  const view = (x: Tile): View => rowOf(x, count, e.fn === 'shl' || e.fn === 'shr' ? undefined : signedType(x));
   return isTile(b) ? call(BINARY[e.fn], [to, a, b].map(view)) : call(`${BINARY[e.fn]}S`, [to, a].map(view), `(${signedType(to)})${b.scalar}`);
 }
 
-function compare(e: Extract<Expr, { kind: 'compare' }>, { to, operands, count }: TileInstruction): string {
+function compare(e: ExprOf['compare'], { to, operands, count }: TileInstruction): string {
   const [a, b] = [tileOf(operands[0]), operands[1]!];
   const views = [maskOf(to, count), rowOf(a, count)];
   const mode = `CmpMode::${MODES[e.fn]}`;
   return isTile(b) ? call('TCMP', [...views, rowOf(b, count)], mode) : call('TCMPS', views, `(${a.buffer.storage.c})${b.scalar}`, mode);
 }
 
-function select({ to, operands, count }: TileInstruction): string {
+function select(_: Expr, { to, operands, count }: TileInstruction): string {
   const [mask, a, b] = [tileOf(operands[0]), tileOf(operands[1]), operands[2]!];
   const work: View = { type: `Row<u8, ${BLOCK_BYTES}>`, at: WORK };
   const views = [rowOf(to, count), maskOf(mask, count), rowOf(a, count)];
   return isTile(b) ? call('TSEL', [...views, rowOf(b, count), work]) : call('TSELS', [...views, work], `(${to.buffer.storage.c})${b.scalar}`);
 }
 
-function fold(e: Extract<Expr, { kind: 'across' }>, { to, operands, count }: TileInstruction): string {
-  invariant(isIn(FOLDS, e.fn), `${e.fn} across a tile`);
+function fold({ fn }: ExprOf['across'], { to, operands, count }: TileInstruction): string {
+  invariant(isIn(FOLDS, fn), `${fn} across a tile`);
   const work = rowOf({ buffer: to.buffer, at: String(FOLD_WORK.at) }, FOLD_WORK.elements);
-  return call(FOLDS[e.fn], [rowOf(to, 1), rowOf(tileOf(operands[0]), count), work]);
+  return call(FOLDS[fn], [rowOf(to, 1), rowOf(tileOf(operands[0]), count), work]);
 }
 
-function instruct(instruction: TileInstruction): string {
-  const { value, to, operands, count } = instruction;
-  const [x] = operands;
-  switch (value.kind) {
-    case 'const':
-    case 'splat':
-      invariant(x !== undefined && !isTile(x), 'a tile is filled with a scalar');
-      return call('TEXPANDS', [rowOf(to, count)], `(${to.buffer.storage.c})${x.scalar}`);
-    case 'load':
-    case 'cast':
-      return convert(instruction);
-    case 'bitcast':
-      return call('TMOV', [rowOf(to, count), rowOf(tileOf(x), count, to.buffer.storage.c)]);
-    case 'unary':
-      return unary(value, instruction);
-    case 'binary':
-      return binary(value, instruction);
-    case 'compare':
-      return compare(value, instruction);
-    case 'select':
-      return select(instruction);
-    case 'across':
-      return fold(value, instruction);
-    case 'fma':
-    case 'dot':
-    case 'narrow':
-    case 'pack':
-    case 'extract':
-    case 'var':
-      return invariant(false, `${value.kind} as an instruction`) ?? '';
-  }
+function fill(_: Expr, { to, operands: [x], count }: TileInstruction): string {
+  invariant(x !== undefined && !isTile(x), 'a tile is filled with a scalar');
+  return call('TEXPANDS', [rowOf(to, count)], `(${to.buffer.storage.c})${x.scalar}`);
+}
+
+/** The same bits as the type of the result. */
+const move = (_: Expr, { to, operands, count }: TileInstruction): string => call('TMOV', [rowOf(to, count), rowOf(tileOf(operands[0]), count, to.buffer.storage.c)]);
+
+const rules: { readonly [K in Expr['kind']]?: (e: ExprOf[K], instruction: TileInstruction) => string } = {
+  const: fill,
+  splat: fill,
+  load: convert,
+  cast: convert,
+  bitcast: move,
+  unary,
+  binary,
+  compare,
+  select,
+  across: fold,
+};
+function instruct<K extends Expr['kind']>(e: ExprOf[K] & { readonly kind: K }, instruction: TileInstruction): string {
+  const rule = rules[e.kind];
+  invariant(rule !== undefined, `${e.kind} as an instruction`);
+  return `${rule(e, instruction)} pipe_barrier(PIPE_V);`;
 }
 
 export const ptoTiles: TileSyntax = {
@@ -171,7 +163,7 @@ export const ptoTiles: TileSyntax = {
   },
   rounded: ({ c }, value) => `((float)(${c})${value})`,
   copy,
-  vector: (_, instruction) => `${instruct(instruction)} pipe_barrier(PIPE_V);`,
+  vector: (_, instruction) => instruct(instruction.value, instruction),
   signal: (handover) => `set${flag(handover)}`,
   wait: (handover) => `wait${flag(handover)}`,
 };
