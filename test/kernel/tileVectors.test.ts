@@ -138,3 +138,26 @@ describe.each(Object.entries(machines))('on %s casts keep all of', (_, capabilit
     expectClose(interpretSchedule(graph, scheduleGraph(graph, capabilities), [x], 'forward')[0]!, expected!, name);
   });
 });
+
+describe('copies beside computation', () => {
+  const capabilities = createTileCapabilities({ countMultiple: 64, scratchBytes: 24 << 10 }, 2);
+  const overlapped: Readonly<Record<string, Build>> = {
+    'elements of many tiles': of('f32', [7, 3000], (b, x) => b.add(b.mul(x, x), b.scalar('f32', 1))),
+    'a tail': of('f16', [9, 1503], (b, x) => b.mul(x, x)),
+    'sums of columns': of('f32', [3, 9, 200], (b, x) => b.reduce('sum', x, [1])),
+    'quotients of rows': of('f32', [10, 130], (b, x) => b.div(x, b.reduce('sum', b.mul(x, x), [1]))),
+  };
+  it.each(Object.entries(overlapped))('%s', (name, build) => {
+    const b = createBuilder(createFolder());
+    const { inputs, output } = build(b);
+    const graph = b.finish(name, inputs, [output]);
+    const values = inputs.map((x) => randomTensor(createRandom(3), x.dtype, x.shape));
+    const schedule = scheduleGraph(graph, capabilities);
+    expect(problemsOf(graph, schedule)).toEqual([]);
+    const copied = (body: readonly Stmt[]): string[] =>
+      body.flatMap((s) => (s.kind === 'copy' ? [s.to.buffer] : s.kind === 'for' ? copied(s.body) : s.kind === 'if' ? [...copied(s.then), ...copied(s.else)] : []));
+    // The same copy into two places that take turns.
+    for (const kernel of schedule.module.kernels) expect(new Set(copied(kernel.body).filter((to) => kernel.scratch.some((s) => s.name === to))).size).toBeGreaterThan(1);
+    for (const order of ['forward', 'backward'] as const) expectClose(interpretSchedule(graph, schedule, values, order)[0]!, interpretPrims(graph, values)[0]!, order);
+  });
+});

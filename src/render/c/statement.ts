@@ -87,8 +87,11 @@ const stmtTexts: { readonly [K in StmtKind]: (s: StmtOf[K], out: Lines, indent: 
     if (text !== undefined) out.lines.push(indent + text);
   },
   wait: (s, out, indent) => {
-    const text = tilesOf(out).wait(s);
-    if (text !== undefined) out.lines.push(indent + text);
+    const tiles = tilesOf(out);
+    const text = tiles.wait(s);
+    // Where no signal tells waits apart, one is as good as several.
+    const isSaid = tiles.signal(s) === undefined && out.lines.at(-1) === `${indent}${text}`;
+    if (text !== undefined && !isSaid) out.lines.push(indent + text);
   },
   matrix: ({ step }, out, indent) => void matrixLines(step, out).forEach((line) => out.lines.push(indent + line)),
 };

@@ -78,19 +78,27 @@ function loadsIn(e: Expr): string[] {
   return found;
 }
 
-/** The statements over as few buffers as lives allow. An instruction never writes over what it reads. */
-export function allocateTiles({ body, tiles }: Selected): { readonly body: readonly Stmt[]; readonly scratch: readonly ScratchBuffer[] } {
+/** Buffers that copies fill or empty. */
+const copiedIn = (body: readonly Stmt[]): string[] =>
+  body.flatMap((s) => (s.kind === 'copy' ? [s.to.buffer, s.from.buffer] : s.kind === 'for' ? copiedIn(s.body) : s.kind === 'if' ? [...copiedIn(s.then), ...copiedIn(s.else)] : []));
+
+/**
+ * The statements over as few buffers as lives allow. An instruction never writes over what it reads. `overlaps`: what is copied shares its
+ * memory with nothing, so that copies go on beside everything else.
+ */
+export function allocateTiles({ body, tiles }: Selected, overlaps: boolean): { readonly body: readonly Stmt[]; readonly scratch: readonly ScratchBuffer[] } {
   const { lives } = new Lives(body, new Set(tiles.map((t) => t.name)));
   const scratch: { readonly name: string; readonly dtype: ScratchBuffer['dtype']; elements: number; last: number }[] = [];
   const places = new Map<string, string>();
+  const alone = new Set(overlaps ? copiedIn(body) : []);
   const used = tiles.filter((t) => lives.has(t.name)).sort((a, b) => lives.get(a.name)!.first - lives.get(b.name)!.first);
   for (const { name, dtype, elements } of used) {
     const { first, last } = lives.get(name)!;
-    const free = scratch.filter((s) => s.dtype === dtype && s.last < first);
+    const free = alone.has(name) ? [] : scratch.filter((s) => s.dtype === dtype && s.last < first);
     // Tiles that are not whole take the place of whole ones; single elements stay among themselves.
     let place = free.find((s) => s.elements >= elements && s.elements > 1 === elements > 1) ?? free.find((s) => s.elements > 1 && elements > 1);
     if (place === undefined) scratch.push((place = { name: `tile${scratch.length}`, dtype, elements, last }));
-    place.last = last;
+    place.last = alone.has(name) ? Infinity : last;
     place.elements = Math.max(place.elements, elements);
     places.set(name, place.name);
   }

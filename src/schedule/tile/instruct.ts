@@ -8,14 +8,14 @@ import { allocateTiles } from './allocate.ts';
 import { selectInstructions } from './select.ts';
 import { synchronize } from './synchronize.ts';
 
-/** The kernel with its vectors as instructions; a problem where there are none for it. */
-export function instruct(lowered: LoweredKernel, facts: TileFacts): LoweredKernel | { readonly problem: string } {
+/** The kernel with its vectors as instructions; a problem where there are none for it. `overlaps`: what is copied shares no memory. */
+export function instruct(lowered: LoweredKernel, facts: TileFacts, overlaps = false): LoweredKernel | { readonly problem: string } {
   const { functions } = facts.vectors;
   // Small floats that the machine does not convert are whole numbers and bits from here on.
   const kernel = expandRounding(expandMath(lowerSmallFloats(lowered.kernel), false), (fn, dtype) => functions[fn]?.includes(dtype) === true);
-  const selected = selectInstructions(kernel, facts);
+  const selected = selectInstructions(kernel, facts, overlaps);
   if ('problem' in selected) return selected;
-  const { body, scratch } = allocateTiles(selected);
+  const { body, scratch } = allocateTiles(selected, overlaps);
   const params = new Set(kernel.params.map((p) => p.name));
   const made = { ...kernel, body: synchronize(body, params), scratch: [...kernel.scratch, ...scratch] };
   // Places in scratch memory that the machine cannot begin at, or too much of it.

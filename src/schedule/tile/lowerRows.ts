@@ -19,7 +19,7 @@ import { planCores } from './cores.ts';
 import type { CorePlan } from './cores.ts';
 import { costOf } from './cost.ts';
 import { instruct } from './instruct.ts';
-import { finishTiles, loopCore } from './loops.ts';
+import { finishTiles, instructionsIn, loopCore, turnsOf } from './loops.ts';
 
 /** Shorter rows are not worth handing to the vector unit. */
 const LEAST_LANES = 16;
@@ -81,11 +81,12 @@ function writeStage(row: Row, stage: RowStage): void {
 
 const multipleOf = ({ countMultiple, alignBytes }: TileRules): number => Math.max(countMultiple, alignBytes);
 
-function emit(name: string, nest: Nest, plan: CorePlan, lanes: number, facts: TileFacts): LoweredKernel {
+function emit(name: string, nest: Nest, plan: CorePlan, lanes: number, turns: number, facts: TileFacts): LoweredKernel {
   const emitter = new Emitter(nest.dynamic);
-  loopCore(emitter, plan, nest.outer.slice(plan.axes.length), (outer) => {
+  const write = (outer: Substitution): void => {
     for (const stage of nest.stages) if (isRowStage(stage)) writeStage({ emitter, outer, lanes }, stage);
-  });
+  };
+  loopCore(emitter, plan, nest.outer.slice(plan.axes.length), write, turns);
   const lowered = finishTiles(emitter, name, plan.cores, { flops: 0, bytes: 0 }, facts);
   const multiple = multipleOf(facts.rules);
   // Instructions on the end of a row write whole multiples.
@@ -103,7 +104,10 @@ export function lowerRows(name: string, nest: Nest, raw: Nest, facts: TileFacts,
   const scalar = stages.flatMap((s) => (s.kind === 'store' && s.axes.length === 0 ? [{ offset: s.offset, dtype: s.slot.dtype }] : []));
   const plan = planCores(outer, scalar, facts);
   const multiple = multipleOf(facts.rules);
-  const trial = instruct(emit(name, nest, plan, multiple, facts), facts);
+  const plain = instruct(emit(name, nest, plan, multiple, 1, facts), facts);
+  if ('problem' in plain) return undefined;
+  const turns = turnsOf(instructionsIn(plain.kernel.body), plan.axes.length === 0 ? 1 : plan.size);
+  const trial = turns === 1 ? plain : instruct(emit(name, nest, plan, multiple, turns, facts), facts, true);
   if ('problem' in trial) return undefined;
   const kept = new Set(stages.flatMap((s) => (s.kind === 'keep' ? [s.slot.elements] : [])));
   const isKept = (elements: number): boolean => [...kept].some((n) => Math.ceil(n / multiple) * multiple === elements);
@@ -112,7 +116,7 @@ export function lowerRows(name: string, nest: Nest, raw: Nest, facts: TileFacts,
   const most = Math.floor((facts.rules.scratchBytes - fixed) / Math.max(bytes, 1) / multiple) * multiple;
   const lanes = Math.min(Math.ceil(Math.max(...rows) / multiple) * multiple, most);
   if (lanes < multiple) return undefined;
-  const lowered = instruct(emit(name, nest, plan, lanes, facts), facts);
+  const lowered = instruct(emit(name, nest, plan, lanes, turns, facts), facts, turns > 1);
   const made = 'problem' in lowered ? trial : lowered;
   const traffic = trafficOf(raw);
   return { ...made, kernel: { ...made.kernel, cost: costOf(nest, traffic, flops) }, traffic, inPlace: findPairs(raw) };

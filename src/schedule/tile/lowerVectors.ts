@@ -4,7 +4,6 @@ import { addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/index
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
 import { compare, index } from '../../kernel/build.ts';
-import { tileBytes } from '../../kernel/verifyTiles.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
 import type { Axis, Nest } from '../nest.ts';
@@ -16,32 +15,39 @@ import { pointsOf, trafficOf } from '../traffic.ts';
 import { GRID_VAR, coreBounds } from './cores.ts';
 import { costOf } from './cost.ts';
 import { instruct } from './instruct.ts';
+import { instructionsIn, loopTurns, turnsOf } from './loops.ts';
 
 /** Fewer elements than this are not worth handing to the vector unit. */
 const LEAST_LANES = 16;
 /** Elements of a tile below which a core gains nothing from others sharing its work. */
 const LEAST_TILE = 512;
+/** Elements of a tile that takes turns with others, and how often a core's tiles do, where there are as many. */
+const LEAST_TURN = 2048;
+const TURNS_OF_CORE = 2;
 
 /** How the last outer axis is cut into tiles. */
 interface Tiling {
   readonly axis: Axis;
   readonly others: readonly Axis[];
   readonly lanes: number;
+  /** Tiles in a row that have memory of their own. */
+  readonly turns: number;
 }
 
-function emit(name: string, nest: Nest, { axis, others, lanes }: Tiling, facts: TileFacts): LoweredKernel {
+/** Tiles of a core. */
+const tilesOf = ({ axis, others, lanes }: Omit<Tiling, 'turns'>, { cores }: TileFacts): number => Math.ceil((pointsOf(others) * Math.ceil(axis.extent / lanes)) / cores);
+
+function emit(name: string, nest: Nest, { axis, others, lanes, turns }: Tiling, facts: TileFacts): LoweredKernel {
   const emitter = new Emitter(nest.dynamic);
   const strips = Math.ceil(axis.extent / lanes);
   const whole = Math.floor(axis.extent / lanes);
   const tiles: Axis = { name: 'strip', extent: strips };
   const total = pointsOf(others) * strips;
-  const size = Math.ceil(total / facts.cores);
+  const size = tilesOf({ axis, others, lanes }, facts);
   const cores = Math.ceil(total / size);
-  const { from, to } = coreBounds(emitter, { axes: [...others, tiles], size, shift: 0, cores });
-  const flat = emitter.fresh('p');
-  emitter.loop(flat, from, to, 1, () => {
+  loopTurns(emitter, coreBounds(emitter, { axes: [...others, tiles], size, shift: 0, cores }), total, turns, (point) => {
     const position = delinearize(
-      indexSymbol(flat, 0, Math.max(total - 1, 0)),
+      point,
       [...others, tiles].map((a) => a.extent),
     );
     const outer = others.map((a, i): readonly [string, IndexExpr] => [a.name, position[i]!]);
@@ -70,11 +76,29 @@ const roundDown = (x: number, multiple: number): number => Math.floor(x / multip
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple;
 
 /** Elements of a tile where each takes `bytes`. */
-function lanesFor(axis: Axis, others: readonly Axis[], bytes: number, { cores, rules }: TileFacts): number {
+function lanesFor(axis: Axis, others: readonly Axis[], bytes: number, turns: number, { cores, rules }: TileFacts): number {
   const multiple = Math.max(rules.countMultiple, rules.alignBytes);
   const most = roundDown(rules.scratchBytes / bytes, multiple);
   const shared = Math.ceil((axis.extent * pointsOf(others)) / cores);
-  return Math.min(most, roundUp(Math.min(Math.max(shared, LEAST_TILE), axis.extent), multiple));
+  const least = turns > 1 ? Math.max(Math.ceil(shared / turns / TURNS_OF_CORE), LEAST_TURN) : Math.max(shared, LEAST_TILE);
+  return Math.min(most, roundUp(Math.min(least, axis.extent), multiple));
+}
+
+/** In tiles that take `turns`; undefined where there are no instructions for it, or not enough tiles to take turns. */
+function lowerInTurns(name: string, nest: Nest, axis: Axis, others: readonly Axis[], turns: number, facts: TileFacts): LoweredKernel | undefined {
+  const { rules } = facts;
+  const multiple = Math.max(rules.countMultiple, rules.alignBytes);
+  // What an element takes is known once there are instructions; those of few lanes are as many.
+  const trial = instruct(emit(name, nest, { axis, others, lanes: multiple, turns }, facts), facts, turns > 1);
+  if ('problem' in trial || turnsOf(instructionsIn(trial.kernel.body) / turns, turns) < turns) return undefined;
+  const bytes = trial.kernel.scratch.reduce((sum, s) => sum + (s.elements / multiple) * byteWidth(s.dtype), 0);
+  // What does not fill a tile may have memory of its own, which is not known before: then tiles are shorter.
+  for (let lanes = lanesFor(axis, others, Math.max(bytes, 1), turns, facts); lanes >= multiple; lanes = roundDown(lanes / 2, multiple)) {
+    if (tilesOf({ axis, others, lanes }, facts) < turns) return undefined;
+    const lowered = instruct(emit(name, nest, { axis, others, lanes, turns }, facts), facts, turns > 1);
+    if (!('problem' in lowered)) return lowered;
+  }
+  return undefined;
 }
 
 /** The nest as vector instructions; undefined where it has none, or they would not pay. */
@@ -82,16 +106,8 @@ export function lowerVectors(name: string, nest: Nest, raw: Nest, facts: TileFac
   const axis = nest.outer.at(-1);
   if (axis === undefined || axis.extent < LEAST_LANES || pointsOf(nest.outer) === 0 || nest.stages.some((s) => s.kind !== 'store' && s.kind !== 'reduce')) return undefined;
   const others = nest.outer.slice(0, -1);
-  const { rules } = facts;
-  const multiple = Math.max(rules.countMultiple, rules.alignBytes);
-  // What an element takes is known once there are instructions; those of few lanes are as many.
-  const trial = instruct(emit(name, nest, { axis, others, lanes: multiple }, facts), facts);
-  if ('problem' in trial) return undefined;
-  const bytes = trial.kernel.scratch.reduce((sum, s) => sum + (s.elements / multiple) * byteWidth(s.dtype), 0);
-  const lanes = lanesFor(axis, others, Math.max(bytes, 1), facts);
-  if (lanes < multiple) return undefined;
-  const lowered = instruct(emit(name, nest, { axis, others, lanes }, facts), facts);
-  if ('problem' in lowered || tileBytes(lowered.kernel.scratch, rules) > rules.scratchBytes) return undefined;
+  const lowered = lowerInTurns(name, nest, axis, others, 2, facts) ?? lowerInTurns(name, nest, axis, others, 1, facts);
+  if (lowered === undefined) return undefined;
   const traffic = trafficOf(raw);
   return { ...lowered, kernel: { ...lowered.kernel, cost: costOf(nest, traffic, flops) }, traffic, inPlace: findPairs(raw) };
 }

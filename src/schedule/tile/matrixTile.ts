@@ -6,7 +6,6 @@ import { stridesOf } from '../../core/shape.ts';
 import { binary, index } from '../../kernel/build.ts';
 import type { Expr, Fragment, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
 import { linesOf } from '../../kernel/matrix.ts';
-import { storePipe } from '../../kernel/pipes.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import type { Contraction } from '../contraction.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -19,7 +18,7 @@ import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
 import { GRID_VAR, coreBounds } from './cores.ts';
-import { finishTiles } from './loops.ts';
+import { finishTiles, instructionsIn } from './loops.ts';
 import { baseOf, flatStride, planMatrix } from './matrixPlan.ts';
 import type { MatrixFactor, MatrixPlan, Strided } from './matrixPlan.ts';
 import { synchronize } from './synchronize.ts';
@@ -196,11 +195,6 @@ function directTarget(c: Contraction): Target | undefined {
   return { slot, base: baseOf(offset, [...c.a.axes, ...c.b.axes]), stride };
 }
 
-const hasInstructions = (body: readonly Stmt[]): boolean =>
-  body.some(
-    (s) => (s.kind === 'store' && storePipe(s) === 'vector') || (s.kind === 'for' && hasInstructions(s.body)) || (s.kind === 'if' && [s.then, s.else].some(hasInstructions)),
-  );
-
 /** The contraction on the core's matrix unit; undefined where it has none for it, or `plain`, the kernel without one, is faster. */
 export function lowerMatrix(
   name: string,
@@ -212,7 +206,7 @@ export function lowerMatrix(
   lower: LowerNest,
 ): readonly LoweredKernel[] | undefined {
   const direct = directTarget(c);
-  const plan = planMatrix(c, facts, { isVector: hasInstructions(plain.kernel.body), isPlain: direct !== undefined });
+  const plan = planMatrix(c, facts, { isVector: instructionsIn(plain.kernel.body) > 0, isPlain: direct !== undefined });
   if (plan === undefined) return undefined;
   const [a, b] = [makeStrided(plan.a, nest, c, lower), makeStrided(plan.b, nest, c, lower)];
   const axes: readonly Axis[] = [...c.batch, ...c.a.axes, ...c.b.axes];

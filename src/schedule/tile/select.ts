@@ -32,10 +32,14 @@ class Selector {
   readonly #scratch: ReadonlyMap<string, ScratchBuffer>;
   readonly #assigned = new Set<string>();
   readonly #locals = new Map<string, Value>();
+  /** Copies go on beside everything else, into memory that nothing else is in: what lies beyond them is filled once. */
+  readonly #overlaps: boolean;
+  readonly #first: Stmt[] = [];
   #out: Stmt[] = [];
   #count = 0;
 
-  constructor(kernel: Kernel, facts: TileFacts) {
+  constructor(kernel: Kernel, facts: TileFacts, overlaps: boolean) {
+    this.#overlaps = overlaps;
     this.#kernel = kernel;
     this.#facts = facts;
     this.#params = new Map(kernel.params.map((p) => [p.name, p]));
@@ -52,7 +56,8 @@ class Selector {
   }
 
   run(): readonly Stmt[] {
-    return this.#block(this.#kernel.body);
+    const body = this.#block(this.#kernel.body);
+    return [...this.#first, ...body];
   }
 
   #fail(problem: string): Value {
@@ -255,7 +260,7 @@ class Selector {
     const dtype = param.dtype === 'bool' ? 'u8' : param.dtype;
     const tile = this.#tile(dtype, lanes);
     // What an instruction works on beyond the copy is a number too.
-    if (this.#padded(lanes) !== lanes) this.#out.push(store(tile, index(0), splat(constant(computeType(dtype), 0), this.#padded(lanes))));
+    if (this.#padded(lanes) !== lanes) (this.#overlaps ? this.#first : this.#out).push(store(tile, index(0), splat(constant(computeType(dtype), 0), this.#padded(lanes))));
     this.#out.push({
       kind: 'copy',
       to: { buffer: tile, index: index(0), stride: 0 },
@@ -385,9 +390,9 @@ const COMMUTATIVE: ReadonlySet<VectorFn> = new Set(['add', 'mul', 'and', 'or', '
 /** Functions of which no operand may be a scalar. */
 const ALL_TILES: ReadonlySet<VectorFn> = new Set(['div', 'and', 'or', 'xor']);
 
-/** The kernel's statements as instructions, or why they have none. */
-export function selectInstructions(kernel: Kernel, facts: TileFacts): Selected | { readonly problem: string } {
-  const selector = new Selector(kernel, facts);
+/** The kernel's statements as instructions, or why they have none. `overlaps`: what is copied will share no memory. */
+export function selectInstructions(kernel: Kernel, facts: TileFacts, overlaps: boolean): Selected | { readonly problem: string } {
+  const selector = new Selector(kernel, facts, overlaps);
   const body = selector.run();
   return selector.problem === undefined ? { body, tiles: selector.tiles } : { problem: selector.problem };
 }
