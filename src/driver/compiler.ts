@@ -51,7 +51,7 @@ class ProgramCompiler implements MachineCompiler {
     const folder = mkdtempSync(join(tmpdir(), 'anychip-'));
     try {
       writeFileSync(join(folder, input), text);
-      for (const kind of kinds) await run(this.#path, folder, [...args(architecture, kind), '-o', kind === '' ? 'out' : `out-${kind}`, input]);
+      for (const kind of kinds) await run(this.#path, folder, [...args(architecture, kind, dirname(this.#path)), '-o', kind === '' ? 'out' : `out-${kind}`, input]);
       if (link === undefined) return readFileSync(join(folder, 'out'));
       const second = link(architecture, dirname(this.#path));
       const path = second.linker === undefined ? this.#path : findProgram(second.linker);
@@ -134,7 +134,7 @@ export class LaunchedCompiler implements Compiler {
 
   async #compileUnit(text: string, compiler: MachineCompiler, architecture: string): Promise<{ readonly code: Uint8Array; readonly cached: boolean }> {
     const { library, program } = this.#table;
-    const options = [library?.options(architecture), program?.args(architecture, ''), program?.link?.(architecture, '').args].flatMap((of) => of ?? []);
+    const options = [library?.options(architecture), program?.args(architecture, '', ''), program?.link?.(architecture, '').args].flatMap((of) => of ?? []);
     const key = contentKey(['launched 1', architecture, compiler.identity, ...options, text]);
     const kept = this.#cache.get(key);
     if (kept !== undefined) return { code: kept, cached: true };

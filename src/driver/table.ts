@@ -202,8 +202,8 @@ export interface CompilerProgram {
   readonly beside?: string;
   /** Kinds of cores of one chip, for each of which a unit is compiled: to 'out-KIND', to be linked. */
   readonly kinds?: readonly string[];
-  /** Arguments before the names of output and input. */
-  readonly args: (architecture: string, kind: string) => readonly string[];
+  /** Arguments before the names of output and input; `folder`: where the program lies. */
+  readonly args: (architecture: string, kind: string, folder: string) => readonly string[];
   /** What the unit is called. */
   readonly input: string;
   /** A second call, which makes 'linked' of 'out', where that is no program yet; `folder` is that of the first. */

@@ -69,7 +69,7 @@ describe('a compiler that is a program', () => {
   it("of Kunlunxin's chips is told from other clangs", () => {
     const { link, args, beside } = kunlunTable.compiler.program;
     expect(beside).toBe('xpu-kernel.t');
-    expect(args('xpu3')).toContain('--xpu-arch=xpu3');
+    expect(args('xpu3', '', '/xtdk/bin')).toEqual(expect.arrayContaining(['--xpu-arch=xpu3', '-I/xtdk/include']));
     expect(link('xpu3', '/xtdk/bin')).toEqual({ args: ['out', 'linked', '/xtdk/bin'], linker: { name: 'xpu3-elfconv-triton', folders: ['/xtdk/bin'] } });
   });
 });

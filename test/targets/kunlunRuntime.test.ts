@@ -187,11 +187,11 @@ describe.skipIf(!hasCompiler)('the virtual XTDK', async () => {
   };
 
   it.each([
-    ['an option that it has not', [...args('xpu3'), '--xpu-fast'], KERNEL, /--xpu-fast: an option that the virtual compiler does not know/],
-    ['code for the host too', args('xpu3').filter((option) => option !== '--xpu-device-only'), KERNEL, /for the device alone/],
-    ['no architecture', args('xpu3').slice(1), KERNEL, /an architecture, an output and a file/],
-    ['two kernels in a unit', args('xpu3'), `${KERNEL}extern "C" __global__ void other() {}\n`, /2 kernels in a unit, which has to have one/],
-    ['what is not XPU C++', args('xpu3'), KERNEL.replace('LM2GM(', 'LM2SM('), /LM2SM/],
+    ['an option that it has not', [...args('xpu3', '', '/xtdk/bin'), '--xpu-fast'], KERNEL, /--xpu-fast: an option that the virtual compiler does not know/],
+    ['code for the host too', args('xpu3', '', '/xtdk/bin').filter((option) => option !== '--xpu-device-only'), KERNEL, /for the device alone/],
+    ['no architecture', args('xpu3', '', '/xtdk/bin').slice(1), KERNEL, /an architecture, an output and a file/],
+    ['two kernels in a unit', args('xpu3', '', '/xtdk/bin'), `${KERNEL}extern "C" __global__ void other() {}\n`, /2 kernels in a unit, which has to have one/],
+    ['what is not XPU C++', args('xpu3', '', '/xtdk/bin'), KERNEL.replace('LM2GM(', 'LM2SM('), /LM2SM/],
   ])('refuses %s', async (_, options, text, message) => {
     await expect(compileWith(options, text)).rejects.toThrow(message);
   });

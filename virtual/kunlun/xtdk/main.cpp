@@ -22,7 +22,7 @@ int compile(int argc, char **argv) {
     const std::string arg = argv[i];
     if (arg == "-o" && i + 1 < argc) output = argv[++i];
     else if (arg == "-ffp-contract=off") request.flags[0] = arg;
-    else if (anychip::takesValue(arg, "--xpu-arch", request.architecture)) continue;
+    else if (anychip::takesValue(arg, "--xpu-arch", request.architecture) || !arg.compare(0, 2, "-I")) continue;
     else if (arg[0] != '-' && input.empty()) input = arg;
     else {
       const unsigned before = known;
