@@ -1,6 +1,7 @@
 // What the schedule asks of a kernel family: its way of turning nests, contractions and orderings into kernels for a kind of machine.
 // The schedule decides what is fused and where it lies; a family decides how it is computed.
 import type { Operand, PrimNode } from '../graph/builder.ts';
+import type { Chain } from './chains.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { Root } from './fuse.ts';
 import type { Nest } from './nest.ts';
@@ -33,6 +34,8 @@ export interface Family {
   readonly keptBytes: number;
   lowerNest(name: string, nest: Nest, flops?: number): readonly LoweredKernel[];
   lowerContraction(site: ContractionRoot): readonly LoweredKernel[];
+  /** Three nests as one; undefined where that cannot be, or is no faster. */
+  lowerChain?(chain: Chain): readonly LoweredKernel[] | undefined;
   /** `x`: the operand, `outputs`: values and positions. */
   lowerTopK(node: PrimNodes['topK'], x: Storage, outputs: readonly Storage[]): readonly LoweredKernel[];
 }

@@ -21,6 +21,10 @@ export interface LoweredRoot {
   readonly kernels: readonly LoweredKernel[];
   /** Primitives fused into them. */
   readonly nodes: readonly PrimNode[];
+  readonly flops: number;
+  /** What they compute, where one nest says it. */
+  readonly nest?: Nest;
+  readonly isContraction?: boolean;
 }
 
 /** Where the root writes: its part of the result. */
@@ -66,9 +70,9 @@ function lowerStored(context: RootContext, root: Root): LoweredRoot {
   const inner = root.axes.filter((a) => !isOuter(a));
   const store: Stage = { kind: 'store', axes: inner, slot: target.slot, offset: linearIndex(root.at, target.strides, target.offset), value };
   const nest: Nest = { outer: root.axes.filter(isOuter), stages: [...evaluator.stages, store], dynamic: evaluator.dynamicSymbols };
-  if (root.contraction !== undefined) return { kernels: context.family.lowerContraction({ context, root, target, nest, nodes, flops }), nodes };
+  if (root.contraction !== undefined) return { kernels: context.family.lowerContraction({ context, root, target, nest, nodes, flops }), nodes, flops, nest, isContraction: true };
   const reduces = nest.stages.length > 1;
-  return { kernels: context.family.lowerNest(reduces ? 'reduce' : 'map', nest, flops), nodes };
+  return { kernels: context.family.lowerNest(reduces ? 'reduce' : 'map', nest, flops), nodes, flops, nest };
 }
 
 function lowerScan(context: RootContext, root: Root, node: PrimNodes['scan']): LoweredRoot {
@@ -81,7 +85,8 @@ function lowerScan(context: RootContext, root: Root, node: PrimNodes['scan']): L
   const stage: Stage = { kind: 'scan', fn, exclusive, axes: [along], value, slot: target.slot, offset: linearIndex(at, target.strides, target.offset) };
   const nest = { outer: root.axes.filter((a) => a !== along), stages: [...evaluator.stages, stage], dynamic: evaluator.dynamicSymbols };
   const nodes = [node, ...evaluator.nodes];
-  return { kernels: context.family.lowerNest('scan', nest, sumFlops(nodes)), nodes };
+  const flops = sumFlops(nodes);
+  return { kernels: context.family.lowerNest('scan', nest, flops), nodes, flops };
 }
 
 /** Copies the data, then writes the updates: iteration axes that are data axes too never meet, so they are walked in any order. */
@@ -115,8 +120,9 @@ function lowerScatter(context: RootContext, root: Root, node: PrimNodes['scatter
     value,
   };
   const nest = { outer: axes.filter((_, i) => isFree(i)), stages: [...evaluator.stages, stage], dynamic: evaluator.dynamicSymbols };
-  if (elementCount(updates!.shape) > 0) kernels.push(...context.family.lowerNest('scatter', nest, elementCount(updates!.shape)));
-  return { kernels, nodes: [node, ...copier.nodes, ...evaluator.nodes] };
+  const flops = elementCount(updates!.shape);
+  if (flops > 0) kernels.push(...context.family.lowerNest('scatter', nest, flops));
+  return { kernels, nodes: [node, ...copier.nodes, ...evaluator.nodes], flops };
 }
 
 export function lowerRoot(context: RootContext, root: Root): LoweredRoot {
@@ -132,7 +138,7 @@ export function lowerRoot(context: RootContext, root: Root): LoweredRoot {
         context.storageOf(node.inputs[0]!),
         node.outputs.map((x) => context.storageOf(x)),
       );
-      return { kernels, nodes: [node] };
+      return { kernels, nodes: [node], flops: 0 };
     }
     default:
       return lowerStored(context, root);

@@ -14,13 +14,14 @@ import { allowedCapabilities } from './allowed.ts';
 import type { Allowance } from './allowed.ts';
 import { decideByModel } from './decide.ts';
 import type { Decide } from './decide.ts';
+import { joinChains } from './chains.ts';
 import { createFamily } from './families.ts';
 import type { Family } from './family.ts';
 import { fuse } from './fuse.ts';
 import type { Fusion } from './fuse.ts';
 import { workInPlace } from './inPlace.ts';
 import { lowerCopy, lowerRoot } from './lowerRoot.ts';
-import type { RootContext } from './lowerRoot.ts';
+import type { LoweredRoot, RootContext } from './lowerRoot.ts';
 import { placeSlots } from './place.ts';
 import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
@@ -118,13 +119,16 @@ class Program implements RootContext {
   }
 
   lowerRoots(fusion: Fusion): void {
+    const run: LoweredRoot[] = [];
     for (const root of fusion.roots) {
       const shape = root.source?.shape ?? root.node.outputs[0]!.shape;
       if (root.atLoad) for (const x of root.node.outputs) this.#loadTime.add(this.storageOf(x).slot);
       if (elementCount(shape) === 0) continue;
-      const { kernels, nodes } = lowerRoot(this, root);
-      for (const kernel of kernels) (root.atLoad ? this.init : this.run).push({ kernel, nodes });
+      const lowered = lowerRoot(this, root);
+      if (root.atLoad) for (const kernel of lowered.kernels) this.init.push({ kernel, nodes: lowered.nodes });
+      else run.push(lowered);
     }
+    for (const { kernels, nodes } of joinChains(run, this.family)) for (const kernel of kernels) this.run.push({ kernel, nodes });
   }
 
   /** Outputs that no kernel makes: inputs, constants, and results asked for twice. */

@@ -17,6 +17,10 @@ const problems: Readonly<Record<string, PrimGraph>> = {
   'short rows': graph('f32', [9, 12], softmax),
   columns: graph('f32', [130, 20], (b, x) => [b.div(b.reduce('sum', b.abs(x), [0]), b.reduce('max', x, [0]))]),
   product: graph('f32', [20, 24], (b, x) => [b.max(b.matmul(x, constant(b, 3, [24, 40])), b.scalar('f32', 0))]),
+  attention: graph('f32', [24, 8], (b, x) => {
+    const [weights] = softmax(b, b.matmul(x, constant(b, 5, [8, 40])));
+    return [b.matmul(weights!, constant(b, 6, [40, 8]))];
+  }),
   convolution: graph('f32', [1, 4, 9, 7], (b, x) => [
     b.conv(x, constant(b, 4, [8, 2, 3, 3]), { strides: [2, 1], dilations: [1, 1], low: [1, 1], high: [1, 1], groups: 2, acc: 'f32' }),
   ]),

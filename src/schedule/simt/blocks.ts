@@ -98,13 +98,14 @@ export function chooseBlocks(nest: Nest, facts: SimtFacts): Blocks | undefined {
   const timeOf = (blocks: Blocks): number => {
     const own = nest.outer.filter((a) => blocks.has(a.name)).map((a): Axis => ({ ...a, extent: blocks.get(a.name)! }));
     const points = pointsOf(own);
+    if (points > registers || points * (taps * arithmetic + epilogue) > (points > 1 ? MOST_WRITTEN : Infinity)) return Infinity;
     let [loaded, cost] = [0, 0];
     for (const e of loads) {
       const elements = elementsOf(e, [...own, ...written]);
       loaded += elements;
       cost += elements * loadCost * (blocks.has(fast) && coefficientOf(e.offset, fast) === 1 ? stridedCost : 1);
     }
-    if (points > 1 && (points + loaded / taps > registers || points * (taps * arithmetic + epilogue) + loaded > MOST_WRITTEN)) return Infinity;
+    if (points > 1 && points + loaded / taps > registers) return Infinity;
     const threads = nest.outer.reduce((n, a) => n * Math.ceil(a.extent / (blocks.get(a.name) ?? 1)), 1);
     return threads * (cost + points * taps * arithmetic) * Math.max(1, wanted / threads);
   };

@@ -12,6 +12,7 @@ import { lowerNest } from './lowerNest.ts';
 import { freshNames } from './machine.ts';
 import { chooseMatrixTile } from './matrixShape.ts';
 import { lowerMatrixTiles } from './matrixTile.ts';
+import { lowerOnline } from './onlineTile.ts';
 import { splitLong, splitReduce } from './split.ts';
 import { lowerSwizzledTiles } from './swizzledTile.ts';
 import { lowerStagedTiles } from './stagedTile.ts';
@@ -72,6 +73,7 @@ export function createSimtFamily({ simt }: SimtCapabilities, decide: Decide): Fa
     keptBytes: simt.turns === undefined ? simt.sharedBytes / 4 : KEPT_BY_THREAD,
     lowerNest: lower,
     lowerContraction: ({ root, nest, flops }) => lower(root.contraction?.op ?? 'nest', nest, flops),
+    lowerChain: (chain) => lowerOnline(chain, simt),
     lowerTopK: (node, x, outputs) => lowerTopK(node, x, outputs, simt),
   };
 }

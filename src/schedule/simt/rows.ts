@@ -106,7 +106,7 @@ function meet(context: RowContext, own: readonly Expr[], dtypes: readonly Numeri
 }
 
 /** The value of the thread whose number differs in the bits of `mask`. */
-function shuffled(emitter: Emitter, x: Expr, mask: number): Expr {
+export function shuffled(emitter: Emitter, x: Expr, mask: number): Expr {
   const name = emitter.fresh('x');
   emitter.push(shuffle(name, x, mask));
   return variable(name, x.type.dtype);
