@@ -207,7 +207,7 @@ function matrixStep(step: MatrixStep, frame: Frame): void {
   switch (step.do) {
     case 'load': {
       const view = bufferOf(frame, step.from.buffer);
-      const read = (at: number | undefined): number => (at === undefined ? 0 : roundedInput(step.fragment.unit.in, view.dtype, Number(view.load(at, now))));
+      const read = (at: number | undefined): number => (at === undefined ? 0 : roundedInput(step.fragment.unit, view.dtype, Number(view.load(at, now))));
       use(step.name, 'written');
       return void fragments.set(step.name, positionsOf(step.fragment, step.from, frame).map(read));
     }
@@ -240,7 +240,7 @@ function beginProducts({ products, fragments }: Extract<MatrixStep, { do: 'begin
     return positionsOf(fragment, place, frame).map((at) => {
       if (at === undefined) return 0;
       held.push(view.hold(at));
-      return roundedInput(fragment.unit.in, view.dtype, Number(view.loadByUnit(at, frame.now, frame.published)));
+      return roundedInput(fragment.unit, view.dtype, Number(view.loadByUnit(at, frame.now, frame.published)));
     });
   };
   for (const { sum, a, b } of products) {

@@ -157,7 +157,7 @@ export interface MatrixUnit {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** What the elements of both factors are when they are multiplied. tf32: f32 in memory, with the 10 bits of mantissa of f16 once read. */
+  /** What the elements of both factors are when they are multiplied. tf32: f32 in memory, with the 10 bits of mantissa of f16 once read: rounded, or cut off where the unit reads swizzled memory. */
   readonly in: 'f16' | 'bf16' | 'tf32' | 'f32' | 'i8' | 'u8';
   readonly acc: 'f32' | 'i32';
   /**

@@ -84,19 +84,20 @@ export function mapPlace(step: MatrixStep, f: (place: FragmentPlace) => Fragment
 /** dtype of a fragment's elements. */
 export const fragmentDType = ({ unit, role }: Fragment): NumericDType => (role === 'sum' ? unit.acc : stored[unit.in][0]!);
 
-/** f32 with the mantissa of f16, the nearest, ties away from zero. */
-function roundToTf32(x: number): number {
+/** f32 with the mantissa of f16: the nearest, ties away from zero, where half a unit of its last place is added; toward zero where nothing is. */
+function roundToTf32(x: number, half: number): number {
   const cell = new DataView(new ArrayBuffer(4));
   cell.setFloat32(0, x);
   const bits = cell.getUint32(0);
   if ((bits & 0x7f800000) === 0x7f800000) return x;
-  cell.setUint32(0, (bits + 0x1000) & 0xffffe000);
+  cell.setUint32(0, (bits + half) & 0xffffe000);
   return cell.getFloat32(0);
 }
 
 /** What the unit multiplies, from what memory of `dtype` holds. */
-export function roundedInput(input: MatrixUnit['in'], dtype: NumericDType, x: number): number {
-  if (input === 'tf32') return roundToTf32(x);
+export function roundedInput({ in: input, layout }: MatrixUnit, dtype: NumericDType, x: number): number {
+  // What a unit reads itself nobody rounds before.
+  if (input === 'tf32') return roundToTf32(x, layout === 'swizzled' ? 0 : 0x1000);
   return dtype === 'u16' && (input === 'f16' || input === 'bf16') ? decodeFloat(input, x) : x;
 }
 

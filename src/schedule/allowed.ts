@@ -2,7 +2,7 @@
 import type { MatrixUnit } from '../kernel/ir.ts';
 import type { Capabilities } from '../runtime/device.ts';
 
-/** tf32: products of f32 on matrix units that read 10 of the 23 bits of its mantissa: an error of 2⁻¹¹ of each factor at most. */
+/** tf32: products of f32 on matrix units that read 10 of the 23 bits of its mantissa: an error of 2⁻¹⁰ of each factor at most, as where what is left is cut off. */
 export const allowances = ['tf32'] as const;
 export type Allowance = (typeof allowances)[number];
 

@@ -84,11 +84,12 @@ describe('a matrix unit', () => {
   });
 
   it('rounds f32 to 10 bits of mantissa, ties away from zero', () => {
-    expect(roundedInput('tf32', 'f32', 1 + 2 ** -11)).toBe(1 + 2 ** -10);
-    expect(roundedInput('tf32', 'f32', -1 - 2 ** -11)).toBe(-1 - 2 ** -10);
-    expect(roundedInput('tf32', 'f32', 1 + 2 ** -12)).toBe(1);
-    expect(roundedInput('tf32', 'f32', Infinity)).toBe(Infinity);
-    expect(roundedInput('f16', 'u16', 0x3c01)).toBe(1 + 2 ** -10);
+    expect(roundedInput({ ...unit, in: 'tf32' }, 'f32', 1 + 2 ** -11)).toBe(1 + 2 ** -10);
+    expect(roundedInput({ ...unit, in: 'tf32' }, 'f32', -1 - 2 ** -11)).toBe(-1 - 2 ** -10);
+    expect(roundedInput({ ...unit, in: 'tf32' }, 'f32', 1 + 2 ** -12)).toBe(1);
+    expect(roundedInput({ ...unit, in: 'tf32' }, 'f32', Infinity)).toBe(Infinity);
+    expect(roundedInput({ ...unit, in: 'tf32', layout: 'swizzled' }, 'f32', 1 + 2 ** -10 + 2 ** -11)).toBe(1 + 2 ** -10);
+    expect(roundedInput({ ...unit, in: 'f16' }, 'u16', 0x3c01)).toBe(1 + 2 ** -10);
   });
 
   it('is refused by languages that have none', () => {

@@ -2,10 +2,11 @@
 import type { Operand, PrimGraph } from '../../src/graph/builder.ts';
 import type { DeviceStep } from '../../src/plan.ts';
 import type { Target } from '../../src/runtime/device.ts';
+import type { Allowance } from '../../src/schedule/allowed.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 
-export async function stepOf(graph: PrimGraph, target: Target): Promise<DeviceStep> {
-  const schedule = scheduleGraph(graph, target.capabilities);
+export async function stepOf(graph: PrimGraph, target: Target, allow: readonly Allowance[] = []): Promise<DeviceStep> {
+  const schedule = scheduleGraph(graph, target.capabilities, allow);
   const { binary } = await target.createCompiler().compile(target.createRenderer().render(schedule.module));
   const constant = (x: Operand) => graph.constants.get(x)!;
   const port = (x: Operand, slot: number) => ({ slot, dtype: x.dtype, shape: x.shape });

@@ -7,6 +7,7 @@ import { createBuilder } from '../../src/graph/builder.ts';
 import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import type { Allowance } from '../../src/schedule/allowed.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { cudaLeast } from '../../src/targets/cuda/facts.ts';
 import { createSimtCapabilities, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
@@ -14,7 +15,8 @@ import { createRandom, randomTensor } from './randomGraph.ts';
 
 interface Problem {
   readonly graph: PrimGraph;
-  readonly unit: 'f16' | 'bf16';
+  readonly unit: 'f16' | 'bf16' | 'tf32';
+  readonly allow?: readonly Allowance[];
   /** Of an output beside the largest of its kind. */
   readonly tolerance: number;
 }
@@ -84,6 +86,30 @@ const onSwizzled: Readonly<Record<string, Problem>> = {
     unit: 'f16',
     tolerance: EXACT,
   },
+  'floats, where it is allowed': {
+    graph: graph(
+      [
+        ['f32', [120, 200]],
+        ['f32', [200, 128]],
+      ],
+      (b, x, y) => [b.matmul(x, y)],
+    ),
+    unit: 'tf32',
+    allow: ['tf32'],
+    tolerance: 2 ** -8,
+  },
+  'floats along the sum, where it is allowed': {
+    graph: graph(
+      [
+        ['f32', [200, 128]],
+        ['f32', [124, 200]],
+      ],
+      (b, x, y) => [b.matmul(b.transpose(x!, [1, 0]), b.transpose(y!, [1, 0]))],
+    ),
+    unit: 'tf32',
+    allow: ['tf32'],
+    tolerance: 2 ** -8,
+  },
   'a convolution of halves': {
     graph: graph(
       [
@@ -100,8 +126,8 @@ const onSwizzled: Readonly<Record<string, Problem>> = {
 describe('contractions on matrix units that read memory themselves', () => {
   it.each(Object.entries(onSwizzled))(
     '%s',
-    (_, { graph: source, unit, tolerance }) => {
-      const schedule = scheduleGraph(source, swizzled);
+    (_, { graph: source, unit, allow, tolerance }) => {
+      const schedule = scheduleGraph(source, swizzled, allow ?? []);
       expect(JSON.stringify(schedule.module.kernels)).toContain(`"in":"${unit}"`);
       expect(problemsOf(source, schedule)).toEqual([]);
       const random = createRandom(7);

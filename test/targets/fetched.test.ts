@@ -109,6 +109,21 @@ describe.skipIf(!ok)('products on matrix units that read memory themselves', () 
     );
   }
 
+  it.each([{ turnB: false }, { turnB: true }])(
+    'floats, where it is allowed: %o',
+    async ({ turnB }) => {
+      const source = product({ m: 140, n: 128, k: 260, turnB });
+      const inputs = inputsOf(source);
+      const [got] = await run(few, source, inputs, ['tf32']);
+      const expected = toNumbers(numeric(interpretPrims(source, inputs)[0]!));
+      const largest = Math.max(...expected.map(Math.abs));
+      const actual = toNumbers(got!);
+      expect(actual.findIndex((x, i) => !(Math.abs(x - expected[i]!) <= largest * 2 ** -8))).toBe(-1);
+      expect(JSON.stringify(scheduleGraph(source, few.capabilities, ['tf32']).module)).toContain('"in":"tf32"');
+    },
+    120_000,
+  );
+
   const [, whole] = onUnits['halves in whole tiles']!;
   const broken = (change: (text: string) => string): Promise<unknown> =>
     run(

@@ -4,14 +4,15 @@ import { toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import type { Source, Target } from '../../src/runtime/device.ts';
+import type { Allowance } from '../../src/schedule/allowed.ts';
 import { ProgramRunner } from '../../src/session/programRunner.ts';
 import { stepOf } from '../schedule/step.ts';
 
 /** The graph's outputs, on a device of the target that is closed after. */
-export async function run(on: Target, graph: PrimGraph, inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
+export async function run(on: Target, graph: PrimGraph, inputs: readonly NumericTensor[], allow: readonly Allowance[] = []): Promise<NumericTensor[]> {
   const device = await on.openDevice();
   try {
-    const runner = await ProgramRunner.load(device, await stepOf(graph, on), 2 ** 30);
+    const runner = await ProgramRunner.load(device, await stepOf(graph, on, allow), 2 ** 30);
     const outputs = await runner.run(inputs);
     runner.dispose();
     return outputs;

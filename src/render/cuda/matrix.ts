@@ -43,8 +43,8 @@ function useFunction(p: Prelude, name: string, signature: string, body: readonly
   return p.use(name, () => `#ifdef __CUDA_ARCH__\n${p.dialect.helper} void ${name}(${signature}) {\n${body.map((line) => `  ${line}\n`).join('')}}\n#endif\n`);
 }
 
-/** The address within shared memory. */
-const SHARED_ADDRESS = 'unsigned at = (unsigned)__cvta_generic_to_shared(p);';
+/** The address within shared memory. A warp whose threads went different ways before must meet first: the instructions are aligned. */
+const SHARED_ADDRESS = 'asm volatile("bar.warp.sync 0xffffffff;"); unsigned at = (unsigned)__cvta_generic_to_shared(p);';
 
 export const cudaMatrix: MatrixSyntax = {
   ...warpgroupMatrix,

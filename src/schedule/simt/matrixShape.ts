@@ -9,13 +9,15 @@ import { guardPoint, loadPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import { inDType, zeroOf } from '../factors.ts';
 import { pointsOf } from '../traffic.ts';
-import type { Contraction } from '../contraction.ts';
+import type { Contraction, Factor } from '../contraction.ts';
 
 /** How a factor reaches shared memory. */
 export interface MatrixInput {
   readonly value: PointExpr;
   /** Of its tile in shared memory. */
   readonly dtype: NumericDType;
+  /** Whether neighbours along the sum lie side by side. */
+  readonly alongSum: boolean;
 }
 
 export interface MatrixTile {
@@ -70,12 +72,12 @@ function asBits(e: PointExpr, bits: NumericDType): PointExpr | undefined {
   return inside === undefined || outside === undefined ? undefined : guardPoint(e.conditions, inside, outside);
 }
 
-function inputOf(value: PointExpr, { in: input }: MatrixUnit): MatrixInput | undefined {
+function inputOf({ value, alongSum }: Factor, { in: input }: MatrixUnit): MatrixInput | undefined {
   const { held, bits } = moved[input];
   const exact = inDType(value, held);
   if (exact === undefined) return undefined;
   const plain = bits === held ? undefined : asBits(exact, bits);
-  return plain === undefined ? { value: exact, dtype: held } : { value: plain, dtype: bits };
+  return plain === undefined ? { value: exact, dtype: held, alongSum } : { value: plain, dtype: bits, alongSum };
 }
 
 /** What is asked of tiles for the units of one layout. */
@@ -89,6 +91,9 @@ interface TileRules {
 }
 
 const POWERS = [1, 2, 4];
+
+/** Units multiply twice as wide elements half as fast; rates are those of 16 bits. */
+const slowness = (t: MatrixTile): number => Math.max(dtypes[t.a.dtype].bytes, 2) / 2;
 
 /** Factors are brought by the threads, in step with what they multiply. */
 const strided: TileRules = {
@@ -109,7 +114,7 @@ const strided: TileRules = {
     return isEven && threads <= facts.maxThreads && tiles + sums <= facts.sharedBytes && t.fragmentsA * t.fragmentsB <= MAX_FRAGMENTS;
   },
   stepCycles: (t) => {
-    const multiply = (sideA(t) * sideB(t) * t.depth) / MATRIX_RATE / Math.min(1, subgroupsOf(t) / BUSY_SUBGROUPS);
+    const multiply = (((sideA(t) * sideB(t) * t.depth) / MATRIX_RATE) * slowness(t)) / Math.min(1, subgroupsOf(t) / BUSY_SUBGROUPS);
     const move = (t.depth * (sideA(t) + sideB(t))) / MOVE_RATE;
     return multiply + move + STEP_CYCLES;
   },
@@ -119,6 +124,10 @@ const strided: TileRules = {
 /** Products a cycle of units that read 16 bits of each factor themselves, and bytes a cycle that reach a block from the cache that all share. */
 const SWIZZLED_RATE = 2048;
 const FETCH_RATE = 40;
+/** Elements a cycle that come one by one, because a unit reads them along the sum alone and they do not lie so. */
+const TURNED_RATE = 2.5;
+export const readsAlongSum = (dtype: NumericDType): boolean => dtypes[dtype].bits > 16;
+const isTurned = ({ dtype, alongSum }: MatrixInput): boolean => readsAlongSum(dtype) && !alongSum;
 /** Elements a cycle that leave the block, and cycles until the first tiles are there. */
 const RESULT_RATE = 12;
 const START_CYCLES = 1500;
@@ -127,23 +136,26 @@ const SWIZZLED_STEP_CYCLES = 40;
 export const SWIZZLED_STAGES = 4;
 /** Columns of sums that pass through memory of the block at a time; between their lines, so that neighbours lie in different banks. */
 export const STRIP = { columns: 32, pad: 8 } as const;
-/** Units that a group of threads drives along a. */
+/** Groups of threads along a, and sums of each along it; columns of all sums of a group, which its threads hold in registers. */
 const GROUPS = [1, 2];
+const MOST_COLUMNS = 256;
 
 /** Factors are fetched, and read by the units, beside what threads do. */
 const swizzled: TileRules = {
   choices: (unit, a, b) => {
     const depth = SWIZZLE.lineBytes / dtypes[a.dtype].bytes;
-    return GROUPS.map((subgroupsA): MatrixTile => ({ unit, a, b, subgroupsA, subgroupsB: 1, fragmentsA: 1, fragmentsB: 1, depth }));
+    const fragments = GROUPS.filter((count) => count * unit.n <= MOST_COLUMNS);
+    return GROUPS.flatMap((subgroupsA) => fragments.map((fragmentsA): MatrixTile => ({ unit, a, b, subgroupsA, subgroupsB: 1, fragmentsA, fragmentsB: 1, depth })));
   },
   fits: (t, facts) => {
     const tiles = SWIZZLED_STAGES * SWIZZLE.lineBytes * (sideA(t) + sideB(t));
-    const strip = sideA(t) * (STRIP.columns + STRIP.pad) * dtypes[t.unit.acc].bytes;
+    const strip = t.subgroupsA * t.unit.m * (STRIP.columns + STRIP.pad) * dtypes[t.unit.acc].bytes;
     return threadsOf(t, facts) <= facts.maxThreads && tiles + strip <= (facts.givenSharedBytes ?? facts.sharedBytes) && (facts.fetchBytes ?? []).length > 0;
   },
   stepCycles: (t) => {
-    const multiply = ((sideA(t) * sideB(t) * t.depth) / SWIZZLED_RATE) * (dtypes[t.a.dtype].bytes / 2);
-    return Math.max(multiply, (SWIZZLE.lineBytes * (sideA(t) + sideB(t))) / FETCH_RATE) + SWIZZLED_STEP_CYCLES;
+    const multiply = ((sideA(t) * sideB(t) * t.depth) / SWIZZLED_RATE) * slowness(t);
+    const fetch = ([input, side]: readonly [MatrixInput, number]): number => (isTurned(input) ? (t.depth * side) / TURNED_RATE : (SWIZZLE.lineBytes * side) / FETCH_RATE);
+    return Math.max(multiply, fetch([t.a, sideA(t)]) + fetch([t.b, sideB(t)])) + SWIZZLED_STEP_CYCLES;
   },
   endCycles: (t) => START_CYCLES + (sideA(t) * sideB(t)) / RESULT_RATE,
 };
@@ -170,7 +182,7 @@ export function chooseMatrixTile(c: Contraction, facts: SimtFacts): MatrixTile |
   for (const unit of facts.matrixUnits) {
     const asked = rules[unit.layout];
     if (unit.acc !== c.sum.dtype || asked === undefined) continue;
-    const [a, b] = [inputOf(c.a.value, unit), inputOf(c.b.value, unit)];
+    const [a, b] = [inputOf(c.a, unit), inputOf(c.b, unit)];
     if (a === undefined || b === undefined) continue;
     for (const tile of asked.choices(unit, a, b, extents.k)) {
       if (!asked.fits(tile, facts)) continue;

@@ -44,6 +44,8 @@ export interface StagedSide {
    * its period, panel after panel where they run along the factor's own axes.
    */
   readonly padBytes: number | 'swizzled';
+  /** Whether lines have to run along the sum, however the factor lies in memory. */
+  readonly needsSum?: boolean;
 }
 
 type Load = Extract<PointExpr, { readonly kind: 'load' }>;
@@ -73,6 +75,9 @@ function isRun({ load: { offset }, conditions }: GuardedLoad, run: number): bool
   return coefficientOf(offset, LANE) === 1 && isMultiple(atFirst(offset), run) && conditions.every(isWhole);
 }
 
+/** Points that the threads of a subgroup fetch into lines across those in memory: neighbours along the factor's own axes, and along the sum. */
+const TURNED = { own: 8, k: 4 } as const;
+
 /** One factor's tiles, a stage after the other: lines along the sum or along the factor's own axes. */
 export class StagedFactor {
   readonly buffer: string;
@@ -87,6 +92,8 @@ export class StagedFactor {
   readonly #slot: MemorySlot;
   /** Elements fetched together; 0 where they are computed. */
   readonly #run: number;
+  /** Whether neighbours in memory come into different lines. */
+  readonly #isTurned: boolean;
 
   constructor(staging: Staging, side: StagedSide) {
     this.#staging = staging;
@@ -94,9 +101,10 @@ export class StagedFactor {
     const width = byteWidth(side.dtype);
     const { depth, fetchBytes } = staging;
     const runs = fetchBytes.filter((bytes) => bytes % width === 0).map((bytes) => bytes / width);
-    this.#run = runs.find((run) => this.#canFetch(run)) ?? 0;
     const isSwizzled = side.padBytes === 'swizzled';
-    this.alongSum = side.factor.alongSum && (isSwizzled || this.#run > 1);
+    this.#isTurned = side.needsSum === true && !side.factor.alongSum;
+    this.#run = runs.find((run) => (run === 1 || !this.#isTurned) && this.#canFetch(run)) ?? 0;
+    this.alongSum = this.#isTurned || (side.factor.alongSum && (isSwizzled || this.#run > 1));
     const [lines, length] = this.alongSum ? [side.side, depth] : [depth, side.side];
     this.pitch = side.padBytes === 'swizzled' ? SWIZZLE.lineBytes / width : length + side.padBytes / width;
     this.panel = lines * this.pitch;
@@ -155,12 +163,27 @@ export class StagedFactor {
       const item = addIndex(thread, i * threads);
       const isOpen = item.max >= items;
       when(emitter, isOpen ? emitter.holds([{ value: item, low: 0, high: items }]) : undefined, () => {
-        const [line, at] = delinearize(item, [lines, length / run]);
-        const inLine = scaleIndex(at!, run);
-        const [own, k] = this.alongSum ? [line!, inLine] : [inLine, line!];
+        const [own, k] = this.#isTurned ? this.#turned(item) : this.#inLines(item, run);
         this.#put(this.#value(step, own, k), this.place(stage, own, k));
       });
     }
+  }
+
+  /** The point of the tile that an item begins at, where neighbours follow each other along a line. */
+  #inLines(item: IndexExpr, run: number): readonly [own: IndexExpr, k: IndexExpr] {
+    const { depth } = this.#staging;
+    const { side } = this.#side;
+    const [lines, length] = this.alongSum ? [side, depth] : [depth, side];
+    const [line, at] = delinearize(item, [lines, length / run]);
+    const inLine = scaleIndex(at!, run);
+    return this.alongSum ? [line!, inLine] : [inLine, line!];
+  }
+
+  /** The same where they do not: blocks that neither memory nor its banks make threads wait for. */
+  #turned(item: IndexExpr): readonly [own: IndexExpr, k: IndexExpr] {
+    const { own: side, k: depth } = TURNED;
+    const [blockK, blockOwn, inK, inOwn] = delinearize(item, [this.#staging.depth / depth, this.#side.side / side, depth, side]);
+    return [addIndex(scaleIndex(blockOwn!, side), inOwn!), addIndex(scaleIndex(blockK!, depth), inK!)];
   }
 
   #put(value: PointExpr, at: IndexExpr): void {

@@ -15,7 +15,7 @@ import { pointsOf, trafficOf } from '../traffic.ts';
 import { TOGETHER, pairsBehind, placeOfBlock, writeResults } from './blockTile.ts';
 import type { Contraction } from '../contraction.ts';
 import { finishKernel, grid, thread } from './machine.ts';
-import { STRIP, SWIZZLED_STAGES, sideA, sideB, threadsOf } from './matrixShape.ts';
+import { STRIP, SWIZZLED_STAGES, readsAlongSum, sideA, sideB, threadsOf } from './matrixShape.ts';
 import type { MatrixTile } from './matrixShape.ts';
 import { StagedFactor, writeSteps } from './stages.ts';
 
@@ -55,8 +55,9 @@ class SwizzledWriter {
       depth: t.depth,
       fetchBytes: facts.fetchBytes ?? [],
     };
-    this.#a = new StagedFactor(staging, { factor: c.a, ...t.a, side: sideA(t), start: place.startA, padBytes: 'swizzled' });
-    this.#b = new StagedFactor(staging, { factor: c.b, ...t.b, side: sideB(t), start: place.startB, padBytes: 'swizzled' });
+    const needsSum = readsAlongSum(t.a.dtype);
+    this.#a = new StagedFactor(staging, { factor: c.a, value: t.a.value, dtype: t.a.dtype, side: sideA(t), start: place.startA, padBytes: 'swizzled', needsSum });
+    this.#b = new StagedFactor(staging, { factor: c.b, value: t.b.value, dtype: t.b.dtype, side: sideB(t), start: place.startB, padBytes: 'swizzled', needsSum });
     this.#sums = Array.from({ length: t.fragmentsA }, () => emitter.fresh('sum'));
   }
 

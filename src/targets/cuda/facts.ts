@@ -19,7 +19,7 @@ const matrixUnits: readonly { readonly since: number; readonly unit: MatrixUnit 
 /** Units that read memory of the block themselves: of one architecture alone, in code made for no other. */
 const WARPGROUP_ARCHITECTURE = 'sm_90';
 const warpgroupUnits: readonly MatrixUnit[] = ([256, 128, 64] as const).flatMap((n) =>
-  (['f16', 'bf16'] as const).map((input): MatrixUnit => ({ m: 64, n, k: 16, in: input, acc: 'f32', layout: 'swizzled', threads: 128 })),
+  (['f16', 'bf16', 'tf32'] as const).map((input): MatrixUnit => ({ m: 64, n, k: input === 'tf32' ? 8 : 16, in: input, acc: 'f32', layout: 'swizzled', threads: 128 })),
 );
 
 export const cudaLeast: LeastMachine = {
