@@ -21,8 +21,10 @@ const scale = (value: number): NumericTensor => tensorFrom('f32', [], [value]);
 
 /** Machines that multiply matrices of i8, and those that multiply words. */
 const machines = ['matrices', 'bytes', 'shorts'] as const;
+/** And those that have nothing for small integers. */
+const allMachines = [undefined, ...machines] as const;
 
-describe.each(pairs.flatMap(([x, w]) => machines.map((integers) => [x, w, integers] as const)))('%s by %s, %s', (x, w, integers) => {
+describe.each(pairs.flatMap(([x, w]) => allMachines.map((integers) => [x, w, integers] as const)))('%s by %s, %s', (x, w, integers) => {
   it.each([
     [[5, 7], [7, 6], [], []],
     [[5, 7], [7, 6], [5], [6]],

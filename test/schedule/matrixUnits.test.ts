@@ -46,7 +46,7 @@ interface Problem {
 }
 
 function graph(inputs: readonly (readonly [NumericDType, readonly number[]])[], build: (b: Builder, ...x: Operand[]) => readonly Operand[]): PrimGraph {
-  const b = createBuilder(createFolder());
+  const b = createBuilder(createFolder(), 'matrices');
   const x = inputs.map(([dtype, shape], i) => b.input({ dtype, shape }, `x${i}`));
   return b.finish('problem', x, build(b, ...x));
 }

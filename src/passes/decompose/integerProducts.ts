@@ -2,7 +2,7 @@
 // of bytes with sums of 32 bits, for machines that multiply bytes; what they add is taken off the sums:
 //   Σ (a − za)(b − zb) = Σ ab − za·(Σ b − k·zb) − zb·Σ a
 // All of it is exact, as sums of 32 bits wrap around. The factors get the dtypes that the machine multiplies, their zero points with them: i8
-// for those that multiply whole matrices, those of `words` for those that multiply words.
+// for those that multiply whole matrices, those of `words` for those that multiply words, and i32, less the zero points, for all others.
 import { elementCount } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
 import { numberReader, tensorFrom } from '../../core/tensor.ts';
@@ -36,10 +36,12 @@ function isZero(b: Builder, x: Operand): boolean {
 /** What is added to integers of one dtype so that they are those of another, in order. */
 const LIFT = { u8: { u8: 0, i8: -128 }, i8: { u8: 128, i8: 0 } } as const;
 
-/** The factor in `dtype`; i16 holds each difference from a zero point. */
-function factorIn(b: Builder, { values, zero }: Shifted, dtype: 'u8' | 'i8' | 'i16'): Factor {
+type FactorDType = 'u8' | 'i8' | 'i16' | 'i32';
+
+/** The factor in `dtype`; i16 and i32 hold each difference from a zero point. */
+function factorIn(b: Builder, { values, zero }: Shifted, dtype: FactorDType): Factor {
   const wide = zero === undefined ? undefined : b.cast(zero, 'i32');
-  if (dtype === 'i16') return { values: b.cast(minus(b, b.cast(values, 'i32'), wide), 'i16'), zero: undefined };
+  if (dtype === 'i16' || dtype === 'i32') return { values: b.cast(minus(b, b.cast(values, 'i32'), wide), dtype), zero: undefined };
   const lift = LIFT[values.dtype === 'u8' ? 'u8' : 'i8'][dtype];
   const moved = b.add(wide ?? b.scalar('i32', 0), b.scalar('i32', lift));
   const lifted = lift === 0 ? values : b.cast(b.add(b.cast(values, 'i32'), b.scalar('i32', lift)), dtype);
@@ -51,7 +53,10 @@ export const LEAST_WORDS = 2;
 
 /** How the machine multiplies sums over `depth` points. */
 const wordsFor = (b: Builder, depth: number): WordParts | undefined => (depth < LEAST_WORDS || b.integers === 'matrices' ? undefined : b.integers);
-const dtypesOf = (words: WordParts | undefined): readonly ['u8' | 'i8' | 'i16', 'i8' | 'i16'] => (words === undefined ? ['i8', 'i8'] : wordLayouts[words].dtypes);
+function dtypesOf({ integers }: Builder, words: WordParts | undefined): readonly [FactorDType, FactorDType] {
+  if (words !== undefined) return wordLayouts[words].dtypes;
+  return integers === undefined ? ['i32', 'i32'] : ['i8', 'i8'];
+}
 
 /** Words of parts that lie as far apart along `axis` as there are words, so that neighbours in memory stay neighbours; what is missing is 0. */
 function packed(b: Builder, x: Operand, axis: number, words: WordParts): Operand {
@@ -79,7 +84,7 @@ export function integerMatmul(b: Builder, x: Shifted, y: Shifted): Operand {
   const rank = x.values.shape.length;
   const points = x.values.shape.at(-1)!;
   const words = wordsFor(b, points);
-  const [p, q] = [factorIn(b, x, dtypesOf(words)[0]), factorIn(b, y, dtypesOf(words)[1])];
+  const [p, q] = [factorIn(b, x, dtypesOf(b, words)[0]), factorIn(b, y, dtypesOf(b, words)[1])];
   const depth = b.scalar('i32', points);
   const product = words === undefined ? b.matmul(p.values, q.values, 'i32') : b.matmul(packed(b, p.values, rank - 1, words), packed(b, q.values, rank - 2, words), 'i32', words);
   const columns = p.zero === undefined ? undefined : minus(b, wideSum(b, q.values, [rank - 2]), times(b, q.zero, depth));
@@ -109,7 +114,7 @@ function convOf(b: Builder, x: Operand, w: Operand, attrs: PrimAttrs['conv'], wo
 export function integerConv(b: Builder, x: Shifted, w: Shifted, attrs: Omit<PrimAttrs['conv'], 'acc'>): Operand {
   const [filters, ...taps] = w.values.shape;
   const words = wordsFor(b, taps[0]!);
-  const [p, q] = [factorIn(b, x, dtypesOf(words)[0]), factorIn(b, w, dtypesOf(words)[1])];
+  const [p, q] = [factorIn(b, x, dtypesOf(b, words)[0]), factorIn(b, w, dtypesOf(b, words)[1])];
   const borders = (sides: readonly number[]): readonly number[] => [0, 0, ...sides];
   const padded = p.zero === undefined ? p.values : b.pad(p.values, borders(attrs.low), borders(attrs.high), b.cast(p.zero, p.values.dtype));
   const none = attrs.low.map(() => 0);
