@@ -2,6 +2,7 @@
 import type { WordParts } from '../../core/words.ts';
 import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
 import type { Dialect, Real, VectorSyntax } from './dialect.ts';
+import { loadNarrow, storeNarrow } from './gnuNarrow.ts';
 import type { Prelude } from './prelude.ts';
 import { typeName } from './types.ts';
 
@@ -49,12 +50,12 @@ const vectors: VectorSyntax = {
     return `${select}(${m}, ${a}, ${b})`;
   },
   load: (p, storage, type, pointer) => {
-    const value = `*(const ${memoryVector(p, storage.c, type.lanes, storage.bytes)} *)(${pointer})`;
-    return storage.bytes === 4 ? `((${p.type(type)})(${value}))` : `__builtin_convertvector(${value}, ${p.type(type)})`;
+    const memory = memoryVector(p, storage.c, type.lanes, storage.bytes);
+    return storage.bytes === 4 ? `((${p.type(type)})(*(const ${memory} *)(${pointer})))` : loadNarrow(p, storage, type, memory, pointer);
   },
   store: (p, storage, type, pointer, x) => {
     const memory = memoryVector(p, storage.c, type.lanes, storage.bytes);
-    return `*(${memory} *)(${pointer}) = ${storage.bytes === 4 ? `(${memory})${x}` : `__builtin_convertvector(${x}, ${memory})`};`;
+    return storage.bytes === 4 ? `*(${memory} *)(${pointer}) = (${memory})${x};` : storeNarrow(p, storage, type, memory, pointer, x);
   },
   // Compilers turn the loop into one instruction where there is one (fused multiply-add, rounding, square root, maximum).
   lanewise: (type, signature, lanes, body) => `${signature} { ${type} r; for (int i = 0; i < ${lanes}; i++) r[i] = ${body.replace(/\b[abc]\b/g, '$&[i]')}; return r; }\n`,
