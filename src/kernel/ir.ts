@@ -288,6 +288,8 @@ export interface Kernel {
     readonly threads: number;
     /** Threads 0 to subgroup − 1, and so on, run in step, see each other's values and share the fragments of matrix units. */
     readonly subgroup?: number;
+    /** Blocks that a unit of the machine should have room for at a time: threads take no more registers than that leaves. */
+    readonly together?: number;
   };
   readonly body: readonly Stmt[];
   /** The rules of the scratchpad that the kernel keeps: then it is a tile kernel, a grid step is a core's, and pipes work side by side. */

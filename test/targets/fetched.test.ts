@@ -76,6 +76,26 @@ describe.skipIf(!ok)('tiles that are fetched ahead', () => {
 /** As if the chip had few multiprocessors: small problems get large tiles. */
 const { capabilities } = target;
 const few = capabilities.family === 'simt' ? { ...target, capabilities: { ...capabilities, simt: { ...capabilities.simt, units: 1 } } } : target;
+const inRegisters: Readonly<Record<string, PrimGraph>> = {
+  'as they lie': product({ m: 256, n: 384, k: 80 }),
+  'both turned': product({ m: 256, n: 256, k: 64, turnA: true, turnB: true }),
+  'b turned, ends that fill no tile': product({ m: 228, n: 260, k: 68, turnB: true }),
+};
+describe.skipIf(!ok)('tiles that come through registers', () => {
+  for (const [name, graph] of Object.entries(inRegisters)) {
+    it(
+      name,
+      async () => {
+        expect(JSON.stringify(scheduleGraph(graph, few.capabilities).module)).toContain('"name":"next0"');
+        const inputs = inputsOf(graph);
+        const expected = interpretPrims(graph, inputs).map(numeric);
+        (await run(few, graph, inputs)).forEach((got, i) => expectClose(got, expected[i]!, name));
+      },
+      120_000,
+    );
+  }
+});
+
 type Half = 'f16' | 'bf16';
 function halves(dtype: Half, { m, n, k, turnA = false, turnB = false }: Shape, work = false): PrimGraph {
   const b = createBuilder(createFolder());

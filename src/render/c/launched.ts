@@ -21,8 +21,8 @@ export interface LaunchedLanguage {
   readonly alone?: boolean;
   /** `wide`: whether positions need 64 bits. */
   dialect(wide: boolean): Dialect;
-  /** The kernel's head up to its opening parenthesis; `subgroup`: of how many threads subgroups have to be, where it matters. */
-  head(symbol: string, threads: number, subgroup?: number): string;
+  /** The kernel's head up to its opening parenthesis; `block`: what else is asked of its blocks. */
+  head(symbol: string, threads: number, block?: Kernel['block']): string;
   /** A parameter, and the statement that makes a pointer called as the buffer from it, where there has to be one. */
   param(buffer: BufferParam, element: string, disjoint: boolean): { readonly declaration: string; readonly statement?: string };
   /** Lines that declare scratch memory. */
@@ -111,7 +111,7 @@ export class LaunchedRenderer implements Renderer {
       lines: [],
     };
     const params = kernel.params.map((b, i) => language.param(b, storageIn(prelude.dialect, b.dtype).c, disjoint[i] === true));
-    out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1, kernel.block?.subgroup)}(${params.map((p) => p.declaration).join(', ')}) {`);
+    out.lines.push(`${language.head(symbol, kernel.block?.threads ?? 1, kernel.block)}(${params.map((p) => p.declaration).join(', ')}) {`);
     for (const { statement } of params) if (statement !== undefined) out.lines.push(`  ${statement}`);
     const add = (lines: readonly string[] = []): void => lines.forEach((line) => out.lines.push(`  ${line}`));
     add(language.enter?.(kernel));

@@ -90,8 +90,8 @@ const createDialect = (wide: boolean): Dialect => ({
 export const clLanguage: LaunchedLanguage = {
   name: 'opencl-c',
   dialect: createDialect,
-  head: (symbol, threads, subgroup) =>
-    `__kernel __attribute__((reqd_work_group_size(${threads}, 1, 1)))${subgroup === undefined ? '' : ` __attribute__((intel_reqd_sub_group_size(${subgroup})))`}\nvoid ${symbol}`,
+  head: (symbol, threads, block) =>
+    `__kernel __attribute__((reqd_work_group_size(${threads}, 1, 1)))${block?.subgroup === undefined ? '' : ` __attribute__((intel_reqd_sub_group_size(${block.subgroup})))`}\nvoid ${symbol}`,
   param: (buffer, element, disjoint) => {
     const type = `__global ${buffer.access === 'read' ? 'const ' : ''}${element} *`;
     return {

@@ -73,7 +73,7 @@ export const createCudaLanguage = (settings: CudaSettings): LaunchedLanguage => 
   name: settings.name,
   ...(settings.lacksDoubles === undefined ? {} : { lacksDoubles: settings.lacksDoubles }),
   dialect: (wide) => createDialect(settings, wide),
-  head: (symbol, threads) => `extern "C" __global__ void __launch_bounds__(${threads})\n${symbol}`,
+  head: (symbol, threads, block) => `extern "C" __global__ void __launch_bounds__(${threads}${block?.together === undefined ? '' : `, ${block.together}`})\n${symbol}`,
   param: (buffer, element, disjoint) => ({ declaration: `${buffer.access === 'read' ? 'const ' : ''}${element} *${disjoint ? '__restrict__ ' : ''}${buffer.name}` }),
   // Fragments of matrix units begin at a multiple of 32 bytes.
   scratch: ({ name, elements, shared, swizzled }, element) => [

@@ -51,7 +51,7 @@ function lowerContraction(name: string, nests: Refined, contraction: Contraction
 /** The sum in parts, and the parts joined, where the tile says so. */
 function lowerInTiles(name: string, { nest: refined, raw }: Refined, contraction: Contraction, tile: TileShape, facts: SimtFacts, flops: number): readonly LoweredKernel[] {
   const lower = (nest: Nest, before: Nest, c: Contraction): LoweredKernel =>
-    tile.stages > 1 ? lowerStagedTiles(name, nest, before, c, tile, facts.fetchBytes ?? [], flops) : lowerTiles(name, nest, before, c, tile, flops);
+    tile.stages > 1 ? lowerStagedTiles(name, nest, before, c, tile, facts, flops) : lowerTiles(name, nest, before, c, tile, flops);
   const split = tile.parts === 1 ? undefined : splitReduce(refined, tile.parts, true);
   const inParts = split === undefined ? undefined : findContraction(split.parts);
   if (split === undefined || inParts === undefined) return [lower(refined, raw, contraction)];

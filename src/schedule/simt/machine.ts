@@ -34,6 +34,8 @@ export interface Launch {
   readonly threads: number;
   /** Threads that take each other's values; absent where none do. */
   readonly subgroup?: number;
+  /** Blocks that a unit should have room for at a time. */
+  readonly together?: number;
 }
 
 /** Closes a kernel; `shared`: its scratch memory is the block's rather than each thread's. */

@@ -6,6 +6,7 @@ import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { add, assign, compare, constant, declare, fma, index, load, mul, store, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
+import type { SimtFacts } from '../../runtime/device.ts';
 import type { Nest } from '../nest.ts';
 import { computeType, typed } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -15,7 +16,7 @@ import { pointsOf, trafficOf } from '../traffic.ts';
 import { pairsBehind, placeOfBlock, writeResult } from './blockTile.ts';
 import type { Contraction } from '../contraction.ts';
 import { finishKernel, grid, thread } from './machine.ts';
-import { StagedFactor, writeSteps } from './stages.ts';
+import { StagedFactor, writeKeptSteps, writeSteps } from './stages.ts';
 import type { StagedSide } from './stages.ts';
 import { sideA, sideB } from './tileShape.ts';
 import type { TileShape } from './tileShape.ts';
@@ -26,6 +27,14 @@ const VECTOR = 4;
 const ALONG_B = 8;
 const barrier: Stmt = { kind: 'barrier' };
 const LINE_PAD_BYTES = 16;
+/**
+ * With so many blocks to a unit there is always one to run, and what is on its way may lie in registers: lines across the sum can be stored
+ * from them, which are read by fewer instructions. Points of the sum that they hold.
+ */
+const KEPT_SHARE = 4;
+const KEPT_DEPTH = 16;
+/** Blocks that a unit runs at a time then, of the threads of the largest. */
+const KEPT_TOGETHER = 2;
 
 /** One factor, and what of its tile the thread multiplies. */
 interface Side {
@@ -53,8 +62,9 @@ class StagedWriter {
   readonly #a: Side;
   readonly #b: Side;
   readonly #thread: IndexExpr;
+  readonly #isKept: boolean;
 
-  constructor(nest: Nest, c: Contraction, t: TileShape, fetchBytes: readonly number[]) {
+  constructor(nest: Nest, c: Contraction, t: TileShape, fetchBytes: readonly number[], isKept = false) {
     const emitter = new Emitter(nest.dynamic);
     [this.emitter, this.#c, this.#t] = [emitter, c, t];
     this.threads = t.threadsA * t.threadsB;
@@ -71,7 +81,8 @@ class StagedWriter {
     const staging = { emitter, contraction: c, batch: place.batch, thread: this.#thread, threads: this.threads, stages: t.stages, depth: t.depth, fetchBytes };
     const sideOf = (side: StagedSide, inside: IndexExpr, threads: number, own: number): Side => ({ staged: new StagedFactor(staging, side), inside, threads, own });
     const { dtype } = c.sum;
-    const common = { dtype, padBytes: 0 };
+    const common = { dtype, padBytes: 0, needsOwn: isKept };
+    this.#isKept = isKept;
     const padOf = (alongSum: boolean): number => (alongSum ? LINE_PAD_BYTES : 0);
     this.#a = sideOf(
       { ...common, factor: c.a, value: c.a.value, side: sideA(t), start: place.startA, padBytes: padOf(c.a.alongSum) },
@@ -87,6 +98,12 @@ class StagedWriter {
     );
   }
 
+  /** Whether its factors can be loaded in whole vectors, as many by every thread. */
+  get canKeep(): boolean {
+    const { depth } = this.#t;
+    return [this.#a.staged, this.#b.staged].every((factor) => factor.isWhole) && [sideA(this.#t), sideB(this.#t)].every((side) => (side * depth) % (VECTOR * this.threads) === 0);
+  }
+
   get #dtype(): NumericDType {
     return this.#c.sum.dtype;
   }
@@ -98,12 +115,14 @@ class StagedWriter {
     const sums = Array.from({ length: t.rows }, () => Array.from({ length: t.vectors }, () => emitter.fresh('acc')));
     for (const name of sums.flat()) emitter.push(declare(name, constant(type, typed(type, 0))));
     const steps = Math.ceil(pointsOf(c.summed) / t.depth);
-    writeSteps(
-      emitter,
-      { count: steps, stages: t.stages, ahead: t.stages - 1 },
-      (step, stage) => [this.#a, this.#b].forEach(({ staged }) => staged.bring(step, stage)),
-      (stage) => this.#multiply(sums, stage),
-    );
+    if (this.#isKept) writeKeptSteps(emitter, steps, [this.#a.staged, this.#b.staged], (stage) => this.#multiply(sums, stage));
+    else
+      writeSteps(
+        emitter,
+        { count: steps, stages: t.stages, ahead: t.stages - 1 },
+        (step, stage) => [this.#a, this.#b].forEach(({ staged }) => staged.bring(step, stage)),
+        (stage) => this.#multiply(sums, stage),
+      );
     this.#finish(sums);
   }
 
@@ -179,10 +198,16 @@ class StagedWriter {
 }
 
 /** `nest` has its axes refined, and is the contraction `c`; `raw` is the nest as it was. */
-export function lowerStagedTiles(name: string, nest: Nest, raw: Nest, c: Contraction, tile: TileShape, fetchBytes: readonly number[], flops: number): LoweredKernel {
-  const writer = new StagedWriter(nest, c, tile, fetchBytes);
+export function lowerStagedTiles(name: string, nest: Nest, raw: Nest, c: Contraction, tile: TileShape, { fetchBytes = [], units }: SimtFacts, flops: number): LoweredKernel {
+  const kept = new StagedWriter(nest, c, { ...tile, stages: 2, depth: Math.min(tile.depth, KEPT_DEPTH) }, fetchBytes, true);
+  const isKept = kept.canKeep && kept.blocks >= KEPT_SHARE * units;
+  const writer = isKept ? kept : new StagedWriter(nest, c, tile, fetchBytes);
   writer.write();
   const traffic = trafficOf(raw);
   const { blocks, threads, emitter } = writer;
-  return { ...finishKernel(emitter, name, { blocks, threads }, true, { flops, bytes: traffic.readBytes + traffic.writeBytes }), traffic, inPlace: pairsBehind(raw, c) };
+  return {
+    ...finishKernel(emitter, name, { blocks, threads, ...(isKept ? { together: KEPT_TOGETHER } : {}) }, true, { flops, bytes: traffic.readBytes + traffic.writeBytes }),
+    traffic,
+    inPlace: pairsBehind(raw, c),
+  };
 }

@@ -4,8 +4,10 @@ import { addIndex, coefficientOf, constantIndex, delinearize, floorDiv, indexSym
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth, dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { add, binary, compare, index } from '../../kernel/build.ts';
+import { add, assign, binary, compare, constant, declare, index, load, pack, store, variable } from '../../kernel/build.ts';
+import type { Expr } from '../../kernel/ir.ts';
 import { SWIZZLE } from '../../kernel/matrix.ts';
+import { computeType, typed } from '../emit/compute.ts';
 import type { Emitter } from '../emit/emitter.ts';
 import { unflatten } from '../nest.ts';
 import { Substitution, guardPoint, literal } from '../point.ts';
@@ -44,8 +46,9 @@ export interface StagedSide {
    * its period, panel after panel where they run along the factor's own axes.
    */
   readonly padBytes: number | 'swizzled';
-  /** Whether lines have to run along the sum, however the factor lies in memory. */
+  /** Whether lines have to run along the sum, however the factor lies in memory; or along its own axes, as registers are stored. */
   readonly needsSum?: boolean;
+  readonly needsOwn?: boolean;
 }
 
 type Load = Extract<PointExpr, { readonly kind: 'load' }>;
@@ -78,6 +81,15 @@ function isRun({ load: { offset }, conditions }: GuardedLoad, run: number): bool
 /** Points that the threads of a subgroup fetch into lines across those in memory: neighbours along the factor's own axes, and along the sum. */
 const TURNED = { own: 8, k: 4 } as const;
 
+/** Elements that are loaded together. */
+const WHOLE = 4;
+/** Neighbours of a tile in a register, and where they belong. */
+export interface Taken {
+  readonly own: IndexExpr;
+  readonly k: IndexExpr;
+  readonly value: Expr;
+}
+
 /** One factor's tiles, a stage after the other: lines along the sum or along the factor's own axes. */
 export class StagedFactor {
   readonly buffer: string;
@@ -104,7 +116,7 @@ export class StagedFactor {
     const isSwizzled = side.padBytes === 'swizzled';
     this.#isTurned = side.needsSum === true && !side.factor.alongSum;
     this.#run = runs.find((run) => (run === 1 || !this.#isTurned) && this.#canFetch(run)) ?? 0;
-    this.alongSum = this.#isTurned || (side.factor.alongSum && (isSwizzled || this.#run > 1));
+    this.alongSum = side.needsOwn !== true && (this.#isTurned || (side.factor.alongSum && (isSwizzled || this.#run > 1)));
     const [lines, length] = this.alongSum ? [side.side, depth] : [depth, side.side];
     this.pitch = side.padBytes === 'swizzled' ? SWIZZLE.lineBytes / width : length + side.padBytes / width;
     this.panel = lines * this.pitch;
@@ -150,6 +162,44 @@ export class StagedFactor {
     if (found === undefined || found.load.dtype !== dtype) return false;
     const positions = [found.load.offset, ...found.conditions.map(({ value }) => value)];
     return run === 1 || (isRun(found, run) && positions.every((x) => [...symbolsIn(x)].every((name) => !emitter.dynamic.has(name))));
+  }
+
+  /** Whether threads load whole vectors of it. */
+  get isWhole(): boolean {
+    return this.#run === WHOLE;
+  }
+
+  /** What the thread brings of the tile of a step, in registers. */
+  take(step: IndexExpr): Taken[] {
+    const { emitter, thread, threads, depth } = this.#staging;
+    const { side, factor } = this.#side;
+    const [lines, length] = factor.alongSum ? [side, depth] : [depth, side];
+    return Array.from({ length: (lines * length) / WHOLE / threads }, (_, i): Taken => {
+      const [line, at] = delinearize(addIndex(thread, i * threads), [lines, length / WHOLE]);
+      const inLine = scaleIndex(at!, WHOLE);
+      const [own, k] = factor.alongSum ? [line!, inLine] : [inLine, line!];
+      const found = asLoad(this.#value(step, own, k));
+      const type = computeType(this.#side.dtype);
+      const nothing = pack(Array.from({ length: WHOLE }, () => constant(type, typed(type, 0))));
+      if (found === undefined) return { own, k, value: emitter.bind(nothing) };
+      const { load: from, conditions } = found;
+      const value = load(emitter.buffer(from.slot, 'read', from.dtype), emitter.index(from.offset), type, WHOLE);
+      if (conditions.length === 0) return { own, k, value: emitter.bind(value) };
+      const name = emitter.fresh('r');
+      emitter.push(declare(name, nothing), { kind: 'if', condition: emitter.holds(conditions), then: [assign(name, value)], else: [] });
+      return { own, k, value: variable(name, type, WHOLE) };
+    });
+  }
+
+  /** Stores it into a stage. */
+  put(taken: readonly Taken[], stage: IndexExpr): void {
+    const { emitter } = this.#staging;
+    const type = computeType(this.#side.dtype);
+    for (const { own, k, value } of taken) {
+      const at = (i: number): Expr => emitter.index(this.place(stage, own, addIndex(k, i)));
+      if (!this.#side.factor.alongSum) emitter.push(store(this.buffer, at(0), value));
+      else for (let lane = 0; lane < WHOLE; lane++) emitter.push(store(this.buffer, at(lane), { kind: 'extract', type: { dtype: type, lanes: 1 }, x: value, lane }));
+    }
   }
 
   /** Begins to bring the tile of a step into a stage. */
@@ -201,6 +251,44 @@ export class StagedFactor {
     emitter.push({ kind: 'fetch', to: { buffer: this.buffer, index: emitter.index(at) }, from, elements: this.#run, ...condition });
   }
 }
+
+/** Two stages: a step's tiles are loaded into registers before the step before is multiplied, and stored after it. */
+export function writeKeptSteps(emitter: Emitter, count: number, factors: readonly StagedFactor[], use: (stage: IndexExpr) => void): void {
+  const first = factors.map((factor) => factor.take(constantIndex(0)));
+  factors.forEach((factor, i) => factor.put(first[i]!, constantIndex(0)));
+  emitter.push({ kind: 'barrier' });
+  if (count === 1) return use(constantIndex(0));
+  const kept = first.map((taken) =>
+    taken.map(({ value }): Expr => {
+      const name = emitter.fresh('next');
+      emitter.push(declare(name, value));
+      return variable(name, value.type.dtype, value.type.lanes);
+    }),
+  );
+  emitter.loop('step', index(0), index(count), 1, () => {
+    const step = emitter.named('step').expr;
+    const hasNext = compare('lt', step, index(count - 1));
+    let places: (readonly Taken[])[] = [];
+    when(emitter, hasNext, () => {
+      emitter.define('next', emitter.bind(add(step, index(1))));
+      places = factors.map((factor) => factor.take(indexSymbol('next', 1, count - 1)));
+      places.forEach((taken, i) => taken.forEach(({ value }, j) => emitter.push(assign(nameOf(kept[i]![j]!), value))));
+    });
+    emitter.define('stage', emitter.bind(binary('rem', step, index(2))));
+    use(indexSymbol('stage', 0, 1));
+    when(emitter, hasNext, () => {
+      emitter.define('other', emitter.bind(binary('rem', add(step, index(1)), index(2))));
+      factors.forEach((factor, i) =>
+        factor.put(
+          places[i]!.map((taken, j) => ({ ...taken, value: kept[i]![j]! })),
+          indexSymbol('other', 0, 1),
+        ),
+      );
+    });
+    emitter.push({ kind: 'barrier' });
+  });
+}
+const nameOf = (e: Expr): string => (e.kind === 'var' ? e.name : '');
 
 /** How the steps of the sum follow each other. */
 export interface Steps {
