@@ -44,7 +44,7 @@ function useFunction(p: Prelude, name: string, signature: string, body: readonly
 }
 
 /** The address within shared memory. A warp whose threads went different ways before must meet first: the instructions are aligned. */
-const SHARED_ADDRESS = 'asm volatile("bar.warp.sync 0xffffffff;"); unsigned at = (unsigned)__cvta_generic_to_shared(p);';
+const SHARED_ADDRESS = '__syncwarp(); unsigned at = (unsigned)__cvta_generic_to_shared(p);';
 
 export const cudaMatrix: MatrixSyntax = {
   ...warpgroupMatrix,

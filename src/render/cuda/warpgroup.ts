@@ -14,16 +14,16 @@ const list = (from: number, count: number): string => Array.from({ length: count
 
 /**
  * Where a factor lies, for the unit: its address, the distance of parts of its lines, that of the lines after which places are the same again
- * (all in 16 bytes), and that it is swizzled in lines of 128 bytes.
+ * (all in 16 bytes), and that it is swizzled in lines of 128 bytes. Warps meet first: the instructions are aligned.
  */
 const DESCRIPTOR = `#ifdef __CUDA_ARCH__
 static __device__ __forceinline__ u64 matrix_place(const void *p, int panel) {
   return (u64)(((unsigned)__cvta_generic_to_shared(p) & 0x3ffff) >> 4) | (u64)(panel >> 4) << 16 | (u64)(${SWIZZLE.periodBytes} >> 4) << 32 | (u64)1 << 62;
 }
-static __device__ __forceinline__ void matrix_open() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+static __device__ __forceinline__ void matrix_open() { __syncwarp(); asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 static __device__ __forceinline__ void matrix_close() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 static __device__ __forceinline__ void matrix_publish() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-template <int pending> static __device__ __forceinline__ void matrix_settle() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int pending> static __device__ __forceinline__ void matrix_settle() { __syncwarp(); asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
 enum matrix_input { in_f16, in_bf16, in_tf32 };
 template <matrix_input in, int n, int turn_a, int turn_b> struct matrix_product;
 #endif

@@ -5,13 +5,13 @@ typedef long long i64;
 typedef unsigned long long u64;
 #ifdef __CUDA_ARCH__
 static __device__ __forceinline__ void matrix_load_a_row_f16_m16n16k16(unsigned (&f)[8], const u16 *p, int stride) {
-  asm volatile("bar.warp.sync 0xffffffff;"); unsigned at = (unsigned)__cvta_generic_to_shared(p);
+  __syncwarp(); unsigned at = (unsigned)__cvta_generic_to_shared(p);
   asm volatile("wmma.load.a.sync.aligned.row.m16n16k16.shared.f16 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8], %9;" : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3]), "=r"(f[4]), "=r"(f[5]), "=r"(f[6]), "=r"(f[7]) : "r"(at), "r"(stride) : "memory");
 }
 #endif
 #ifdef __CUDA_ARCH__
 static __device__ __forceinline__ void matrix_load_b_row_f16_m16n16k16(unsigned (&f)[8], const u16 *p, int stride) {
-  asm volatile("bar.warp.sync 0xffffffff;"); unsigned at = (unsigned)__cvta_generic_to_shared(p);
+  __syncwarp(); unsigned at = (unsigned)__cvta_generic_to_shared(p);
   asm volatile("wmma.load.b.sync.aligned.row.m16n16k16.shared.f16 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8], %9;" : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3]), "=r"(f[4]), "=r"(f[5]), "=r"(f[6]), "=r"(f[7]) : "r"(at), "r"(stride) : "memory");
 }
 #endif
@@ -22,7 +22,7 @@ static __device__ __forceinline__ void matrix_multiply_row_row_f16_m16n16k16(flo
 #endif
 #ifdef __CUDA_ARCH__
 static __device__ __forceinline__ void matrix_store_row_f32_m16n16k16(float *p, const float (&d)[8], int stride) {
-  asm volatile("bar.warp.sync 0xffffffff;"); unsigned at = (unsigned)__cvta_generic_to_shared(p);
+  __syncwarp(); unsigned at = (unsigned)__cvta_generic_to_shared(p);
   asm volatile("wmma.store.d.sync.aligned.row.m16n16k16.shared.f32 [%0], {%2, %3, %4, %5, %6, %7, %8, %9}, %1;" :: "r"(at), "r"(stride), "f"(d[0]), "f"(d[1]), "f"(d[2]), "f"(d[3]), "f"(d[4]), "f"(d[5]), "f"(d[6]), "f"(d[7]) : "memory");
 }
 #endif
