@@ -17,7 +17,7 @@ import { tileTransposed } from './tile.ts';
 import { halvings, widestLanes, writeStrips } from '../emit/strips.ts';
 
 /** Additions that one grid step should hold: enough to pay for handing it to a thread. */
-const STEP_WORK = 1 << 15;
+const STEP_WORK = 1 << 13;
 const MAX_STEPS = 512;
 
 export const GRID_VAR = 'g';
