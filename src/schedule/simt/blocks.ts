@@ -23,8 +23,9 @@ import type { Launch } from './machine.ts';
 const SIZES = [2, 4, 8, 16];
 /** So few points of a sum are written one after the other, so that what neighbours have in common is seen. */
 const MOST_UNROLLED = 25;
-/** Operations that are written out, at most. */
-const MOST_WRITTEN = 1024;
+/** Operations that are written out, at most, where a load that not every point has counts as several: software takes seconds to compile more. */
+const MOST_WRITTEN = 512;
+const GUARDED_LOAD = 6;
 /** What a thread's points must save to be worth fewer threads. */
 const WORTHWHILE = 0.8;
 
@@ -89,7 +90,11 @@ export function chooseBlocks(nest: Nest, facts: SimtFacts): Blocks | undefined {
   if (sums === undefined) return undefined;
   const { sum, result, written } = sums;
   const loads: Extract<PointExpr, { kind: 'load' }>[] = [];
-  visitPoints([sum.value], nest.dynamic, (e) => void (e.kind === 'load' && loads.push(e)));
+  let load = 1;
+  visitPoints([sum.value], nest.dynamic, (e) => {
+    if (e.kind === 'load') loads.push(e);
+    if (e.kind === 'guard') load = GUARDED_LOAD;
+  });
   const { registers, loadCost, stridedCost } = facts.turns ?? AT_ONCE;
   const wanted = facts.units * facts.subgroupThreads * (facts.turns === undefined ? SUBGROUPS.atOnce : SUBGROUPS.inTurns);
   const fast = nest.outer.at(-1)?.name ?? '';
@@ -98,14 +103,15 @@ export function chooseBlocks(nest: Nest, facts: SimtFacts): Blocks | undefined {
   const timeOf = (blocks: Blocks): number => {
     const own = nest.outer.filter((a) => blocks.has(a.name)).map((a): Axis => ({ ...a, extent: blocks.get(a.name)! }));
     const points = pointsOf(own);
-    if (points > registers || points * (taps * arithmetic + epilogue) > (points > 1 ? MOST_WRITTEN : Infinity)) return Infinity;
+    const operations = points * (taps * arithmetic + epilogue);
+    if (points > 1 && (points > registers || operations > MOST_WRITTEN)) return Infinity;
     let [loaded, cost] = [0, 0];
     for (const e of loads) {
       const elements = elementsOf(e, [...own, ...written]);
       loaded += elements;
       cost += elements * loadCost * (blocks.has(fast) && coefficientOf(e.offset, fast) === 1 ? stridedCost : 1);
     }
-    if (points > 1 && points + loaded / taps > registers) return Infinity;
+    if (points > 1 && (points + loaded / taps > registers || operations + loaded * load > MOST_WRITTEN)) return Infinity;
     const threads = nest.outer.reduce((n, a) => n * Math.ceil(a.extent / (blocks.get(a.name) ?? 1)), 1);
     return threads * (cost + points * taps * arithmetic) * Math.max(1, wanted / threads);
   };
