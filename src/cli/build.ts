@@ -6,7 +6,7 @@ import { bindingsFor } from '../session/bindings.ts';
 import { buildLibrary } from '../session/buildLibrary.ts';
 import { loadModel } from '../session/create.ts';
 import { chooseDevice } from '../session/devices.ts';
-import { lowerFor } from '../session/modelRunner.ts';
+import { lowerFor, narrowingTo } from '../session/modelRunner.ts';
 import type { Allowance, Precision } from '../session/options.ts';
 import { fillFeeds } from './feeds.ts';
 import type { FeedOptions } from './feeds.ts';
@@ -45,7 +45,7 @@ export const build = new Command('build')
         hint: 'Fix them with --bind NAME=N, or with an --input of that shape.',
       });
     const { target } = await chooseDevice([given.device]);
-    const { graph } = lowerFor(model, new Set(model.inputs.filter(({ name }) => values.has(name))), given.precision, target);
+    const { graph } = lowerFor(model, new Set(model.inputs.filter(({ name }) => values.has(name))), narrowingTo(given.precision), target);
     const bindings = bindingsFor(graph, values);
     const made = graph.inputs.find(({ name }, i) => bindings[i]?.value !== undefined && random.includes(name));
     if (made !== undefined)

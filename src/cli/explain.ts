@@ -4,7 +4,7 @@ import { AnychipError } from '../core/error.ts';
 import { explain, kernelSource } from '../inspect/explain.ts';
 import type { ExplainedProgram, Explanation } from '../inspect/explain.ts';
 import { bindingsFor } from '../session/bindings.ts';
-import { lowerFor } from '../session/modelRunner.ts';
+import { lowerFor, narrowingTo } from '../session/modelRunner.ts';
 import type { NodePrecision } from '../session/modelRunner.ts';
 import { loadModel } from '../session/create.ts';
 import { chooseDevice } from '../session/devices.ts';
@@ -44,7 +44,7 @@ export const explainModel = new Command('explain')
     const { values, assumed } = prepareFeeds(model.graph, given);
     progress(`compiling ${path}`);
     const fed = new Set(model.graph.inputs.filter(({ name }) => values.has(name)));
-    const { graph, nodes } = lowerFor(model.graph, fed, given.precision, target);
+    const { graph, nodes } = lowerFor(model.graph, fed, narrowingTo(given.precision), target);
     const bindings = bindingsFor(graph, values);
     const how = { allow: given.allow ?? [], ...(decide === undefined ? {} : { decide }) };
     if (given.source !== undefined) {

@@ -1,6 +1,8 @@
 // `anychip run`: one run of a model on given or random inputs; on several devices, one run on each.
 import { Command } from 'commander';
 import { loadModel, openModel } from '../session/create.ts';
+import type { Widened } from '../session/inferenceSession.ts';
+import type { Precision } from '../session/options.ts';
 import type { Placement } from '../session/placement.ts';
 import { prepareFeeds } from './feeds.ts';
 import type { FeedOptions } from './feeds.ts';
@@ -55,18 +57,24 @@ export const run = new Command('run')
       endProgress();
       const files = given.output === undefined ? [] : writeOutputs(outputs, given.output);
       if (given.json === true) {
-        const { device, placement, hostNodes: host } = session;
-        return printJson({ device: device.name, why: device.why, millis, random, assumed, outputs: summaries(outputs), placement, host, files });
+        const { device, placement, hostNodes: host, widened } = session;
+        return printJson({ device: device.name, why: device.why, millis, random, assumed, outputs: summaries(outputs), placement, host, widened, files });
       }
       note(`device ${session.device.name} (${session.device.why}), ${formatMillis(millis)} with compilation where it was due`);
       notePlacement(session.device.name, session.placement);
       for (const host of session.hostNodes) note(`on the host: ${host.op} '${host.name}' (${host.bytes} bytes in): ${host.reason}`);
+      noteWidened(session.widened, given.precision);
       printOutputs(outputs);
       for (const file of files) note(`wrote ${file}`);
     } finally {
       await session.release();
     }
   });
+
+function noteWidened(widened: readonly Widened[], precision: Precision | undefined): void {
+  const list = widened.map(({ title, reach }) => `${title} (${reach.toPrecision(3)})`).join(', ');
+  if (widened.length > 0) note(`f32, because ${precision} cannot hold what they give: ${list}`);
+}
 
 function notePlacement(name: string, { device, host, bytesMoved }: Placement): void {
   if (host > 0) note(`nodes: ${device} on ${name}, ${host} on the host, ${formatBytes(bytesMoved)} moved between them`);

@@ -62,6 +62,11 @@ export class DeviceRunner {
     }
   }
 
+  /** Compiles anew from now on. */
+  async renew(): Promise<void> {
+    await this.#opened.runner.renew();
+  }
+
   async #replace(lost: Opened): Promise<void> {
     trace(1, () => ({ kind: 'placement', message: 'the device was lost and is opened anew' }));
     this.#opened = await this.#open();

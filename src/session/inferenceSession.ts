@@ -6,7 +6,7 @@ import { formatShape } from '../core/shape.ts';
 import type { DType } from '../core/dtype.ts';
 import { trace } from '../core/trace.ts';
 import type { Model } from '../formats/onnx/import.ts';
-import { isTensor, requiredInputs } from '../graph/graph.ts';
+import { isTensor, requiredInputs, titleOf } from '../graph/graph.ts';
 import type { Graph, HostValue, TensorType, Value } from '../graph/graph.ts';
 import type { InputBinding } from '../passes/binding.ts';
 import { interpretGraph } from '../reference/interpret.ts';
@@ -16,14 +16,31 @@ import type { Choice, ChooseDevice } from './choose.ts';
 import { DEFAULT_MAX_MEMORY_BYTES } from './limits.ts';
 import { DeviceRunner } from './deviceRunner.ts';
 import { closeDefaults, lowerFor } from './modelRunner.ts';
-import { blameRange, isFinite } from './range.ts';
+import type { ModelContext, Narrowing } from './modelRunner.ts';
+import { findBeyond, isFinite } from './range.ts';
 import { PlacementLog } from './placement.ts';
 import type { HostNode, Placement } from './placement.ts';
 import { copyValue } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { checkOptions } from './options.ts';
-import type { Precision, SessionOptions } from './options.ts';
+import type { SessionOptions } from './options.ts';
 import { dimsOf } from './shapes.ts';
+
+interface Parts {
+  readonly runner: DeviceRunner | undefined;
+  readonly placement: PlacementLog;
+  readonly narrowing: GrowingNarrowing | undefined;
+}
+
+/** It grows as runs find out. */
+type GrowingNarrowing = Narrowing & { readonly beyond: Map<Value, number> };
+
+export interface Widened {
+  /** As people call the node. */
+  readonly title: string;
+  /** The largest magnitude of what it gave in f32. */
+  readonly reach: number;
+}
 
 export class InferenceSession implements Ort {
   readonly model: Model;
@@ -32,16 +49,18 @@ export class InferenceSession implements Ort {
   readonly #runner: DeviceRunner | undefined;
   readonly #options: SessionOptions;
   readonly #placement: PlacementLog;
+  readonly #narrowing: GrowingNarrowing | undefined;
   /** Runs that have not ended. */
   readonly #running = new Set<Promise<unknown>>();
   #released: Promise<void> | undefined;
 
-  private constructor(model: Model, choice: Choice, parts: { readonly runner: DeviceRunner | undefined; readonly placement: PlacementLog }, options: SessionOptions) {
+  private constructor(model: Model, choice: Choice, parts: Parts, options: SessionOptions) {
     this.model = model;
     this.device = { name: choice.name, why: choice.why, detail: choice.detail };
     this.#options = options;
     this.#runner = parts.runner;
     this.#placement = parts.placement;
+    this.#narrowing = parts.narrowing;
   }
 
   /** A session over a model in memory, on the device that `choose` takes for the names asked for. Faces give it: create.ts, web/create.ts. */
@@ -51,7 +70,9 @@ export class InferenceSession implements Ort {
     const choice = await choose(names.length === 0 ? [AUTO] : names);
     trace(1, () => ({ kind: 'placement', message: `device ${choice.name}: ${choice.why}` }));
     const placement = new PlacementLog();
-    const session = new InferenceSession(model, choice, { runner: await openRunner(model, choice, placement, options), placement }, options);
+    const narrowing = options.precision === undefined ? undefined : { precision: options.precision, beyond: new Map<Value, number>() };
+    const runner = await openRunner(model, choice, { placement, ...(narrowing === undefined ? {} : { narrowing }) }, options);
+    const session = new InferenceSession(model, choice, { runner, placement, narrowing }, options);
     try {
       await session.#prepare();
       return session;
@@ -148,23 +169,38 @@ export class InferenceSession implements Ort {
   }
 
   async #runInputs(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
-    const { precision } = this.#options;
-    const outputs = this.#runner === undefined ? this.#interpret(feeds) : await this.#runner.run(feeds);
-    if (precision !== undefined) await this.#checkRange(precision, feeds, outputs);
-    this.#placement.handOver(outputs);
-    return outputs;
+    for (;;) {
+      const known = this.#narrowing?.beyond.size ?? 0;
+      const outputs = this.#runner === undefined ? this.#interpret(feeds) : await this.#runner.run(feeds);
+      if (this.#narrowing !== undefined && !outputs.every(isFinite)) {
+        // Another run may have found what reaches too far meanwhile.
+        if (this.#narrowing.beyond.size > known || (await this.#widen(this.#narrowing, feeds, outputs))) continue;
+      }
+      this.#placement.handOver(outputs);
+      return outputs;
+    }
   }
 
-  /** Infinities of narrow floats that f32 has not are an error, which names the node that they come from. */
-  async #checkRange(precision: Precision, feeds: ReadonlyMap<Value, HostValue>, outputs: readonly HostValue[]): Promise<void> {
-    if (outputs.every(isFinite)) return;
+  /** Whether values were found that narrow floats cannot hold; they are f32 from now on, and the run is to be done again. */
+  async #widen({ precision, beyond }: GrowingNarrowing, feeds: ReadonlyMap<Value, HostValue>, outputs: readonly HostValue[]): Promise<boolean> {
     const graph = closeDefaults(this.model.graph, new Set(feeds.keys()));
     const inputs = graph.inputs.map((value) => feeds.get(value) ?? null);
-    await blameRange(graph, precision, outputs, (part) => (this.#runner === undefined ? Promise.resolve(this.#interpretGraph(part, inputs)) : this.#runner.runOnce(part, inputs)));
+    const found = await findBeyond(graph, precision, beyond, outputs, async (part) => this.#runner?.runOnce(part, inputs) ?? this.#interpretGraph(part, inputs));
+    if (found.size === 0) return false;
+    for (const [value, reach] of found) beyond.set(value, reach);
+    trace(1, () => ({ kind: 'placement', message: `f32 in place of ${precision}: ${this.widened.map(({ title, reach }) => `${title} (${reach.toPrecision(3)})`).join(', ')}` }));
+    await this.#runner?.renew();
+    return true;
+  }
+
+  /** What runs found to reach too far for the narrow floats asked for, by the node that makes it; it is f32 since then. */
+  get widened(): readonly Widened[] {
+    const titles = new Map(this.model.graph.nodes.flatMap((node) => node.outputs.map((value) => [value, titleOf(node)] as const)));
+    return [...(this.#narrowing?.beyond ?? [])].map(([value, reach]) => ({ title: titles.get(value) ?? `the input '${value.name}'`, reach }));
   }
 
   #interpret(feeds: ReadonlyMap<Value, HostValue>): readonly HostValue[] {
-    const { graph } = lowerFor(this.model.graph, new Set(feeds.keys()), this.#options.precision);
+    const { graph } = lowerFor(this.model.graph, new Set(feeds.keys()), this.#narrowing);
     return this.#interpretGraph(
       graph,
       graph.inputs.map((value) => feeds.get(value) ?? null),
@@ -212,11 +248,15 @@ export class InferenceSession implements Ort {
 }
 
 /** Undefined for the reference, which needs no device. */
-async function openRunner({ graph }: Model, { target, decide }: Choice, placement: PlacementLog, options: SessionOptions): Promise<DeviceRunner | undefined> {
+async function openRunner(
+  { graph }: Model,
+  { target, decide }: Choice,
+  parts: Pick<ModelContext, 'placement' | 'narrowing'>,
+  options: SessionOptions,
+): Promise<DeviceRunner | undefined> {
   if (target === undefined) return undefined;
-  const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false, allow = [], precision } = options;
-  const optional = { ...(decide === undefined ? {} : { decide }), ...(precision === undefined ? {} : { precision }) };
-  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, placement, ...optional }, () =>
+  const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false, allow = [] } = options;
+  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, ...parts, ...(decide === undefined ? {} : { decide }) }, () =>
     target.openDevice(threads === undefined || threads === 0 ? {} : { threads }),
   );
 }

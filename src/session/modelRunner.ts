@@ -2,7 +2,7 @@
 // and are packed like weights; a run that feeds some of them gets a graph, and plans, of its own.
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { lowerPrecision } from '../passes/precision/lowerPrecision.ts';
-import type { LoweredGraph } from '../passes/precision/lowerPrecision.ts';
+import type { Beyond, LoweredGraph } from '../passes/precision/lowerPrecision.ts';
 import type { Precision } from '../passes/precision/narrow.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { requireStorage } from '../runtime/device.ts';
@@ -18,17 +18,27 @@ export function closeDefaults(graph: Graph, fed: ReadonlySet<Value>): Graph {
   return inputs.length === graph.inputs.length ? graph : { ...graph, inputs };
 }
 
+/** How the floats of a model are narrowed. */
+export interface Narrowing {
+  readonly precision: Precision;
+  /** What runs have found to reach too far. */
+  readonly beyond: Beyond;
+}
+
+/** To a precision that was asked for, before any run. */
+export const narrowingTo = (precision: Precision | undefined): Narrowing | undefined => (precision === undefined ? undefined : { precision, beyond: new Map() });
+
 export interface ModelContext extends CompileContext {
-  /** What the floats of the model are narrowed to. */
-  readonly precision?: Precision;
+  readonly narrowing?: Narrowing;
 }
 
 /** What runs that feed exactly these inputs compile for `target`: defaults closed, and floats in the precision asked for. */
-export function lowerFor(graph: Graph, fed: ReadonlySet<Value>, precision: Precision | undefined, target?: Engine): LoweredGraph {
+export function lowerFor(graph: Graph, fed: ReadonlySet<Value>, narrowing: Narrowing | undefined, target?: Engine): LoweredGraph {
   const closed = closeDefaults(graph, fed);
-  if (precision === undefined) return { graph: closed, nodes: [], narrow: new Map() };
+  if (narrowing === undefined) return { graph: closed, nodes: [], narrow: new Map() };
+  const { precision, beyond } = narrowing;
   if (target !== undefined) requireStorage(target, precision);
-  return lowerPrecision(closed, precision);
+  return lowerPrecision(closed, precision, beyond);
 }
 
 export class ModelRunner {
@@ -46,7 +56,7 @@ export class ModelRunner {
   variantFor(fed: ReadonlySet<Value>): GraphRunner {
     const key = JSON.stringify([...fed].flatMap((value) => (this.#graph.constants.has(value) ? [value.name] : [])).sort());
     let runner = this.#variants.get(key);
-    if (runner === undefined) this.#variants.set(key, (runner = new GraphRunner(lowerFor(this.#graph, fed, this.#context.precision, this.#context.target).graph, this.#context)));
+    if (runner === undefined) this.#variants.set(key, (runner = new GraphRunner(lowerFor(this.#graph, fed, this.#context.narrowing, this.#context.target).graph, this.#context)));
     return runner;
   }
 
@@ -55,13 +65,18 @@ export class ModelRunner {
     return runner.run(runner.graph.inputs.map((value) => feeds.get(value) ?? null));
   }
 
+  /** Lets go of all plans: what they were made for has changed. Runs under way end with theirs. */
+  async renew(): Promise<void> {
+    const runners = [...this.#variants.values()];
+    this.#variants.clear();
+    await Promise.all(runners.map((runner) => runner.dispose()));
+  }
+
   get plans(): readonly ExecutionPlan[] {
     return [...this.#variants.values()].flatMap((runner) => runner.plans);
   }
 
-  async dispose(): Promise<void> {
-    const runners = [...this.#variants.values()];
-    this.#variants.clear();
-    await Promise.all(runners.map((runner) => runner.dispose()));
+  dispose(): Promise<void> {
+    return this.renew();
   }
 }

@@ -21,7 +21,8 @@ export interface SessionOptions extends Ort.SessionOptions {
   readonly allow?: readonly Allowance[];
   /**
    * Floats of f32 between the model's inputs and outputs become this: 'f16' or 'bf16'. Inputs and outputs keep their types; what needs
-   * f32 keeps it. A run whose results leave the range of f16 fails.
+   * f32 keeps it. Where results of a run leave the range of f16, the nodes that make them are f32 from then on (`session.widened`), and the
+   * run is done again.
    */
   readonly precision?: Precision;
 }

@@ -42,6 +42,7 @@ const UNKNOWN: Known = { kind: 'unknown' };
 interface Scope {
   readonly outer: Scope | undefined;
   readonly precision: Precision;
+  readonly beyond: Beyond;
   readonly inputs: readonly Value[];
   readonly known: Map<Value, Known>;
   /** The Values that hold a float of the model in either width, as far as there are any yet. */
@@ -51,15 +52,21 @@ interface Scope {
   readonly report: NodePrecision[];
 }
 
-/** `graph` with its floats of f32 in `precision`. What has a default and is an input counts as an input. */
-export function lowerPrecision(graph: Graph, precision: Precision): LoweredGraph {
-  const scope = scopeOf(graph, precision, []);
+/** Values, and how far runs in f32 found them to reach, where that is beyond a narrow float. */
+export type Beyond = ReadonlyMap<Value, number>;
+
+/**
+ * `graph` with its floats of f32 in `precision`; what makes or takes a value of `beyond` stays f32. What has a default and is an input counts
+ * as an input.
+ */
+export function lowerPrecision(graph: Graph, precision: Precision, beyond: Beyond = new Map()): LoweredGraph {
+  const scope = scopeOf(graph, { precision, beyond, report: [] });
   const lowered = lowerGraph(graph, scope);
   return { graph: lowered, nodes: scope.report, narrow: new Map([...scope.held.narrow].filter(([, made]) => !scope.constants.has(made))) };
 }
 
-function scopeOf({ inputs, constants }: Graph, precision: Precision, report: NodePrecision[], outer?: Scope): Scope {
-  return { outer, precision, inputs, known: new Map(), held: { wide: new Map(), narrow: new Map() }, nodes: [], constants: new Map(constants), report };
+function scopeOf({ inputs, constants }: Graph, { precision, beyond, report }: Pick<Scope, 'precision' | 'beyond' | 'report'>, outer?: Scope): Scope {
+  return { outer, precision, beyond, inputs, known: new Map(), held: { wide: new Map(), narrow: new Map() }, nodes: [], constants: new Map(constants), report };
 }
 
 function lowerGraph(graph: Graph, scope: Scope): Graph {
@@ -132,9 +139,9 @@ function lowerNode(scope: Scope, node: Node): void {
   const { inputs: names, hostInputs = [] } = schemaOf(node.op);
   const isOperand = (i: number): boolean => ![...hostInputs, ...rule.keeps].includes(inputName(names, i));
   const operands = node.inputs.flatMap((value, i) => (value === null || !isOperand(i) ? [] : [{ value, known: knownOf(scope, value) }]));
-  const { width, reason } = choose(scope, rule, operands);
+  const { width, reason } = choose(scope, rule, node, operands);
   const inputs = node.inputs.map((value, i) => (value === null ? null : inWidth(scope, value, isOperand(i) ? width : 'wide')));
-  const bodied = mapSubgraphs(node, (body) => lowerGraph(body, scopeOf(body, scope.precision, scope.report, scope)));
+  const bodied = mapSubgraphs(node, (body) => lowerGraph(body, scopeOf(body, scope, scope)));
   const whole = node.inputs[rule.of] ?? null;
   const giving: Giving = { operands, width, given: whole === null ? OTHER : knownOf(scope, whole) };
   const outputs = node.outputs.map((value, i) => value && define(scope, value, outputOf(node, i, value, giving)));
@@ -151,20 +158,27 @@ interface Operand {
   readonly known: Known;
 }
 
+interface Choice {
+  readonly width: Width;
+  /** Why it is wide, where its operator would be narrow. */
+  readonly reason: string;
+}
+const WIDE: Choice = { width: 'wide', reason: '' };
+
 /** The width that a node computes in. */
-function choose({ precision }: Scope, { precise }: Pick<PrecisionRule<OnnxOpName>, 'precise'>, operands: readonly Operand[]): { readonly width: Width; readonly reason: string } {
-  if (precise === 'wide' || precise === 'control') return { width: 'wide', reason: '' };
+function choose({ precision, beyond }: Scope, { precise }: Pick<PrecisionRule<OnnxOpName>, 'precise'>, node: Node, operands: readonly Operand[]): Choice {
+  if (precise === 'wide' || precise === 'control') return WIDE;
   if (operands.some(({ known }) => known.kind === 'unknown')) return { width: 'wide', reason: 'what dtype it is given is known only in a run' };
   const floats = operands.flatMap(({ value, known }) => (known.kind === 'float' ? [{ value, known }] : []));
   const others = floats.filter(({ known }) => known.reach === undefined);
   const isNarrow = precise === 'narrow' || (others.length > 0 && others.every(({ known }) => known.width === 'narrow'));
-  if (!isNarrow) return { width: 'wide', reason: '' };
-  const beyond = floats.find(({ known }) => (known.reach ?? 0) > largestOf[precision]);
-  if (beyond === undefined) return { width: 'narrow', reason: '' };
-  return {
-    width: 'wide',
-    reason: `its constant '${beyond.value.name}' reaches ${beyond.known.reach!.toPrecision(3)}, ${precision} no further than ${largestOf[precision].toPrecision(5)}`,
-  };
+  if (!isNarrow) return WIDE;
+  const most = `${precision} no further than ${largestOf[precision].toPrecision(5)}`;
+  const constant = floats.find(({ known }) => (known.reach ?? 0) > largestOf[precision]);
+  if (constant !== undefined) return { width: 'wide', reason: `its constant '${constant.value.name}' reaches ${constant.known.reach!.toPrecision(3)}, ${most}` };
+  const found = [...floats.map(({ value }) => value), ...node.outputs].find((value) => value !== null && beyond.has(value));
+  if (found === undefined || found === null) return { width: 'narrow', reason: '' };
+  return { width: 'wide', reason: `'${found.name}' reached ${beyond.get(found)!.toPrecision(3)} in a run, ${most}` };
 }
 
 interface Giving {
