@@ -65,14 +65,11 @@ export const mapPlaceExprs = (place: FragmentPlace, f: (e: Expr) => Expr): Fragm
   ...(place.elements === undefined ? {} : { elements: f(place.elements) }),
 });
 
-/** Bytes of a line of swizzled memory, of what changes places in it, and of the lines after which places are the same again. */
+/**
+ * Bytes of a line of swizzled memory, of its parts, which change places, and of the lines after which places are the same again: where a part
+ * lies is its own number and that of its line, combined bit by bit (xor).
+ */
 export const SWIZZLE = { lineBytes: 128, partBytes: 16, periodBytes: 1024 } as const;
-/** Where an element of so many bytes lies in swizzled memory: the number of its part and that of its line are combined bit by bit. */
-export function swizzled(index: number, bytes: number): number {
-  const [part, mask] = [SWIZZLE.partBytes / bytes, SWIZZLE.lineBytes / SWIZZLE.partBytes - 1];
-  const line = Math.floor((index * bytes) / SWIZZLE.lineBytes);
-  return (index ^ ((line & mask) * part)) >>> 0;
-}
 
 /** The step with its places in memory replaced. */
 export function mapPlace(step: MatrixStep, f: (place: FragmentPlace) => FragmentPlace): MatrixStep {

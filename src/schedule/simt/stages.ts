@@ -259,10 +259,10 @@ export function writeKeptSteps(emitter: Emitter, count: number, factors: readonl
   emitter.push({ kind: 'barrier' });
   if (count === 1) return use(constantIndex(0));
   const kept = first.map((taken) =>
-    taken.map(({ value }): Expr => {
+    taken.map(({ value }): string => {
       const name = emitter.fresh('next');
       emitter.push(declare(name, value));
-      return variable(name, value.type.dtype, value.type.lanes);
+      return name;
     }),
   );
   emitter.loop('step', index(0), index(count), 1, () => {
@@ -272,7 +272,7 @@ export function writeKeptSteps(emitter: Emitter, count: number, factors: readonl
     when(emitter, hasNext, () => {
       emitter.define('next', emitter.bind(add(step, index(1))));
       places = factors.map((factor) => factor.take(indexSymbol('next', 1, count - 1)));
-      places.forEach((taken, i) => taken.forEach(({ value }, j) => emitter.push(assign(nameOf(kept[i]![j]!), value))));
+      places.forEach((taken, i) => taken.forEach(({ value }, j) => emitter.push(assign(kept[i]![j]!, value))));
     });
     emitter.define('stage', emitter.bind(binary('rem', step, index(2))));
     use(indexSymbol('stage', 0, 1));
@@ -280,7 +280,7 @@ export function writeKeptSteps(emitter: Emitter, count: number, factors: readonl
       emitter.define('other', emitter.bind(binary('rem', add(step, index(1)), index(2))));
       factors.forEach((factor, i) =>
         factor.put(
-          places[i]!.map((taken, j) => ({ ...taken, value: kept[i]![j]! })),
+          places[i]!.map((taken, j) => ({ ...taken, value: variable(kept[i]![j]!, taken.value.type.dtype, taken.value.type.lanes) })),
           indexSymbol('other', 0, 1),
         ),
       );
@@ -288,7 +288,6 @@ export function writeKeptSteps(emitter: Emitter, count: number, factors: readonl
     emitter.push({ kind: 'barrier' });
   });
 }
-const nameOf = (e: Expr): string => (e.kind === 'var' ? e.name : '');
 
 /** How the steps of the sum follow each other. */
 export interface Steps {
