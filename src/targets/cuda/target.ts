@@ -10,7 +10,7 @@ import { LEAST_ARCHITECTURE, cudaLeast } from './facts.ts';
 export const createCudaTarget = (options: Partial<DriverTarget> = {}): Target =>
   createDriverTarget({
     name: 'cuda',
-    evidence: 'E2',
+    evidence: 'E4',
     rank: 200,
     table: cudaTable,
     language: nvidiaLanguage,
