@@ -66,7 +66,7 @@ export const options = {
   folder: new Option('-o, --output <dir>', 'the folder that the files go to').makeOptionMandatory(),
   name: new Option('--name <name>', 'what the library is called; by default as the file of the model'),
   strict: new Option('--strict', 'refuse to run any node on the host'),
-  allow: new Option('--allow <what>', 'give up exactness for speed: tf32, products of f32 that read 10 bits of its mantissa').argParser(allowance),
+  allow: new Option('--allow <what>', 'give up exactness for speed: tf32, products of f32 that read 10 bits of its mantissa, rounded or cut off').argParser(allowance),
   precision: new Option('--precision <dtype>', 'narrow the floats between inputs and outputs: f16 or bf16; what needs f32 keeps it').choices(precisions),
   threads: new Option('-t, --threads <n>', 'threads of the device').argParser(positive),
   runs: new Option('--runs <n>', 'measured runs').argParser(positive),

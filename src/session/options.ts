@@ -17,7 +17,7 @@ export interface SessionOptions extends Ort.SessionOptions {
   readonly maxMemoryBytes?: number;
   /** Seed of random operators. */
   readonly seed?: number;
-  /** What of exactness may be given up for speed: 'tf32', products of f32 that read 10 bits of its mantissa, where the device has units for them. */
+  /** What of exactness may be given up for speed: 'tf32', products of f32 that read 10 bits of its mantissa, rounded or cut off, where the device has units for them. */
   readonly allow?: readonly Allowance[];
   /**
    * Floats of f32 between the model's inputs and outputs become this: 'f16' or 'bf16'. Inputs and outputs keep their types; what needs
