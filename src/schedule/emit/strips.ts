@@ -93,7 +93,7 @@ function writePart(emitter: Emitter, strips: Strips, from: Expr, to: Expr, low: 
 }
 
 /** The last position that whole steps from `from` reach without passing `to`. */
-function wholeSteps(emitter: Emitter, from: Expr, to: Expr, step: number): Expr {
+export function wholeSteps(emitter: Emitter, from: Expr, to: Expr, step: number): Expr {
   if (isConst(from) && isConst(to)) return index(Number(from.value) + Math.floor((Number(to.value) - Number(from.value)) / step) * step);
   const count = binary('div', binary('sub', to, from), index(step));
   return emitter.bind(add(from, mul(count, index(step))));

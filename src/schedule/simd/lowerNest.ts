@@ -1,7 +1,7 @@
 // A nest as one kernel of the simd family: which axis the vectors run along, how the outer points are dealt out to grid steps, and the
 // loops around the stages.
 import { constantIndex, indexSymbol } from '../../core/indexExpr.ts';
-import type { Bindings } from '../../core/indexExpr.ts';
+import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, index, mul, variable } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import { findPairs } from '../inPlace.ts';
@@ -13,8 +13,11 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { scalarCost, vectorRatio } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
+import type { StageContext } from '../emit/stages.ts';
 import { tileTransposed } from './tile.ts';
-import { halvings, widestLanes, writeStrips } from '../emit/strips.ts';
+import { halvings, substitute, widestLanes, writeStrips } from '../emit/strips.ts';
+import type { StripRange } from '../emit/strips.ts';
+import { sharedWalk, wholeRange, writeTogether } from './together.ts';
 
 /** Additions that one grid step should hold: enough to pay for handing it to a thread. */
 const STEP_WORK = 1 << 13;
@@ -94,17 +97,23 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   const overlap = inPlace.length === 0 && nest.stages.every((s) => s.kind !== 'update');
   // Rows kept side by side for the lanes of the outer axis cannot be walked in vectors themselves.
   const innerLanes = outerLanes > 1 && nest.stages.some((s) => s.kind === 'keep') ? 1 : lanes;
+  const contextOf = (substitution: Substitution, laneCount: number): StageContext => ({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution, overlap });
   const writeStages = (substitution: Substitution, laneCount: number): void => {
-    for (const stage of nest.stages) writeStage({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution, overlap }, stage);
+    for (const stage of nest.stages) writeStage(contextOf(substitution, laneCount), stage);
   };
-  const along = (axis: Axis, bindings: Bindings, range?: { readonly from: Expr; readonly to: Expr }): void =>
+  const shared = vectorAxis === undefined ? undefined : sharedWalk(nest, vectorAxis, outerLanes);
+  const along = (axis: Axis, bindings: Bindings, range?: StripRange): void => {
+    const place = (inner: Substitution): Substitution => chain(emitter, bindings, axis, inner);
+    const contextAt = (at: IndexExpr): StageContext => contextOf(place(substitute(emitter, axis.name, at)), outerLanes);
+    const left = shared === undefined ? range : writeTogether(emitter, shared, axis, outerLanes, range ?? wholeRange(axis), contextAt);
     writeStrips(emitter, {
       axis,
       widths: halvings(outerLanes),
       values,
-      ...(range === undefined ? { overlap } : { range }),
-      write: (inner, width) => writeStages(chain(emitter, bindings, axis, inner), width),
+      ...(left === undefined ? { overlap } : { range: left }),
+      write: (inner, width) => writeStages(place(inner), width),
     });
+  };
   const identity = new Substitution(new Map(), nest.dynamic, (d) => emitter.dynamicSymbol(d));
 
   let steps = 1;
@@ -131,10 +140,21 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
     );
   }
   const points = pointsOf(nest.outer);
-  const grid = { var: GRID_VAR, extent: points === 0 ? 0 : steps };
+  return closeNest(emitter, { name, raw, extent: points === 0 ? 0 : steps, flops: flops ?? Math.round(points * work), inPlace });
+}
+
+interface Closing {
+  readonly name: string;
+  readonly raw: Nest;
+  /** Grid steps. */
+  readonly extent: number;
+  readonly flops: number;
+  readonly inPlace: NonNullable<LoweredKernel['inPlace']>;
+}
+
+function closeNest(emitter: Emitter, { name, raw, extent, flops, inPlace }: Closing): LoweredKernel {
   const traffic = trafficOf(raw);
-  const cost = { flops: flops ?? Math.round(points * work), bytes: traffic.readBytes + traffic.writeBytes };
-  return { ...emitter.finish(name, grid, cost), traffic, inPlace };
+  return { ...emitter.finish(name, { var: GRID_VAR, extent }, { flops, bytes: traffic.readBytes + traffic.writeBytes }), traffic, inPlace };
 }
 
 /** As few leading axes as give enough points for all grid steps. */
