@@ -63,6 +63,8 @@ export interface TileFacts {
   readonly vectors: VectorUnit;
   /** Cores with the matrix unit whose rules the scratchpads' have; as many as all where absent. */
   readonly matrixCores?: number;
+  /** Copies are of as many elements as is known when the kernel is made. */
+  readonly fixedCopies?: boolean;
 }
 
 /** Operations of vector instructions: functions of kernel IR, and filling with a scalar. */

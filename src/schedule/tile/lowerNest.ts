@@ -11,6 +11,7 @@ import { pointsOf, trafficOf } from '../traffic.ts';
 import { planCores, writesOf } from './cores.ts';
 import { costOf } from './cost.ts';
 import { finishTiles, loopCore } from './loops.ts';
+import { lowerMoves } from './lowerMoves.ts';
 import { lowerRows } from './lowerRows.ts';
 import { lowerVectors } from './lowerVectors.ts';
 
@@ -18,7 +19,7 @@ import { lowerVectors } from './lowerVectors.ts';
 export function lowerNest(name: string, raw: Nest, facts: TileFacts, flops?: number): LoweredKernel {
   let count = 0;
   const nest = refineAxes(raw, () => `y${count++}`);
-  const vectors = lowerRows(name, nest, raw, facts, flops) ?? lowerVectors(name, nest, raw, facts, flops);
+  const vectors = lowerMoves(name, nest, raw, facts, flops) ?? lowerRows(name, nest, raw, facts, flops) ?? lowerVectors(name, nest, raw, facts, flops);
   if (vectors !== undefined) return vectors;
   const plan = planCores(nest.outer, writesOf(nest), facts);
   const emitter = new Emitter(nest.dynamic);

@@ -129,10 +129,12 @@ export const ascendCapabilities = (machine: MachineFacts): TileCapabilities =>
 const { floor: _floor, ceil: _ceil, rint: _rint, trunc: _trunc, ...unrounded } = vectors.functions;
 /**
  * The same chip by PTO's instructions. Its simulator rounds f32 to no whole number, where the pages of TCVT say that it does, and has bf16
- * with compilers of C++23 alone: kernels do without either.
+ * with compilers of C++23 alone: kernels do without either. Rows of tiles have a length that is part of their type.
  */
-export const ptoCapabilities = (machine: MachineFacts): TileCapabilities =>
-  withCube(
+export function ptoCapabilities(machine: MachineFacts): TileCapabilities {
+  const capabilities = withCube(
     capabilitiesOf(machine, { ...vectors, functions: unrounded }, ['f16']),
     units.filter((unit) => unit.in !== 'bf16'),
   );
+  return { ...capabilities, tile: { ...capabilities.tile, fixedCopies: true } };
+}
