@@ -34,18 +34,21 @@ inline void fence(int first, int last) {
     for (int to = 0; to < PIPES; to++) anychip_order(of, to);
 }
 
-/** Local memory holds variables and the stack; what is on the stack is the compiler's to keep in order. */
-ANYCHIP_PLAIN inline void copy(const char *what, const void *from, void *to, int size, int pipe) {
+/** Local memory holds variables and the stack; what is on the stack is the compiler's to keep in order, so no pipe is told. */
+ANYCHIP_PLAIN inline void copy(const char *what, const void *from, void *to, int size, int pipe, bool waits) {
   const void *local = pipe == IN ? to : from, *global = pipe == IN ? from : to;
   const bool isOnStack = anychip_is_stack(local);
   if (anychip_is_scratch(global) || anychip_is_stack(global) || (!isOnStack && !anychip_is_scratch(local)))
     anychip_stop(Rule::host, "%s from %p to %p: one side is not where the function says", what, from, to);
   if (size <= 0) anychip_stop(Rule::granularity, "%s of %d bytes", what, size);
-  if (size > anychip_fact("localBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("localBytes"));
-  anychip_give(pipe);
-  if (!isOnStack || pipe == IN) anychip_use(from, (uint64_t)size, pipe, false);
-  if (!isOnStack || pipe == OUT) anychip_use(to, (uint64_t)size, pipe, true);
+  if (!isOnStack) {
+    if (size > anychip_fact("localBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("localBytes"));
+    anychip_give(pipe);
+    anychip_use(local, (uint64_t)size, pipe, pipe == IN);
+  }
+  anychip_use(global, (uint64_t)size, pipe, pipe == OUT);
   __builtin_memmove(to, from, (uint64_t)size);
+  if (waits && !isOnStack) fence(pipe, pipe);
 }
 
 inline void useRegister(const char *what, const void *p, bool writes) {
@@ -57,17 +60,11 @@ inline void useRegister(const char *what, const void *p, bool writes) {
 
 }  // namespace anychip
 
-inline void GM2LM_ASYNC(const void *from, void *to, int size) { anychip::copy("GM2LM", from, to, size, anychip::IN); }
-inline void LM2GM_ASYNC(const void *from, void *to, int size) { anychip::copy("LM2GM", from, to, size, anychip::OUT); }
+inline void GM2LM_ASYNC(const void *from, void *to, int size) { anychip::copy("GM2LM", from, to, size, anychip::IN, false); }
+inline void LM2GM_ASYNC(const void *from, void *to, int size) { anychip::copy("LM2GM", from, to, size, anychip::OUT, false); }
 /** These wait for themselves. */
-inline void GM2LM(const void *from, void *to, int size) {
-  GM2LM_ASYNC(from, to, size);
-  anychip::fence(anychip::IN, anychip::IN);
-}
-inline void LM2GM(const void *from, void *to, int size) {
-  LM2GM_ASYNC(from, to, size);
-  anychip::fence(anychip::OUT, anychip::OUT);
-}
+inline void GM2LM(const void *from, void *to, int size) { anychip::copy("GM2LM", from, to, size, anychip::IN, true); }
+inline void LM2GM(const void *from, void *to, int size) { anychip::copy("LM2GM", from, to, size, anychip::OUT, true); }
 inline void mfence() { anychip::fence(0, anychip::PIPES - 1); }
 /** Of what the core itself does with local memory. */
 inline void mfence_lm() { anychip::fence(anychip::SCALAR, anychip::VECTOR); }
