@@ -13,7 +13,7 @@ const virtualTable = { ...kunlunTable, calls: { ...kunlunTable.calls, errorText:
 export const createKunlunTarget = (options: Partial<DriverTarget> = {}): Target =>
   createDriverTarget({
     name: 'kunlun',
-    evidence: 'E1',
+    evidence: 'E2',
     rank: 183,
     table: kunlunTable,
     language: xpuLanguage,
