@@ -1,7 +1,7 @@
 // Matrix units in kernels: how large fragments are, what a step reads and writes, what is wrong with one, and what it computes.
 import { decodeFloat } from '../core/float.ts';
 import type { NumericDType } from '../core/dtype.ts';
-import type { Expr, Fragment, FragmentPlace, MatrixStep, MatrixUnit, Stmt } from './ir.ts';
+import type { Expr, Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
 
 /** dtypes of memory that a factor may be read from: its own, or the integer that holds its bits. */
 const stored: { readonly [I in MatrixUnit['in']]: readonly NumericDType[] } = {
@@ -46,15 +46,6 @@ export function shapeOf({ unit: { m, n, k }, role }: Fragment): readonly [rows: 
 export function linesOf(fragment: Fragment): readonly [lines: number, elements: number] {
   const [rows, columns] = shapeOf(fragment);
   return fragment.order === 'rows' ? [rows, columns] : [columns, rows];
-}
-
-/** The fragments that statements declare, by name. */
-export function declaredIn(body: readonly Stmt[]): readonly (readonly [name: string, fragment: Fragment])[] {
-  return body.flatMap((s): readonly (readonly [string, Fragment])[] => {
-    if (s.kind === 'for') return declaredIn(s.body);
-    if (s.kind === 'if') return [...declaredIn(s.then), ...declaredIn(s.else)];
-    return s.kind === 'matrix' && s.step.do === 'declare' ? [[s.step.name, s.step.fragment]] : [];
-  });
 }
 
 /** The place with what is computed in it replaced. */

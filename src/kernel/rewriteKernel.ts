@@ -1,8 +1,8 @@
 // Rewrites a kernel expression by expression, innermost first. A rule may name values and write statements before the statement that
 // holds the expression. It knows nothing of what is rewritten into what.
 import { assign, declare, variable } from './build.ts';
-import { mapPlace, mapPlaceExprs } from './matrix.ts';
-import type { Expr, ExprKind, Kernel, Place, Rows, Stmt } from './ir.ts';
+import type { Expr, ExprKind, Kernel, Stmt } from './ir.ts';
+import { allStatements, mapStatement } from './statements.ts';
 
 export type ExprOf = { readonly [K in ExprKind]: Extract<Expr, { kind: K }> };
 
@@ -94,34 +94,8 @@ export function renameBuffers(body: readonly Stmt[], nameOf: (buffer: string) =>
     const mapped = mapOperands(e, expr);
     return mapped.kind === 'load' ? { ...mapped, buffer: nameOf(mapped.buffer) } : mapped;
   };
-  const place = <P extends Place | Rows>(at: P): P => ({ ...at, buffer: nameOf(at.buffer), index: expr(at.index) });
-  const statement = (s: Stmt): Stmt => {
-    switch (s.kind) {
-      case 'for':
-        return { ...s, from: expr(s.from), to: expr(s.to), body: s.body.map(statement) };
-      case 'if':
-        return { ...s, condition: expr(s.condition), then: s.then.map(statement), else: s.else.map(statement) };
-      case 'let':
-      case 'assign':
-      case 'shuffle':
-        return { ...s, value: expr(s.value) };
-      case 'store':
-        return { ...s, buffer: nameOf(s.buffer), index: expr(s.index), value: expr(s.value) };
-      case 'fetch':
-        return { ...s, to: place(s.to), from: place(s.from), ...(s.when === undefined ? {} : { when: expr(s.when) }) };
-      case 'copy':
-        return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
-      case 'matrix':
-        return { ...s, step: mapPlace(s.step, (at) => ({ ...mapPlaceExprs(at, expr), buffer: nameOf(at.buffer) })) };
-      case 'barrier':
-      case 'commit':
-      case 'await':
-      case 'signal':
-      case 'wait':
-        return s;
-    }
-  };
-  return body.map(statement);
+  const statements = (list: readonly Stmt[]): Stmt[] => list.map((s) => mapStatement(s, { expr, block: statements, buffer: nameOf }));
+  return statements(body);
 }
 
 export interface KernelRules {
@@ -150,38 +124,11 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
     return result;
   };
   const statement = (s: Stmt): void => {
-    switch (s.kind) {
-      case 'for':
-        return out.push({ ...s, from: rewrite(s.from), to: rewrite(s.to), body: statements(s.body) });
-      case 'let':
-      case 'assign':
-      case 'shuffle':
-        return out.push({ ...s, value: rewrite(s.value) });
-      case 'store': {
-        const stored: Extract<Stmt, { kind: 'store' }> = { ...s, index: rewrite(s.index), value: rewrite(s.value) };
-        const result = rules.store === undefined ? stored : rules.store(stored, out);
-        changed ||= result !== stored;
-        return out.push(result);
-      }
-      case 'if':
-        return out.push({ ...s, condition: rewrite(s.condition), then: statements(s.then), else: statements(s.else) });
-      case 'fetch': {
-        const place = (at: Place): Place => ({ ...at, index: rewrite(at.index) });
-        return out.push({ ...s, to: place(s.to), from: place(s.from), ...(s.when === undefined ? {} : { when: rewrite(s.when) }) });
-      }
-      case 'copy': {
-        const place = (rows: Rows): Rows => ({ ...rows, index: rewrite(rows.index) });
-        return out.push({ ...s, to: place(s.to), from: place(s.from), rows: rewrite(s.rows), elements: rewrite(s.elements) });
-      }
-      case 'matrix':
-        return out.push({ ...s, step: mapPlace(s.step, (place) => mapPlaceExprs(place, rewrite)) });
-      case 'barrier':
-      case 'commit':
-      case 'await':
-      case 'signal':
-      case 'wait':
-        return out.push(s);
-    }
+    const mapped = mapStatement(s, { expr: rewrite, block: statements });
+    if (mapped.kind !== 'store' || rules.store === undefined) return out.push(mapped);
+    const result = rules.store(mapped, out);
+    changed ||= result !== mapped;
+    out.push(result);
   };
   const statements = (list: readonly Stmt[]): Stmt[] => out.block(() => list.forEach(statement));
   const body = statements(kernel.body);
@@ -192,16 +139,11 @@ export function rewriteKernel(kernel: Kernel, rules: KernelRules): Kernel {
 function freePrefix(kernel: Kernel, prefix: string): string {
   const names = new Set([...kernel.params, ...kernel.scratch].map((b) => b.name)).add(kernel.grid.var);
   if (kernel.block !== undefined) names.add(kernel.block.var);
-  const visit = (list: readonly Stmt[]): void => {
-    for (const s of list) {
-      if (s.kind === 'for') names.add(s.var);
-      if (s.kind === 'let' || s.kind === 'shuffle') names.add(s.name);
-      if (s.kind === 'matrix' && s.step.do === 'declare') names.add(s.step.name);
-      if (s.kind === 'for') visit(s.body);
-      if (s.kind === 'if') [s.then, s.else].forEach(visit);
-    }
-  };
-  visit(kernel.body);
+  for (const s of allStatements(kernel.body)) {
+    if (s.kind === 'for') names.add(s.var);
+    if (s.kind === 'let' || s.kind === 'shuffle') names.add(s.name);
+    if (s.kind === 'matrix' && s.step.do === 'declare') names.add(s.step.name);
+  }
   let free = prefix;
   while ([...names].some((name) => name.startsWith(free))) free += '_';
   return free;

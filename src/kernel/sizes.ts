@@ -3,9 +3,9 @@
 import { dtypes } from '../core/dtype.ts';
 import { index, variable } from './build.ts';
 import { scratchBytes } from './ir.ts';
-import type { Expr, Kernel, Place, Rows, Stmt } from './ir.ts';
-import { mapPlace, mapPlaceExprs } from './matrix.ts';
+import type { Expr, Kernel, Stmt } from './ir.ts';
 import { mapOperands } from './rewriteKernel.ts';
+import { mapStatement } from './statements.ts';
 
 /** Several kernels as one over sizes; `values[i]` are those of kernel i. */
 export interface SizedKernel {
@@ -23,37 +23,8 @@ function mapIndexConstants(kernel: Kernel, replace: (value: number) => Expr): Ke
     if (e.kind === 'const') return e.type.dtype === 'index' ? replace(Number(e.value)) : e;
     return e.kind === 'var' ? e : mapOperands(e, expr);
   };
-  const stmt = (s: Stmt): Stmt => {
-    switch (s.kind) {
-      case 'for':
-        return { ...s, from: expr(s.from), to: expr(s.to), body: s.body.map(stmt) };
-      case 'let':
-      case 'assign':
-      case 'shuffle':
-        return { ...s, value: expr(s.value) };
-      case 'store':
-        return { ...s, index: expr(s.index), value: expr(s.value) };
-      case 'if':
-        return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) };
-      case 'fetch': {
-        const place = (x: Place): Place => ({ ...x, index: expr(x.index) });
-        return { ...s, to: place(s.to), from: place(s.from), ...(s.when === undefined ? {} : { when: expr(s.when) }) };
-      }
-      case 'copy': {
-        const place = (rows: Rows): Rows => ({ ...rows, index: expr(rows.index) });
-        return { ...s, to: place(s.to), from: place(s.from), rows: expr(s.rows), elements: expr(s.elements) };
-      }
-      case 'matrix':
-        return { ...s, step: mapPlace(s.step, (place) => mapPlaceExprs(place, expr)) };
-      case 'barrier':
-      case 'commit':
-      case 'await':
-      case 'signal':
-      case 'wait':
-        return s;
-    }
-  };
-  return { ...kernel, body: kernel.body.map(stmt) };
+  const statements = (list: readonly Stmt[]): Stmt[] => list.map((s) => mapStatement(s, { expr, block: statements }));
+  return { ...kernel, body: statements(kernel.body) };
 }
 
 /** Where each scratch buffer begins, bytes, in the memory whose size `scratchBytes` tells. */

@@ -5,6 +5,7 @@ import type { BufferParam, ColumnRange, Expr, Fragment, FragmentPlace, Kernel, P
 import { computeType } from './computeType.ts';
 import { fragmentsOf, holdsFragment, linesOf } from './matrix.ts';
 import { operandsOf } from './rewriteKernel.ts';
+import { assignedIn } from './statements.ts';
 import { rangeOfIndex, variableRange } from './indexRange.ts';
 import type { IndexRange } from './indexRange.ts';
 import { typeProblem } from './typeRules.ts';
@@ -328,15 +329,6 @@ function loopRange(s: StmtOf['for'], from: IndexRange, to: IndexRange): IndexRan
   const isFixed = from.min === from.max && to.min === to.max;
   const last = isFixed ? from.min + Math.floor((to.max - 1 - from.min) / s.step) * s.step : to.max - 1;
   return isFixed ? variableRange(s.var, from.min, last) : { min: from.min, max: last, exact: false, symbols: new Set([s.var]) };
-}
-
-function assignedIn(body: readonly Stmt[], into: Set<string> = new Set()): Set<string> {
-  for (const s of body) {
-    if (s.kind === 'assign') into.add(s.name);
-    if (s.kind === 'for') assignedIn(s.body, into);
-    if (s.kind === 'if') for (const branch of [s.then, s.else]) assignedIn(branch, into);
-  }
-  return into;
 }
 
 export function verifyKernel(kernel: Kernel): KernelFindings {

@@ -4,6 +4,7 @@ import { byteWidth } from '../core/dtype.ts';
 import type { Fragment, FragmentPlace, Kernel, MatrixRules, MatrixUnit, Rows, ScratchBuffer, Stmt, TileRules } from './ir.ts';
 import { fragmentDType, linesOf, shapeOf } from './matrix.ts';
 import { storePipe } from './pipes.ts';
+import { allStatements } from './statements.ts';
 
 const sides = ({ m, n, k }: MatrixUnit): readonly number[] => [m, n, k];
 const sameUnit = (a: MatrixUnit, b: MatrixUnit): boolean => a.in === b.in && a.acc === b.acc && sides(a).every((side, i) => side === sides(b)[i]);
@@ -28,7 +29,7 @@ class MatrixVerifier {
   constructor(kernel: Kernel, rules: MatrixRules) {
     this.#rules = rules;
     this.#staged = new Map(kernel.scratch.flatMap((s) => (s.fragment === undefined ? [] : [[s.name, s]])));
-    kernel.body.forEach((s) => this.#statement(s));
+    allStatements(kernel.body).forEach((s) => this.#statement(s));
     for (const s of this.#staged.values()) this.#buffer(s, s.fragment!);
     this.#capacity();
     const hasOther = this.#instructions > 0 || kernel.scratch.some((s) => s.fragment === undefined);
@@ -56,8 +57,6 @@ class MatrixVerifier {
   }
 
   #statement(s: Stmt): void {
-    if (s.kind === 'for') s.body.forEach((x) => this.#statement(x));
-    if (s.kind === 'if') [...s.then, ...s.else].forEach((x) => this.#statement(x));
     if (s.kind === 'store' && storePipe(s) === 'vector') this.#instructions++;
     if (s.kind === 'copy') this.#copy(s);
     if (s.kind !== 'matrix') return;
@@ -85,8 +84,7 @@ class MatrixVerifier {
 
 /** What breaks the rules of the core's matrix unit, one sentence each. */
 export function matrixProblems(kernel: Kernel, { matrix }: TileRules): readonly string[] {
-  const uses = (body: readonly Stmt[]): boolean =>
-    body.some((s) => s.kind === 'matrix' || (s.kind === 'for' && uses(s.body)) || (s.kind === 'if' && (uses(s.then) || uses(s.else))));
-  if (!uses(kernel.body)) return kernel.scratch.some((s) => s.fragment !== undefined) ? ['memory of a matrix unit that nothing uses'] : [];
+  if (!allStatements(kernel.body).some((s) => s.kind === 'matrix'))
+    return kernel.scratch.some((s) => s.fragment !== undefined) ? ['memory of a matrix unit that nothing uses'] : [];
   return matrix === undefined ? ['a matrix unit on a core that has none'] : new MatrixVerifier(kernel, matrix).problems;
 }

@@ -5,6 +5,7 @@ import { add, index } from '../../src/kernel/build.ts';
 import type { Expr, Kernel, MatrixStep, MatrixUnit, Pipe, Stmt } from '../../src/kernel/ir.ts';
 import { storePipe } from '../../src/kernel/pipes.ts';
 import { mapOperands, operandsOf } from '../../src/kernel/rewriteKernel.ts';
+import { allStatements } from '../../src/kernel/statements.ts';
 import { mutations as threadMutations, editEach } from './mutate.ts';
 import type { Mutant, Mutation, Verdict } from './mutate.ts';
 
@@ -68,8 +69,7 @@ function withLanes(s: StoreStmt, lanesOf: (lanes: number) => number): StoreStmt 
 /** Every signal and every wait of one handover left out. */
 const handovers = (kernel: Kernel): Mutant[] => {
   const keyOf = (s: Stmt): string | undefined => (s.kind === 'signal' || s.kind === 'wait' ? `${s.from} ${s.to} ${s.flag}` : undefined);
-  const all = (list: readonly Stmt[]): Stmt[] => list.flatMap((s) => [s, ...(s.kind === 'for' ? all(s.body) : s.kind === 'if' ? [...all(s.then), ...all(s.else)] : [])]);
-  const keys = [...new Set(all(kernel.body).flatMap((s) => keyOf(s) ?? []))];
+  const keys = [...new Set(allStatements(kernel.body).flatMap((s) => keyOf(s) ?? []))];
   const without = (list: readonly Stmt[], key: string): Stmt[] =>
     list
       .filter((s) => keyOf(s) !== key)

@@ -1,7 +1,8 @@
 // Ascend C: kernels of the vector cores and of the cube cores of Ascend processors, with tensors over their buffers and explicit flags
 // between pipes.
 // Names and rules from the Ascend C API reference (CANN 8): DataCopyPad, SetFlag/WaitFlag, vector calculations on the first n elements.
-import type { BufferParam, Kernel, Stmt } from '../../kernel/ir.ts';
+import type { BufferParam, Kernel } from '../../kernel/ir.ts';
+import { allStatements } from '../../kernel/statements.ts';
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { scalarDialect, scalarLibrary } from '../c/scalars.ts';
 import { matrixMemory } from './matrix.ts';
@@ -19,9 +20,8 @@ ${scalarLibrary(HELPER)}`;
 
 /** A buffer in global memory that scalar code stores into. */
 function storedInto({ params, body }: Kernel): BufferParam | undefined {
-  const stores = (list: readonly Stmt[]): boolean =>
-    list.some((s) => (s.kind === 'store' && params.some((p) => p.name === s.buffer)) || (s.kind === 'for' && stores(s.body)) || (s.kind === 'if' && [s.then, s.else].some(stores)));
-  return stores(body) ? params.find((p) => p.access !== 'read') : undefined;
+  const stores = allStatements(body).some((s) => s.kind === 'store' && params.some((p) => p.name === s.buffer));
+  return stores ? params.find((p) => p.access !== 'read') : undefined;
 }
 
 /** What scalar code stored into global memory lies in the core's cache until it is told to go. */

@@ -2,7 +2,8 @@
 // orders and rules from the Ascend C API reference (CANN 8, architecture 2201).
 import { invariant } from '../../core/error.ts';
 import type { Fragment, Kernel } from '../../kernel/ir.ts';
-import { declaredIn, fragmentDType, linesOf, shapeOf } from '../../kernel/matrix.ts';
+import { fragmentDType, linesOf, shapeOf } from '../../kernel/matrix.ts';
+import { declaredIn } from '../../kernel/statements.ts';
 import type { TileMatrixSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
 import { isIn } from '../c/tileOperands.ts';

@@ -1,7 +1,8 @@
 // The cube core in PTO: tiles of L1 that lines are loaded into, tiles of both factors that are moved from there, TMATMUL, and a store of the
 // sums. Names, layouts and rules from PTO's pages (docs/isa of pto-isa, August 2026).
 import type { Fragment, Kernel } from '../../kernel/ir.ts';
-import { declaredIn, fragmentDType, shapeOf } from '../../kernel/matrix.ts';
+import { fragmentDType, shapeOf } from '../../kernel/matrix.ts';
+import { declaredIn } from '../../kernel/statements.ts';
 import type { FragmentText, TileMatrixSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
 import { storageOf } from '../c/types.ts';

@@ -3,6 +3,7 @@ import { byteWidth } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
 import { index } from '../../kernel/build.ts';
 import type { Expr, Kernel, Stmt, StmtKind } from '../../kernel/ir.ts';
+import { assignedIn } from '../../kernel/statements.ts';
 import { expandMath } from '../../kernel/math.ts';
 import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
 import { bindIndex, constantOf, isNatural, pushAddress } from './address.ts';
@@ -140,15 +141,6 @@ const dispatch = <K extends StmtKind>(s: StmtOf[K] & { readonly kind: K }, conte
 
 function writeBlock(body: readonly Stmt[], context: Context): void {
   for (const s of body) dispatch(s, context);
-}
-
-function assignedIn(body: readonly Stmt[], into = new Set<string>()): Set<string> {
-  for (const s of body) {
-    if (s.kind === 'assign') into.add(s.name);
-    if (s.kind === 'for') assignedIn(s.body, into);
-    if (s.kind === 'if') for (const branch of [s.then, s.else]) assignedIn(branch, into);
-  }
-  return into;
 }
 
 /** Parameters: an address for each buffer, that of scratch memory, and the grid steps [from, to). */

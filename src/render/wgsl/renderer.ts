@@ -3,7 +3,8 @@
 import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
-import type { Kernel, KernelCall, KernelModule, Stmt } from '../../kernel/ir.ts';
+import type { Kernel, KernelCall, KernelModule } from '../../kernel/ir.ts';
+import { allStatements } from '../../kernel/statements.ts';
 import { expandMath } from '../../kernel/math.ts';
 import { lowerSmallFloats } from '../../kernel/smallFloats.ts';
 import type { Renderer, Source } from '../../runtime/device.ts';
@@ -59,12 +60,9 @@ function kernelText(source: Kernel, blocks: readonly number[]): string {
   if (kernel.block !== undefined) out.lines.push(`  let ${kernel.block.var} = i32(local);`);
   block(kernel.body, out, '  ');
   const inputs = '@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32';
-  const extensions = hasShuffles(kernel.body) ? 'enable subgroups;\n' : '';
+  const extensions = allStatements(kernel.body).some((s) => s.kind === 'shuffle') ? 'enable subgroups;\n' : '';
   return `${extensions}${declarations}${library.text}@compute @workgroup_size(${kernel.block?.threads ?? 1})\nfn main(${inputs}) {\n${out.lines.join('\n')}\n}\n`;
 }
-
-const hasShuffles = (body: readonly Stmt[]): boolean =>
-  body.some((s) => s.kind === 'shuffle' || (s.kind === 'for' && hasShuffles(s.body)) || (s.kind === 'if' && [s.then, s.else].some(hasShuffles)));
 
 const wordsOf = (b: { readonly dtype: NumericDType; readonly elements: number }): number => b.elements * Math.max(1, dtypes[b.dtype].bytes / 4);
 

@@ -1,6 +1,7 @@
 // Gives tiles their memory: tiles of one dtype that are never in use at the same time share a buffer.
 import type { Expr, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
 import { mapOperands, renameBuffers } from '../../kernel/rewriteKernel.ts';
+import { allStatements } from '../../kernel/statements.ts';
 import type { Selected } from './select.ts';
 
 /** The first and the last statement that uses a tile, counted through the whole kernel. */
@@ -79,8 +80,7 @@ function loadsIn(e: Expr): string[] {
 }
 
 /** Buffers that copies fill or empty. */
-const copiedIn = (body: readonly Stmt[]): string[] =>
-  body.flatMap((s) => (s.kind === 'copy' ? [s.to.buffer, s.from.buffer] : s.kind === 'for' ? copiedIn(s.body) : s.kind === 'if' ? [...copiedIn(s.then), ...copiedIn(s.else)] : []));
+const copiedIn = (body: readonly Stmt[]): string[] => allStatements(body).flatMap((s) => (s.kind === 'copy' ? [s.to.buffer, s.from.buffer] : []));
 
 /**
  * The statements over as few buffers as lives allow. An instruction never writes over what it reads. `overlaps`: what is copied shares its

@@ -1,6 +1,7 @@
 // Statements of a tile kernel with where they stand, and where a signal and a wait go between two of them.
 import { invariant } from '../../core/error.ts';
 import type { Stmt } from '../../kernel/ir.ts';
+import { blocksOf } from '../../kernel/statements.ts';
 import { usesOf } from './uses.ts';
 import type { Use } from './uses.ts';
 
@@ -31,8 +32,7 @@ export function buildBlock(body: readonly Stmt[], params: ReadonlySet<string>): 
     for (const [position, statement] of list.entries()) {
       const blocks: Block[] = [];
       const node = { statement, uses: usesOf(statement, params), block, position, begin: time++, end: 0, blocks };
-      const inner = statement.kind === 'for' ? [statement.body] : statement.kind === 'if' ? [statement.then, statement.else] : [];
-      for (const part of inner) blocks.push(build(part, node));
+      for (const part of blocksOf(statement)) blocks.push(build(part, node));
       node.end = time++;
       nodes.push(node);
     }

@@ -7,6 +7,7 @@ import { computeType } from '../../kernel/computeType.ts';
 import type { BinaryFn, BufferParam, CompareFn, ComputeDType, Expr, Kernel, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
 import { mapOperands } from '../../kernel/rewriteKernel.ts';
 import type { ExprOf } from '../../kernel/rewriteKernel.ts';
+import { assignedIn } from '../../kernel/statements.ts';
 import type { TileFacts, VectorFn } from '../../runtime/device.ts';
 
 /** Where a vector lies, or the scalar that it has in every lane. */
@@ -30,7 +31,7 @@ class Selector {
   readonly #facts: TileFacts;
   readonly #params: ReadonlyMap<string, BufferParam>;
   readonly #scratch: ReadonlyMap<string, ScratchBuffer>;
-  readonly #assigned = new Set<string>();
+  readonly #assigned: ReadonlySet<string>;
   readonly #locals = new Map<string, Value>();
   /** Copies go on beside everything else, into memory that nothing else is in: what lies beyond them is filled once. */
   readonly #overlaps: boolean;
@@ -44,15 +45,7 @@ class Selector {
     this.#facts = facts;
     this.#params = new Map(kernel.params.map((p) => [p.name, p]));
     this.#scratch = new Map(kernel.scratch.map((s) => [s.name, s]));
-    this.#note(kernel.body);
-  }
-
-  #note(body: readonly Stmt[]): void {
-    for (const s of body) {
-      if (s.kind === 'assign') this.#assigned.add(s.name);
-      if (s.kind === 'for') this.#note(s.body);
-      if (s.kind === 'if') [s.then, s.else].forEach((b) => this.#note(b));
-    }
+    this.#assigned = assignedIn(kernel.body);
   }
 
   run(): readonly Stmt[] {
