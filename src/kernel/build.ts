@@ -15,6 +15,7 @@ export const dot = (parts: WordParts, a: Expr, b: Expr, c: Expr): Expr => ({ kin
 export const cast = (to: ComputeDType, x: Expr): Expr => (x.type.dtype === to ? x : { kind: 'cast', type: exprType(to, x.type.lanes), x });
 export const bitcast = (to: ComputeDType, x: Expr): Expr => (x.type.dtype === to ? x : { kind: 'bitcast', type: exprType(to, x.type.lanes), x });
 export const splat = (x: Expr, lanes: number): Expr => (x.type.lanes === lanes ? x : { kind: 'splat', type: exprType(x.type.dtype, lanes), x });
+export const extract = (x: Expr, lane: number): Expr => ({ kind: 'extract', type: exprType(x.type.dtype), x, lane });
 export const pack = (items: readonly Expr[]): Expr => ({ kind: 'pack', type: exprType(items[0]?.type.dtype ?? 'f32', items.length), items });
 
 export function binary(fn: BinaryFn, a: Expr, b: Expr): Expr {

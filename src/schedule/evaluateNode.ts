@@ -7,7 +7,7 @@ import { wordLayouts } from '../core/words.ts';
 import type { WordLayout, WordParts } from '../core/words.ts';
 import type { PrimName } from '../graph/prims.ts';
 import type { Evaluator } from './evaluate.ts';
-import { applyPoint, guardPoint, indexPoint, literal, loadPoint } from './point.ts';
+import { applyPoint, guardPoint, indexPoint, literal, loadPoint, zeroOf } from './point.ts';
 import type { Condition, ElementwiseNode, PointExpr } from './point.ts';
 import { inputPositions } from './positions.ts';
 import type { Position, PrimNodes } from './positions.ts';
@@ -53,13 +53,11 @@ function contraction(node: PrimNodes['matmul' | 'conv'], at: Position, evaluator
     const [atA, atB] = inputPositions(node.op, node, at, evaluator);
     const x = evaluator.value(a, atA!);
     // Only the spatial axes of a convolution can leave the operand.
-    const padded = node.op === 'conv' ? guardPoint(inside(a.shape, atA!), x, zero(a.dtype)) : x;
+    const padded = node.op === 'conv' ? guardPoint(inside(a.shape, atA!), x, zeroOf(a.dtype)) : x;
     return multiplied(padded, evaluator.value(b, atB!), dtype, node.attrs.words);
   });
   return evaluator.addStage((local) => ({ kind: 'reduce', fn: 'sum', dtype, local, axes, value: result }), dtype);
 }
-
-const zero = (dtype: NumericDType): PointExpr => ({ kind: 'literal', dtype, value: dtypes[dtype].held === 'bigint' ? 0n : 0, symbols: new Set() });
 
 const rules: { readonly [P in PrimName]: ValueRule<P> } = {
   unary: elementwise,

@@ -1,10 +1,7 @@
 // Factors of a contraction in the dtype that a matrix unit multiplies.
-import { dtypes } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
-import { guardPoint, literal } from './point.ts';
+import { guardPoint, zeroOf } from './point.ts';
 import type { PointExpr } from './point.ts';
-
-export const zeroOf = (dtype: NumericDType): PointExpr => literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0);
 
 /** The same value in the dtype, where it has it without rounding. */
 export function inDType(e: PointExpr, dtype: NumericDType): PointExpr | undefined {

@@ -56,6 +56,7 @@ function unionOf(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
 const indexSymbols = (x: IndexExpr): ReadonlySet<string> => (isConstant(x) ? NO_SYMBOLS : symbolsIn(x));
 
 export const literal = (dtype: NumericDType, value: number | bigint): PointExpr => ({ kind: 'literal', dtype, value, symbols: NO_SYMBOLS });
+export const zeroOf = (dtype: NumericDType): PointExpr => literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0);
 export const loadPoint = (slot: MemorySlot, offset: IndexExpr, dtype: NumericDType = slot.dtype): PointExpr => ({
   kind: 'load',
   dtype,
@@ -83,9 +84,12 @@ export const applyPoint = (op: ElementwiseOp, dtype: NumericDType, args: readonl
 });
 export const localPoint = (name: string, dtype: NumericDType): PointExpr => ({ kind: 'local', dtype, name, symbols: new Set([name]) });
 
+/** Those that do not always hold. */
+export const openConditions = (conditions: readonly Condition[]): readonly Condition[] => conditions.filter(({ value, low, high }) => value.min < low || value.max >= high);
+
 /** Drops conditions that always hold, and the branch that is never taken. */
 export function guardPoint(conditions: readonly Condition[], inside: PointExpr, outside: PointExpr): PointExpr {
-  const open = conditions.filter(({ value, low, high }) => value.min < low || value.max >= high);
+  const open = openConditions(conditions);
   if (open.length === 0) return inside;
   if (open.some(({ value, low, high }) => value.max < low || value.min >= high)) return outside;
   return { kind: 'guard', dtype: inside.dtype, conditions: open, inside, outside, symbols: unionOf([...open.map((c) => indexSymbols(c.value)), inside.symbols, outside.symbols]) };

@@ -1,5 +1,5 @@
 // exp and log.
-import { bitcast, constant, pack } from '../build.ts';
+import { bitcast, constant, extract, pack } from '../build.ts';
 import type { Expr } from '../ir.ts';
 import type { StatementWriter } from '../rewriteKernel.ts';
 import { head, overRoot, polynomials } from './arithmetic.ts';
@@ -65,7 +65,6 @@ export function log(m: Arithmetic, x: Expr): Expr {
 export function lanewise(xs: readonly Expr[], out: StatementWriter, apply: (scalars: readonly Expr[]) => Expr): Expr {
   const { lanes, dtype } = xs[0]!.type;
   if (lanes === 1) return out.bind(apply(xs));
-  const scalar = (x: Expr, lane: number): Expr =>
-    x.kind === 'splat' ? x.x : x.kind === 'const' ? constant(dtype, x.value) : { kind: 'extract', type: { dtype, lanes: 1 }, x, lane };
+  const scalar = (x: Expr, lane: number): Expr => (x.kind === 'splat' ? x.x : x.kind === 'const' ? constant(dtype, x.value) : extract(x, lane));
   return pack(Array.from({ length: lanes }, (_, lane) => out.bind(apply(xs.map((x) => out.bind(scalar(x, lane)))))));
 }

@@ -4,7 +4,7 @@
 import type { NumericDType } from '../../core/dtype.ts';
 import { addIndex, coefficientOf, constantIndex, indexSymbol, symbolsIn } from '../../core/indexExpr.ts';
 import type { IndexAtom, IndexExpr } from '../../core/indexExpr.ts';
-import { add, binary, cast, compare, constant, declare, index, load, mul, pack, splat, store, variable } from '../../kernel/build.ts';
+import { add, binary, cast, compare, constant, declare, extract, index, load, mul, pack, splat, store, variable } from '../../kernel/build.ts';
 import type { BufferParam, ComputeDType, Expr, Kernel, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
 import type { InPlacePair } from '../inPlace.ts';
 import { Substitution } from '../point.ts';
@@ -99,7 +99,7 @@ export class Emitter extends BlockWriter {
     if (this.stepOf(offset) === 1) return this.push(store(buffer, this.index(this.atLane(offset, 0)), value));
     const bound = this.bind(value);
     for (let i = 0; i < lane.lanes; i++) {
-      const item: Expr = { kind: 'extract', type: { dtype: bound.type.dtype, lanes: 1 }, x: bound, lane: i };
+      const item = extract(bound, i);
       this.push(store(buffer, this.index(this.atLane(offset, i)), item));
     }
   }
@@ -135,8 +135,7 @@ export class Emitter extends BlockWriter {
     const vector = this.find(local);
     if (vector === undefined || vector.expr.type.lanes === 1) return local;
     const name = `${local}@${lane}`;
-    const { dtype } = vector.expr.type;
-    if (this.find(name) === undefined) this.define(name, { kind: 'extract', type: { dtype, lanes: 1 }, x: vector.expr, lane }, vector.level, index(lane));
+    if (this.find(name) === undefined) this.define(name, extract(vector.expr, lane), vector.level, index(lane));
     return name;
   }
 

@@ -1,4 +1,6 @@
 // The stages of a nest as loops: stores, reductions with several accumulators, extremes with their positions, running sums.
+import { substitute } from './places.ts';
+import { invariant } from '../../core/error.ts';
 import { constantIndex, linearIndex, symbolsIn } from '../../core/indexExpr.ts';
 import { dtypes, isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
@@ -6,8 +8,8 @@ import { assign, binary, compare, constant, fma, index, select, splat, unary, va
 import { stridesOf } from '../../core/shape.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { ReduceFn, ScatterFn } from '../../graph/prims.ts';
-import { Substitution, guardPoint } from '../point.ts';
-import type { Condition, PointExpr } from '../point.ts';
+import { guardPoint } from '../point.ts';
+import type { Condition, PointExpr, Substitution } from '../point.ts';
 import { axisIndex } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
 import { computeType, narrowTo, typed } from './compute.ts';
@@ -122,7 +124,7 @@ export function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr
     // Minimum and maximum look at the value twice.
     next = combineReduced(stage.fn, stage.dtype, acc, value, scope);
   }
-  emitter.push(assign(acc.kind === 'var' ? acc.name : '', next));
+  emitter.push(assign(nameOf(acc), next));
 }
 
 export function declareAccumulator(emitter: Emitter, value: Expr): Expr {
@@ -187,7 +189,7 @@ function writeArgReduce(context: StageContext, stage: StageOf<'argReduce'>): voi
   const { emitter, substitution } = context;
   const value = substitution.point(stage.value);
   const start = new Map(stage.axes.map((a) => [a.name, constantIndex(0)]));
-  const first = new Substitution(start, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition)).point(value);
+  const first = substitute(emitter, start).point(value);
   const position = declareAccumulator(emitter, constant('i64', 0n));
   const best = declareAccumulator(emitter, emitter.point(first));
   // The axis may have been split; its parts count on in row-major order.
@@ -201,7 +203,11 @@ function writeArgReduce(context: StageContext, stage: StageOf<'argReduce'>): voi
   emitter.define(stage.local, position);
 }
 
-const nameOf = (x: Expr): string => (x.kind === 'var' ? x.name : '');
+/** What a local is called. */
+export function nameOf(local: Expr): string {
+  invariant(local.kind === 'var', 'a local is a variable');
+  return local.name;
+}
 
 function beats({ fn, last }: StageOf<'argReduce'>, x: Expr, best: Expr, float: boolean): Expr {
   const [a, b] = [x, best].map((v) => (v.type.dtype === 'bool' ? ({ kind: 'cast', type: { dtype: 'i32', lanes: 1 }, x: v } satisfies Expr) : v));

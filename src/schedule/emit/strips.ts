@@ -1,11 +1,10 @@
 // The innermost loop of a stage: cut where a guard changes its answer, so that the long middle part has no guard, and each part run in
 // strips of vectors with the rest one by one.
+import { substitute } from './places.ts';
 import { addIndex, indexSymbol } from '../../core/indexExpr.ts';
-import type { IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, index, mul } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
-import { Substitution } from '../point.ts';
-import type { PointExpr } from '../point.ts';
+import type { PointExpr, Substitution } from '../point.ts';
 import type { Axis } from '../nest.ts';
 import { findCuts } from './cuts.ts';
 import type { Emitter } from './emitter.ts';
@@ -48,10 +47,6 @@ export function halvings(lanes: number): readonly number[] {
   return lanes < MIN_LANES ? [] : [lanes, ...halvings(lanes / 2)];
 }
 
-/** Substitutes index symbols for one kernel, keeping the meaning of dynamic symbols. */
-export const substitute = (emitter: Emitter, name: string, value: IndexExpr): Substitution =>
-  new Substitution(new Map([[name, value]]), emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
-
 export function writeStrips(emitter: Emitter, strips: Strips): void {
   const { axis, range } = strips;
   if (range !== undefined) return writePart(emitter, strips, range.from, range.to, 0, axis.extent);
@@ -70,7 +65,7 @@ function writePart(emitter: Emitter, strips: Strips, from: Expr, to: Expr, low: 
       emitter.withLanes(lane, lanes, () => {
         for (let copy = 0; copy < copies; copy++) {
           const base = addIndex(indexSymbol(at, low, high - lanes * copies), copy * lanes);
-          write(substitute(emitter, axis.name, addIndex(base, indexSymbol(lane, 0, lanes - 1))), lanes, copy);
+          write(substitute(emitter, new Map([[axis.name, addIndex(base, indexSymbol(lane, 0, lanes - 1))]])), lanes, copy);
         }
       }),
     );
@@ -89,7 +84,7 @@ function writePart(emitter: Emitter, strips: Strips, from: Expr, to: Expr, low: 
   }
   if (left === 0) return;
   const at = emitter.fresh(`${axis.name}_`);
-  emitter.loop(at, start, to, 1, () => write(substitute(emitter, axis.name, indexSymbol(at, low, high - 1)), 1, 0));
+  emitter.loop(at, start, to, 1, () => write(substitute(emitter, new Map([[axis.name, indexSymbol(at, low, high - 1)]])), 1, 0));
 }
 
 /** The last position that whole steps from `from` reach without passing `to`. */

@@ -1,5 +1,6 @@
 // A nest as one kernel of the simd family: which axis the vectors run along, how the outer points are dealt out to grid steps, and the
 // loops around the stages.
+import { substitute } from '../emit/places.ts';
 import { constantIndex, indexSymbol } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, index, mul, variable } from '../../kernel/build.ts';
@@ -15,7 +16,7 @@ import { scalarCost, vectorRatio } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
 import type { StageContext } from '../emit/stages.ts';
 import { tileTransposed } from './tile.ts';
-import { halvings, substitute, widestLanes, writeStrips } from '../emit/strips.ts';
+import { halvings, widestLanes, writeStrips } from '../emit/strips.ts';
 import type { StripRange } from '../emit/strips.ts';
 import { sharedWalk, wholeRange, writeTogether } from './together.ts';
 
@@ -104,7 +105,7 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   const shared = vectorAxis === undefined ? undefined : sharedWalk(nest, vectorAxis, outerLanes);
   const along = (axis: Axis, bindings: Bindings, range?: StripRange): void => {
     const place = (inner: Substitution): Substitution => chain(emitter, bindings, axis, inner);
-    const contextAt = (at: IndexExpr): StageContext => contextOf(place(substitute(emitter, axis.name, at)), outerLanes);
+    const contextAt = (at: IndexExpr): StageContext => contextOf(place(substitute(emitter, new Map([[axis.name, at]]))), outerLanes);
     const left = shared === undefined ? range : writeTogether(emitter, shared, axis, outerLanes, range ?? wholeRange(axis), contextAt);
     writeStrips(emitter, {
       axis,

@@ -1,10 +1,11 @@
 // How contractions become kernels: a table of templates tried in order. A template knows one fast way (a blocked matrix product, a
 // direct convolution) for the sites it fits; what is fused behind the contraction is given to it as a function that stores.
+import { substitute } from '../emit/places.ts';
 import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { coefficientOf, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { Shape } from '../../core/shape.ts';
-import { splat } from '../../kernel/build.ts';
+import { extract, splat } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
 import type { SimdCapabilities } from '../../runtime/device.ts';
 import type { ContractionRoot } from '../family.ts';
@@ -103,7 +104,7 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
         emitter.scoped(() => {
           emitter.define(ACCUMULATOR, emitter.bind(acc));
           const bindings = new Map(root.axes.map((axis, i) => [axis.name, position[i]!]));
-          const substitution = new Substitution(bindings, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
+          const substitution = substitute(emitter, bindings);
           const e = substitution.point(value);
           emitter.countUses(e);
           emitter.store(target.slot, substitution.index(offset), splat(emitter.point(e), acc.type.lanes));
@@ -112,10 +113,9 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
       // Results of 64 bits have no vectors: the lanes are stored one by one.
       const bound = emitter.bind(sum);
       for (let lane = 0; lane < sum.type.lanes; lane++) {
-        const item: Expr = { kind: 'extract', type: { dtype: sum.type.dtype, lanes: 1 }, x: bound, lane };
         put(
           at.map((x) => emitter.atLane(x, lane)),
-          item,
+          extract(bound, lane),
         );
       }
     },

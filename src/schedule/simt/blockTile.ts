@@ -1,4 +1,5 @@
 // What all tilings of a contraction among blocks share: where a block's tile lies, and what is computed behind each sum.
+import { guarded, substitute } from '../emit/places.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { addIndex, coefficientOf, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
@@ -7,12 +8,11 @@ import type { Expr } from '../../kernel/ir.ts';
 import { findPairs } from '../inPlace.ts';
 import { unflatten } from '../nest.ts';
 import type { Nest } from '../nest.ts';
-import { Substitution } from '../point.ts';
-import type { Condition } from '../point.ts';
+import type { Condition, Substitution } from '../point.ts';
 import type { Emitter } from '../emit/emitter.ts';
 import { pointsOf } from '../traffic.ts';
 import type { Contraction } from '../contraction.ts';
-import { isMultiple, when } from './machine.ts';
+import { isMultiple } from './machine.ts';
 
 /** Blocks along a that follow each other: those that run at a time share what they read of both factors in the machine's cache. */
 const GROUPED = 8;
@@ -54,12 +54,7 @@ export function writeResults(emitter: Emitter, c: Contraction, batch: Bindings, 
   const first = placeOf(flatB).index(offset);
   const isWhole = pointsB % sums.length === 0 && coefficientOf(where, LANE) === 1 && isMultiple(first, sums.length) && storedTogether.includes(slot.dtype);
   if (!isWhole) return sums.forEach((sum, i) => writeResult(emitter, c, batch, flatA, addIndex(flatB, i), sum));
-  const ends: Condition[] = [
-    { value: flatA, low: 0, high: pointsOf(c.a.axes) },
-    { value: flatB, low: 0, high: pointsB },
-  ];
-  const open = ends.filter((e) => e.value.max >= e.high);
-  when(emitter, open.length === 0 ? undefined : emitter.holds(open), () => {
+  guarded(emitter, endsOf(c, flatA, flatB), () => {
     const values = sums.map((sum, i) => {
       let result: Expr = sum;
       emitter.scoped(() => {
@@ -79,19 +74,18 @@ const LANE = 'lane';
 /** A store rounds by itself. */
 const asStored = (e: Expr, dtype: NumericDType): Expr => (e.kind === 'narrow' && e.to === dtype ? e.x : e);
 
-function substitutionOf(emitter: Emitter, batch: Bindings, c: Contraction, flatA: IndexExpr, flatB: IndexExpr): Substitution {
-  const bindings = new Map([batch, unflatten(c.a.axes, flatA), unflatten(c.b.axes, flatB)].flatMap((b) => [...b]));
-  return new Substitution(bindings, emitter.dynamic, (d) => emitter.dynamicSymbol(d));
-}
+const substitutionOf = (emitter: Emitter, batch: Bindings, c: Contraction, flatA: IndexExpr, flatB: IndexExpr): Substitution =>
+  substitute(emitter, batch, unflatten(c.a.axes, flatA), unflatten(c.b.axes, flatB));
+
+/** Where the result has a point. */
+const endsOf = (c: Contraction, flatA: IndexExpr, flatB: IndexExpr): readonly Condition[] => [
+  { value: flatA, low: 0, high: pointsOf(c.a.axes) },
+  { value: flatB, low: 0, high: pointsOf(c.b.axes) },
+];
 
 /** What is fused behind the sum of one point, where the result has it. */
 export function writeResult(emitter: Emitter, c: Contraction, batch: Bindings, flatA: IndexExpr, flatB: IndexExpr, sum: Expr): void {
-  const ends: Condition[] = [
-    { value: flatA, low: 0, high: pointsOf(c.a.axes) },
-    { value: flatB, low: 0, high: pointsOf(c.b.axes) },
-  ];
-  const open = ends.filter((e) => e.value.max >= e.high);
-  when(emitter, open.length === 0 ? undefined : emitter.holds(open), () => {
+  guarded(emitter, endsOf(c, flatA, flatB), () => {
     emitter.define(c.sum.local, emitter.bind(sum));
     const substitution = substitutionOf(emitter, batch, c, flatA, flatB);
     const value = substitution.point(c.result.value);

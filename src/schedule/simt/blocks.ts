@@ -1,6 +1,7 @@
 // One thread for several neighbouring sums: what they read in common is loaded once. How many, and along which axes, follows from counting
 // what a step of the sums loads. So windows that overlap and short sums gain on every machine; where the threads of a block take turns and
 // shared memory saves nothing, products of matrices do too.
+import { substitute } from '../emit/places.ts';
 import { addIndex, coefficientOf, constantIndex, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import { compare, index, binary } from '../../kernel/build.ts';
@@ -181,7 +182,7 @@ function writeSums(emitter: Emitter, { sum, result, written, looped }: Sums, poi
   const sums = points.map(() => declareAccumulator(emitter, identity(sum.fn, sum.dtype, 1)));
   loopAll(emitter, looped, () => {
     const steps = range(pointsOf(written)).flatMap((tap) => {
-      const fixed = new Substitution(unflatten(written, constantIndex(tap)), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+      const fixed = substitute(emitter, unflatten(written, constantIndex(tap)));
       const value = fixed.point(sum.value);
       return points.map((point, i) => ({ acc: sums[i]!, value: interner.intern(point.substitution.point(value)) }));
     });

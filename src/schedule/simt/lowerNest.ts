@@ -1,4 +1,5 @@
 // A nest as one kernel of the simt family: a thread for every outer point, or a group of threads of a block for every row.
+import { substitute } from '../emit/places.ts';
 import { coefficientOf, indexSymbol } from '../../core/indexExpr.ts';
 import { add, binary, compare, index, mul } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
@@ -6,7 +7,8 @@ import type { SimtFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
 import { refineAxes, unflatten } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
-import { Substitution, visitPoints } from '../point.ts';
+import { visitPoints } from '../point.ts';
+import type { Substitution } from '../point.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { scalarCost } from '../emit/lanes.ts';
@@ -108,7 +110,7 @@ export function lowerNest(name: string, raw: Nest, facts: SimtFacts, flops?: num
 /** The outer axes in terms of one flat symbol. */
 function bindFlat(emitter: Emitter, outer: readonly Axis[], symbol: string): Substitution {
   const bindings = unflatten(outer, indexSymbol(symbol, 0, Math.max(pointsOf(outer) - 1, 0)));
-  return new Substitution(bindings, emitter.dynamic, (definition) => emitter.dynamicSymbol(definition));
+  return substitute(emitter, bindings);
 }
 
 /** A thread for every outer point. */

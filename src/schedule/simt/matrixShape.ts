@@ -5,9 +5,9 @@ import type { NumericDType } from '../../core/dtype.ts';
 import type { MatrixUnit } from '../../kernel/ir.ts';
 import { SWIZZLE } from '../../kernel/matrix.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
-import { guardPoint, loadPoint } from '../point.ts';
+import { guardPoint, loadPoint, zeroOf } from '../point.ts';
 import type { PointExpr } from '../point.ts';
-import { inDType, zeroOf } from '../factors.ts';
+import { inDType } from '../factors.ts';
 import { pointsOf } from '../traffic.ts';
 import type { Contraction, Factor } from '../contraction.ts';
 

@@ -1,15 +1,16 @@
 // The contraction on matrix units: a block brings tiles of both factors into shared memory, in blocks of the unit's own shape, while it
 // multiplies the tiles before; each subgroup holds sums of its own in fragments. At the end the sums pass through shared memory, so that
 // what is fused behind them is written once.
+import { substitute } from '../emit/places.ts';
+import { writeResult } from './blockTile.ts';
 import { addIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
-import { dtypes } from '../../core/dtype.ts';
 import { add, assign, binary, compare, constant, declare, index, load, store, variable } from '../../kernel/build.ts';
 import type { Expr, Fragment, Stmt } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import { unflatten } from '../nest.ts';
 import type { Nest } from '../nest.ts';
-import { Substitution, guardPoint, literal } from '../point.ts';
+import { guardPoint, zeroOf } from '../point.ts';
 import type { Condition, PointExpr } from '../point.ts';
 import { computeType, typed } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -17,7 +18,7 @@ import type { LoweredKernel } from '../emit/emitter.ts';
 import { createSlot } from '../storage.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
 import type { Contraction, Factor } from '../contraction.ts';
-import { finishKernel, grid, thread, when } from './machine.ts';
+import { finishKernel, grid, thread } from './machine.ts';
 import { STAGES, sideA, sideB, subgroupsOf } from './matrixShape.ts';
 import type { MatrixInput, MatrixTile } from './matrixShape.ts';
 
@@ -121,10 +122,6 @@ class MatrixWriter {
     return name;
   }
 
-  #substitution(...bindings: readonly Bindings[]): Substitution {
-    return new Substitution(new Map(bindings.flatMap((b) => [...b])), this.emitter.dynamic, (d) => this.emitter.dynamicSymbol(d));
-  }
-
   /** What this thread brings of a factor's tile for the step `ahead` of `step`: values, and where they go in a half of shared memory. Zeros beyond its ends. */
   #bring(side: Side, step: IndexExpr, ahead: number): { readonly side: Side; readonly at: IndexExpr; readonly value: Expr }[] {
     const { emitter, c, t } = this;
@@ -138,8 +135,8 @@ class MatrixWriter {
         { value: flatOwn, low: 0, high: pointsOf(factor.axes) },
         { value: flatK, low: 0, high: pointsOf(c.summed) },
       ];
-      const moved = this.#substitution(this.#batch, unflatten(factor.axes, flatOwn), unflatten(c.summed, flatK)).point(input.value);
-      const value: PointExpr = guardPoint(inside, moved, literal(input.dtype, dtypes[input.dtype].held === 'bigint' ? 0n : 0));
+      const moved = substitute(emitter, this.#batch, unflatten(factor.axes, flatOwn), unflatten(c.summed, flatK)).point(input.value);
+      const value: PointExpr = guardPoint(inside, moved, zeroOf(input.dtype));
       emitter.countUses(value);
       return { side, at: this.#place(side, k!, own!), value: emitter.point(value) };
     });
@@ -204,25 +201,10 @@ class MatrixWriter {
         const [row, column] = delinearize(element, [m, n]);
         const place = ({ start, subgroup, fragments, unitSide }: Side, along: IndexExpr, inside: IndexExpr): IndexExpr =>
           addIndex(addIndex(start, scaleIndex(addIndex(scaleIndex(subgroup, fragments), along), unitSide)), inside);
-        this.#result(place(this.#a, alongA!, row!), place(this.#b, alongB!, column!), load(strip, add(base, emitter.index(element)), computeType(c.sum.dtype)));
+        const sum = load(strip, add(base, emitter.index(element)), computeType(c.sum.dtype));
+        writeResult(emitter, c, this.#batch, place(this.#a, alongA!, row!), place(this.#b, alongB!, column!), sum);
       });
       if (sums.length > 1) emitter.push(barrier);
-    });
-  }
-
-  #result(flatA: IndexExpr, flatB: IndexExpr, sum: Expr): void {
-    const { emitter, c } = this;
-    const ends: Condition[] = [
-      { value: flatA, low: 0, high: pointsOf(c.a.axes) },
-      { value: flatB, low: 0, high: pointsOf(c.b.axes) },
-    ];
-    const open = ends.filter((e) => e.value.max >= e.high);
-    when(emitter, open.length === 0 ? undefined : emitter.holds(open), () => {
-      emitter.define(c.sum.local, emitter.bind(sum));
-      const substitution = this.#substitution(this.#batch, unflatten(c.a.axes, flatA), unflatten(c.b.axes, flatB));
-      const value = substitution.point(c.result.value);
-      emitter.countUses(value);
-      emitter.store(c.result.slot, substitution.index(c.result.offset), emitter.point(value));
     });
   }
 }

@@ -1,5 +1,6 @@
 // A softmax between two products as one kernel: a block takes a few rows and walks along the keys, a tile of them at a time. Threads side by
 // side share rows and differ in keys, then in columns of the result; they agree on the largest score by shuffles.
+import { guarded } from '../emit/places.ts';
 import { ZERO, addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { add, assign, binary, compare, constant, fma, index, load, loop, mul, select, store, unary, variable } from '../../kernel/build.ts';
@@ -9,13 +10,13 @@ import type { Chain } from '../chains.ts';
 import { narrowTo } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
-import { declareAccumulator } from '../emit/stages.ts';
+import { declareAccumulator, nameOf } from '../emit/stages.ts';
 import { guardPoint, literal } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import { trafficOf } from '../traffic.ts';
 import { chooseMatrixTile } from './matrixShape.ts';
-import { finishKernel, grid, thread, when } from './machine.ts';
+import { finishKernel, grid, thread } from './machine.ts';
 import { shuffled } from './rows.ts';
 import { findSoftmaxProduct, rowOf } from './softmaxProduct.ts';
 import type { SoftmaxProduct } from './softmaxProduct.ts';
@@ -239,8 +240,8 @@ class OnlineWriter {
       const ends = [
         { value: own, low: 0, high: p.group },
         { value: at, low: 0, high: p.columns },
-      ].filter((end) => end.value.max >= end.high);
-      when(emitter, ends.length === 0 ? undefined : emitter.holds(ends), () => {
+      ];
+      guarded(emitter, ends, () => {
         const local = emitter.fresh('sum');
         emitter.define(local, emitter.bind(narrowTo(p.product.sum.dtype, binary('div', sums[j]!, divisor))));
         const { value, offset } = p.result(row, at.max < p.columns ? at : this.#clamped(at, p.columns), local);
@@ -251,7 +252,6 @@ class OnlineWriter {
 }
 
 const barrier: Stmt = { kind: 'barrier' };
-const nameOf = (x: Expr): string => (x.kind === 'var' ? x.name : '');
 
 /** The chain as one kernel; undefined where it is something else, or the machine is faster with three. */
 export function lowerOnline(chain: Chain, facts: SimtFacts): readonly LoweredKernel[] | undefined {

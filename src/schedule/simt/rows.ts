@@ -1,19 +1,20 @@
 // The stages of a row that several threads share: each walks every n-th point, and partial results meet in shuffles and in shared memory.
+import { substitute } from '../emit/places.ts';
 import { ZERO, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError, invariant } from '../../core/error.ts';
 import { stridesOf } from '../../core/shape.ts';
-import { add, assign, binary, cast, compare, constant, declare, index, load, mul, select, shuffle, store, unary, variable } from '../../kernel/build.ts';
+import { add, assign, binary, cast, compare, constant, index, load, mul, select, shuffle, store, unary, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
-import { Substitution } from '../point.ts';
+import type { Substitution } from '../point.ts';
 import { computeType, narrowTo, typed } from '../emit/compute.ts';
 import { combineReduced, identityOf } from '../emit/elementwise.ts';
 import type { Emitter } from '../emit/emitter.ts';
-import { accumulate, letScope } from '../emit/stages.ts';
+import { accumulate, declareAccumulator, letScope, nameOf } from '../emit/stages.ts';
 import { createSlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
 import { when } from './machine.ts';
@@ -50,7 +51,7 @@ function walk({ emitter, threads, inRow }: RowContext, axes: readonly Axis[], wr
   const [slow, fast] = [axes.slice(0, split), axes.slice(split)];
   const total = pointsOf(fast);
   const symbol = emitter.fresh('w');
-  const one = (): void => write(new Substitution(unflatten(fast, indexSymbol(symbol, 0, total - 1)), emitter.dynamic, (d) => emitter.dynamicSymbol(d)));
+  const one = (): void => write(substitute(emitter, unflatten(fast, indexSymbol(symbol, 0, total - 1))));
   const loops = (rest: readonly Axis[]): void => {
     const [first, ...others] = rest;
     if (first !== undefined) return emitter.loop(first.name, index(0), index(first.extent), 1, () => loops(others));
@@ -112,17 +113,6 @@ export function shuffled(emitter: Emitter, x: Expr, mask: number): Expr {
   return variable(name, x.type.dtype);
 }
 
-const nameOf = (x: Expr): string => {
-  invariant(x.kind === 'var', 'a local is a variable');
-  return x.name;
-};
-
-function declareLocal(emitter: Emitter, value: Expr): Expr {
-  const name = emitter.fresh('a');
-  emitter.push(declare(name, value));
-  return variable(name, value.type.dtype);
-}
-
 /** The dtype that holds values of a compute type exactly. */
 function partialDType(dtype: NumericDType): NumericDType {
   const type = computeType(dtype);
@@ -134,7 +124,7 @@ function writeReduce(context: RowContext, stage: StageOf<'reduce'>): void {
   const { emitter, substitution } = context;
   const value = substitution.point(stage.value);
   const type = computeType(stage.dtype);
-  const acc = declareLocal(emitter, constant(type, typed(type, identityOf(stage.fn, stage.dtype))));
+  const acc = declareAccumulator(emitter, constant(type, typed(type, identityOf(stage.fn, stage.dtype))));
   walk(context, stage.axes, (inner) => accumulate(emitter, stage, acc, inner.point(value)));
   const [result] = meet(context, [acc], [partialDType(stage.dtype)], ([a], [b]) => [combineReduced(stage.fn, stage.dtype, a!, b!, letScope(emitter))]);
   emitter.define(stage.local, emitter.bind(narrowTo(stage.dtype, result!)));
@@ -153,9 +143,9 @@ function writeArgReduce(context: RowContext, stage: StageOf<'argReduce'>): void 
   const { emitter, substitution } = context;
   const value = substitution.point(stage.value);
   const float = isFloat(value.dtype);
-  const start = new Substitution(new Map(stage.axes.map((a) => [a.name, ZERO])), emitter.dynamic, (d) => emitter.dynamicSymbol(d)).point(value);
-  const place = declareLocal(emitter, constant('i32', 0));
-  const best = declareLocal(emitter, emitter.point(start));
+  const start = substitute(emitter, new Map(stage.axes.map((a) => [a.name, ZERO]))).point(value);
+  const place = declareAccumulator(emitter, constant('i32', 0));
+  const best = declareAccumulator(emitter, emitter.point(start));
   const along: IndexExpr = linearIndex(stage.axes.map(axisIndex), stridesOf(stage.axes.map((a) => a.extent)));
   const take = (x: Expr, at: Expr, held: Expr, heldAt: Expr): Expr => {
     const tie = binary('and', unary('not', precedes(stage, held, x, float)), compare(stage.last ? 'gt' : 'lt', at, heldAt));

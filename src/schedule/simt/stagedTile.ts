@@ -4,7 +4,7 @@
 import { addIndex, constantIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { add, assign, compare, constant, declare, fma, index, load, mul, store, variable } from '../../kernel/build.ts';
+import { add, assign, compare, constant, declare, extract, fma, index, load, mul, store, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import type { Nest } from '../nest.ts';
@@ -135,16 +135,15 @@ class StagedWriter {
       const position = positionOf(side, constantIndex(i));
       return emitter.bind(load(staged.buffer, emitter.index(staged.place(stage, position, at)), type, VECTOR));
     };
-    const lane = (x: Expr, i: number): Expr => ({ kind: 'extract', type: { dtype: type, lanes: 1 }, x, lane: i });
     const count = (length: number): number[] => Array.from({ length }, (_, i) => i);
     if (staged.alongSum) {
       const vectors = count(own).map((i) => vector(i, k));
-      return (point) => vectors.map((x) => lane(x, point));
+      return (point) => vectors.map((x) => extract(x, point));
     }
     return (point) =>
       count(own / VECTOR).flatMap((v) => {
         const x = vector(v * VECTOR, addIndex(k, point));
-        return count(VECTOR).map((i) => lane(x, i));
+        return count(VECTOR).map((i) => extract(x, i));
       });
   }
 

@@ -1,16 +1,17 @@
 // Tiles of a contraction's factors in stages of memory of the block: while one stage is used, the threads fetch the tiles of those that come
 // after it. What cannot be fetched as it lies in memory is loaded, computed and stored.
+import { guarded, substitute } from '../emit/places.ts';
 import { addIndex, coefficientOf, constantIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex, substituteIndex, symbolsIn } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
-import { byteWidth, dtypes } from '../../core/dtype.ts';
+import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { add, assign, binary, compare, constant, declare, index, load, pack, store, variable } from '../../kernel/build.ts';
+import { add, assign, binary, compare, constant, declare, extract, index, load, pack, store, variable } from '../../kernel/build.ts';
 import type { Expr } from '../../kernel/ir.ts';
 import { SWIZZLE } from '../../kernel/matrix.ts';
 import { computeType, typed } from '../emit/compute.ts';
 import type { Emitter } from '../emit/emitter.ts';
 import { unflatten } from '../nest.ts';
-import { Substitution, guardPoint, literal } from '../point.ts';
+import { guardPoint, zeroOf } from '../point.ts';
 import type { Condition, PointExpr } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
@@ -132,22 +133,17 @@ export class StagedFactor {
     return linearIndex([stage, floorDiv(inLine, this.pitch), line, modIndex(inLine, this.pitch)], [this.elements, this.panel, this.pitch, 1]);
   }
 
-  #substitution(...bindings: readonly Bindings[]): Substitution {
-    const { emitter } = this.#staging;
-    return new Substitution(new Map(bindings.flatMap((b) => [...b])), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
-  }
-
   /** The value at a point of the tile of one step: zero beyond the factor's ends. */
   #value(step: IndexExpr, own: IndexExpr, k: IndexExpr): PointExpr {
-    const { batch, contraction, depth } = this.#staging;
+    const { emitter, batch, contraction, depth } = this.#staging;
     const { factor, value, dtype, start } = this.#side;
     const [flatK, flatOwn] = [addIndex(scaleIndex(step, depth), k), addIndex(start, own)];
     const inside: Condition[] = [
       { value: flatOwn, low: 0, high: pointsOf(factor.axes) },
       { value: flatK, low: 0, high: pointsOf(contraction.summed) },
     ];
-    const there = this.#substitution(batch, unflatten(factor.axes, flatOwn), unflatten(contraction.summed, flatK)).point(value);
-    return guardPoint(inside, there, literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0));
+    const there = substitute(emitter, batch, unflatten(factor.axes, flatOwn), unflatten(contraction.summed, flatK)).point(value);
+    return guardPoint(inside, there, zeroOf(dtype));
   }
 
   #canFetch(run: number): boolean {
@@ -194,11 +190,10 @@ export class StagedFactor {
   /** Stores it into a stage. */
   put(taken: readonly Taken[], stage: IndexExpr): void {
     const { emitter } = this.#staging;
-    const type = computeType(this.#side.dtype);
     for (const { own, k, value } of taken) {
       const at = (i: number): Expr => emitter.index(this.place(stage, own, addIndex(k, i)));
       if (!this.#side.factor.alongSum) emitter.push(store(this.buffer, at(0), value));
-      else for (let lane = 0; lane < WHOLE; lane++) emitter.push(store(this.buffer, at(lane), { kind: 'extract', type: { dtype: type, lanes: 1 }, x: value, lane }));
+      else for (let lane = 0; lane < WHOLE; lane++) emitter.push(store(this.buffer, at(lane), extract(value, lane)));
     }
   }
 
@@ -211,8 +206,7 @@ export class StagedFactor {
     const items = (lines * length) / run;
     for (let i = 0; i * threads < items; i++) {
       const item = addIndex(thread, i * threads);
-      const isOpen = item.max >= items;
-      when(emitter, isOpen ? emitter.holds([{ value: item, low: 0, high: items }]) : undefined, () => {
+      guarded(emitter, [{ value: item, low: 0, high: items }], () => {
         const [own, k] = this.#isTurned ? this.#turned(item) : this.#inLines(item, run);
         this.#put(this.#value(step, own, k), this.place(stage, own, k));
       });

@@ -3,8 +3,8 @@
 // written once and stores run along memory.
 import { addIndex, constantIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
-import { compare, index, load } from '../../kernel/build.ts';
-import type { Expr, FragmentPlace, Product, Stmt } from '../../kernel/ir.ts';
+import { compare, extract, index, load } from '../../kernel/build.ts';
+import type { FragmentPlace, Product, Stmt } from '../../kernel/ir.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import type { Nest } from '../nest.ts';
 import { computeType } from '../emit/compute.ts';
@@ -127,7 +127,7 @@ class SwizzledWriter {
         const flatB = addIndex(this.#startB, addIndex(scaleIndex(from!, columns), at));
         const type = computeType(acc);
         const sums = emitter.bind(load(strip, emitter.index(linearIndex([row!, at], [stride, 1])), type, TOGETHER));
-        const lanes = Array.from({ length: TOGETHER }, (_, lane): Expr => ({ kind: 'extract', type: { dtype: type, lanes: 1 }, x: sums, lane }));
+        const lanes = Array.from({ length: TOGETHER }, (_, lane) => extract(sums, lane));
         writeResults(emitter, c, this.#batch, flatA, flatB, lanes);
       });
       if (parts.length > 1) emitter.push(barrier);

@@ -1,15 +1,15 @@
 // The tiled contraction: a block of threads brings tiles of both factors into shared memory, each thread sums a small tile of its own in
 // registers, and the sums go through shared memory once more so that what is fused behind them is written once and stores run along memory.
+import { substitute } from '../emit/places.ts';
 import { delinearize, indexSymbol } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
-import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { addIndex, scaleIndex } from '../../core/indexExpr.ts';
 import { add, assign, binary, constant, declare, fma, index, load, loop, mul, splat, store, variable } from '../../kernel/build.ts';
 import type { Expr, Stmt } from '../../kernel/ir.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
-import { Substitution, guardPoint, literal } from '../point.ts';
+import { guardPoint, zeroOf } from '../point.ts';
 import type { Condition } from '../point.ts';
 import { computeType, typed } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -46,10 +46,6 @@ class TileWriter {
     this.shared = this.emitter.buffer(this.slot, 'write');
   }
 
-  #substitution(...bindings: readonly Bindings[]): Substitution {
-    return new Substitution(new Map(bindings.flatMap((b) => [...b])), this.emitter.dynamic, (d) => this.emitter.dynamicSymbol(d));
-  }
-
   write(): void {
     const { emitter, c, t } = this;
     emitter.define('block', grid);
@@ -82,12 +78,12 @@ class TileWriter {
       { name: emitter.fresh('sum'), extent: t.depth },
     ];
     const [flatK, flatOwn] = [addIndex(startK, axisIndex(sum)), addIndex(start, axisIndex(own))];
-    const substitution = this.#substitution(batch, unflatten(factor.axes, flatOwn), unflatten(c.summed, flatK));
+    const substitution = substitute(emitter, batch, unflatten(factor.axes, flatOwn), unflatten(c.summed, flatK));
     const inside: Condition[] = [
       { value: flatOwn, low: 0, high: pointsOf(factor.axes) },
       { value: flatK, low: 0, high: pointsOf(c.summed) },
     ];
-    const value = guardPoint(inside, substitution.point(factor.value), literal(dtype, dtypes[dtype].held === 'bigint' ? 0n : 0));
+    const value = guardPoint(inside, substitution.point(factor.value), zeroOf(dtype));
     const offset = addIndex(addIndex(scaleIndex(axisIndex(sum), side), axisIndex(own)), base);
     const [slow, fast] = factor.alongSum ? [own, sum] : [sum, own];
     const lanes =
@@ -99,7 +95,8 @@ class TileWriter {
     emitter.loop(symbol, thread, index(slow.extent * runs), this.threads, () => {
       const [row, run] = delinearize(indexSymbol(symbol, 0, slow.extent * runs - 1), [slow.extent, runs]);
       const put = (at: IndexExpr): void => {
-        const place = this.#substitution(
+        const place = substitute(
+          emitter,
           new Map([
             [slow.name, row!],
             [fast.name, at],

@@ -1,13 +1,15 @@
 // The loops around the stages of a tile kernel: the points of the core at hand, then what is not dealt out.
+import { substitute } from '../emit/places.ts';
 import { indexSymbol } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { add, compare, index } from '../../kernel/build.ts';
 import type { Expr, Kernel, Stmt } from '../../kernel/ir.ts';
+import { allStatements } from '../../kernel/statements.ts';
 import { storePipe } from '../../kernel/pipes.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import { unflatten } from '../nest.ts';
 import type { Axis } from '../nest.ts';
-import { Substitution } from '../point.ts';
+import type { Substitution } from '../point.ts';
 import type { Emitter, LoweredKernel } from '../emit/emitter.ts';
 import { pointsOf } from '../traffic.ts';
 import { GRID_VAR, coreBounds } from './cores.ts';
@@ -25,12 +27,7 @@ const FEW_INSTRUCTIONS = 24;
 /** How many points in a row have memory of their own, so that one is copied while another is computed: of few `instructions`, and of `points` of a core. */
 export const turnsOf = (instructions: number, points: number): 1 | 2 => (instructions <= FEW_INSTRUCTIONS && points > 1 ? 2 : 1);
 
-export const instructionsIn = (body: readonly Stmt[]): number =>
-  body.reduce((sum, s) => {
-    if (s.kind === 'for') return sum + instructionsIn(s.body);
-    if (s.kind === 'if') return sum + instructionsIn(s.then) + instructionsIn(s.else);
-    return sum + (s.kind === 'store' && storePipe(s) === 'vector' ? 1 : 0);
-  }, 0);
+export const instructionsIn = (body: readonly Stmt[]): number => allStatements(body).filter((s) => s.kind === 'store' && storePipe(s) === 'vector').length;
 
 /** Loops over points from `from` to `to`, of `total`, `turns` at a time. */
 export function loopTurns(emitter: Emitter, { from, to }: { readonly from: Expr; readonly to: Expr }, total: number, turns: number, write: (point: IndexExpr) => void): void {
@@ -56,7 +53,7 @@ export function loopCore(emitter: Emitter, plan: CorePlan, rest: readonly Axis[]
   const inner = (bindings: ReadonlyMap<string, IndexExpr>, axes: readonly Axis[]): void => {
     const [first, ...others] = axes;
     if (first !== undefined) emitter.loop(first.name, index(0), index(first.extent), 1, () => inner(bindings, others));
-    else write(new Substitution(bindings, emitter.dynamic, (d) => emitter.dynamicSymbol(d)));
+    else write(substitute(emitter, bindings));
   };
   if (plan.axes.length === 0) return inner(new Map(), rest);
   const total = pointsOf(plan.axes);

@@ -1,5 +1,6 @@
 // Rows that are moved, or 0 where there is nothing to move: padding, and windows of padded data as rows of a matrix. What is there of a row
 // is copied in and out again, and zeros are copied around it; copies begin anywhere in global memory, which instructions could not.
+import { guarded, substitute } from '../emit/places.ts';
 import { ZERO, coefficientOf } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
@@ -12,8 +13,7 @@ import type { TileFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
 import { unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
-import { Substitution } from '../point.ts';
-import type { Condition, PointExpr } from '../point.ts';
+import type { Condition, PointExpr, Substitution } from '../point.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import type { MemorySlot } from '../storage.ts';
@@ -61,15 +61,15 @@ class MoveWriter {
   /** One row, at these points of the other axes, through a tile. */
   row(bindings: ReadonlyMap<string, IndexExpr>, tile: string): void {
     const emitter = this.#emitter;
-    const at = new Substitution(new Map([...bindings, [this.#axis.name, ZERO]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+    const at = substitute(emitter, bindings, new Map([[this.#axis.name, ZERO]]));
     const along = this.#move.conditions.filter((c) => coefficientOf(c.value, this.#axis.name) === 1);
     const whole = this.#move.conditions.filter((c) => !along.includes(c)).map((c) => ({ ...c, value: at.index(c.value) }));
-    const open = whole.filter(({ value, low, high }) => value.min < low || value.max >= high);
-    const inside = (): void => this.#parts(at, along, tile);
-    if (open.length === 0) return inside();
-    const condition = emitter.holds(open);
-    const none = emitter.block(() => this.#zerosTo(at, index(0), index(this.#axis.extent)), true);
-    emitter.push({ kind: 'if', condition, then: emitter.block(inside, true), else: none });
+    guarded(
+      emitter,
+      whole,
+      () => this.#parts(at, along, tile),
+      () => this.#zerosTo(at, index(0), index(this.#axis.extent)),
+    );
   }
 
   /** What is there, and zeros before and behind. */

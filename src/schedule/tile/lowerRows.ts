@@ -1,5 +1,6 @@
 // Rows in scratch memory: at each outer point the stages run over their last axis in vector instructions, tile after tile, what is kept of
 // a row stays there, and reductions fold each tile into a scalar.
+import { substitute } from '../emit/places.ts';
 import { addIndex, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
@@ -8,7 +9,7 @@ import type { Expr, TileRules } from '../../kernel/ir.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
-import { Substitution } from '../point.ts';
+import type { Substitution } from '../point.ts';
 import { narrowTo } from '../emit/compute.ts';
 import { combineReduced } from '../emit/elementwise.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -39,7 +40,7 @@ function walkTiles({ emitter, lanes }: Row, axis: Axis, write: (inner: Substitut
     const lane = emitter.fresh('lane');
     emitter.withLanes(lane, width, () => {
       const along = addIndex(start, indexSymbol(lane, 0, width - 1));
-      write(new Substitution(new Map([[axis.name, along]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d)), width);
+      write(substitute(emitter, new Map([[axis.name, along]])), width);
     });
   };
   const whole = Math.floor(axis.extent / lanes);

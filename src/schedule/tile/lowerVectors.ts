@@ -1,5 +1,6 @@
 // A nest as vector instructions, with the elements of a tile along the last outer axis: elementwise work, and reductions over other axes.
 // A tile is as long as scratch memory allows and as short as keeps all cores busy; what does not fill one has instructions of its own.
+import { substitute } from '../emit/places.ts';
 import { addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { byteWidth } from '../../core/dtype.ts';
@@ -7,7 +8,6 @@ import { compare, index } from '../../kernel/build.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import { findPairs } from '../inPlace.ts';
 import type { Axis, Nest } from '../nest.ts';
-import { Substitution } from '../point.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { writeStage } from '../emit/stages.ts';
@@ -56,7 +56,7 @@ function emit(name: string, nest: Nest, { axis, others, lanes, turns }: Tiling, 
       const lane = emitter.fresh('lane');
       emitter.withLanes(lane, width, () => {
         const along = addIndex(start, indexSymbol(lane, 0, width - 1));
-        const substitution = new Substitution(new Map([...outer, [axis.name, along]]), emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+        const substitution = substitute(emitter, new Map([...outer, [axis.name, along]]));
         for (const stage of nest.stages) writeStage({ emitter, lanes: 1, outerLanes: width, substitution, overlap: false }, stage);
       });
     };

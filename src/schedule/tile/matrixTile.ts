@@ -1,5 +1,6 @@
 // A contraction on a core's matrix unit: tiles of both factors are copied into its memory, filled in and multiplied, and the sums written.
 // Factors that are no matrices in memory are made into ones before, by kernels of their own, and what is fused behind the sum comes after.
+import { substitute } from '../emit/places.ts';
 import { addIndex, constantIndex, delinearize, indexSymbol, linearIndex, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { stridesOf } from '../../core/shape.ts';
@@ -12,8 +13,8 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
-import { Substitution, applyPoint, guardPoint, loadPoint, visitPoints } from '../point.ts';
-import type { PointExpr } from '../point.ts';
+import { applyPoint, guardPoint, loadPoint, visitPoints } from '../point.ts';
+import type { PointExpr, Substitution } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
@@ -97,7 +98,7 @@ class MatrixWriter {
     const { emitter } = this;
     const { unit } = this.#plan;
     const ends: Ends = { a: this.#end(startA, unit.m, pointsOf(this.#c.a.axes)), b: this.#end(startB, unit.n, pointsOf(this.#c.b.axes)) };
-    const at = new Substitution(batch, emitter.dynamic, (d) => emitter.dynamicSymbol(d));
+    const at = substitute(emitter, batch);
     const sum = emitter.fresh('sum');
     const fragment: Fragment = { unit, role: 'sum', order: 'rows' };
     emitter.push({ kind: 'matrix', step: { do: 'declare', name: sum, fragment } });

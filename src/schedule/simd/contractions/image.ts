@@ -1,10 +1,11 @@
 // Columns of a convolution as a matrix product: each grid step copies the part of the input that its block of results needs, padded and
 // sorted by the phase of the stride, and deals it out from there, tap by tap, in whole vectors. No element is tested for padding.
+import { guarded } from '../../emit/places.ts';
 import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
-import { add, binary, cast, constant, index, load, mul, pack, splat, store } from '../../../kernel/build.ts';
+import { add, binary, cast, constant, extract, index, load, mul, pack, splat, store } from '../../../kernel/build.ts';
 import type { ComputeDType, Expr } from '../../../kernel/ir.ts';
 import type { Condition } from '../../point.ts';
 import type { Position } from '../../positions.ts';
@@ -98,12 +99,12 @@ export function fillImage(image: Image, { batch, row, column }: Block, first: In
       const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(row, high.stride), scaleIndex(i, layout.rowStep)), -high.low));
       const to = nameIndex(emitter, scaleIndex(addIndex(scaleIndex(plane, layout.rows), i), layout.phases * layout.width));
       const conditions = [...lead, high].map((axis, a): Condition => ({ value: [...places, y][a]!, low: 0, high: axis.input }));
-      const open = conditions.filter((c) => c.value.min < c.low || c.value.max >= c.high);
-      const copy = (): void => copyRow(image, addIndex(origin, scaleIndex(y, high.memoryStride)), to, column);
-      if (open.length === 0) return copy();
-      const then = emitter.block(copy, true);
-      const otherwise = emitter.block(() => zero(image, to, index(0), layout.phases * layout.width), true);
-      emitter.push({ kind: 'if', condition: emitter.holds(open), then, else: otherwise });
+      guarded(
+        emitter,
+        conditions,
+        () => copyRow(image, addIndex(origin, scaleIndex(y, high.memoryStride)), to, column),
+        () => zero(image, to, index(0), layout.phases * layout.width),
+      );
     });
   });
 }
@@ -177,7 +178,7 @@ function everySecond(emitter: Emitter, first: IndexExpr, dtype: ComputeDType, la
   const halves = [first, addIndex(first, lanes - 1)].map((at) => emitter.bind(read(at, lanes)));
   const item = (i: number): Expr => {
     const [x, lane] = 2 * i < lanes ? [halves[0]!, 2 * i] : [halves[1]!, 2 * i - lanes + 1];
-    return { kind: 'extract', type: { dtype, lanes: 1 }, x, lane };
+    return extract(x, lane);
   };
   return pack(Array.from({ length: lanes }, (_, i) => item(i)));
 }

@@ -1,12 +1,12 @@
 // Lanes that change places: vectors split into every second lane, and put together again.
-import { pack } from '../../../kernel/build.ts';
+import { extract, pack } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
 import type { Emitter } from '../../emit/emitter.ts';
 
 /** As many lanes as `a` has, of those of `a` and then of `b`: numbers count through both. */
 function pick(emitter: Emitter, a: Expr, b: Expr, lane: (i: number) => number): Expr {
-  const { dtype, lanes } = a.type;
-  const item = (i: number): Expr => ({ kind: 'extract', type: { dtype, lanes: 1 }, x: i < lanes ? a : b, lane: i % lanes });
+  const { lanes } = a.type;
+  const item = (i: number): Expr => extract(i < lanes ? a : b, i % lanes);
   return emitter.bind(pack(Array.from({ length: lanes }, (_, i) => item(lane(i)))));
 }
 
