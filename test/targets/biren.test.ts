@@ -16,8 +16,8 @@ import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { birenTable } from '../../src/targets/biren/driver.ts';
 import { birenChips } from '../../src/targets/biren/facts.ts';
 import { createBirenTarget } from '../../src/targets/biren/target.ts';
-import { createRandom, randomGraph, randomTensor } from '../schedule/randomGraph.ts';
-import { expectClose, run, withText } from './onTarget.ts';
+import { createRandom, randomTensor } from '../schedule/randomGraph.ts';
+import { expectClose, expectRandomGraphs, run, withText } from './onTarget.ts';
 
 const virtual = createBirenTarget().virtual!;
 const target = virtual.open('br100', 'biren:virtual')!;
@@ -57,16 +57,7 @@ describe.skipIf(!hasCompiler)('biren:virtual', () => {
     120_000,
   );
 
-  it('computes random graphs as the reference does', async () => {
-    let count = 0;
-    for (let seed = 20; count < 3; seed++) {
-      const { graph, inputs } = randomGraph(seed, 14);
-      if ([...graph.inputs, ...graph.outputs].some((x) => !target.capabilities.storage.includes(x.dtype))) continue;
-      count++;
-      const actual = await run(target, graph, inputs);
-      interpretPrims(graph, inputs).forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}, output ${i}`));
-    }
-  }, 120_000);
+  it('computes random graphs as the reference does', () => expectRandomGraphs(target, 20), 120_000);
 
   it.each([
     ['a row that is not waited for', (t: string) => t.replaceAll('__syncthreads();', ''), /race|never-written/],

@@ -6,6 +6,8 @@ import type { PrimGraph } from '../../src/graph/builder.ts';
 import type { Source, Target } from '../../src/runtime/device.ts';
 import type { Allowance } from '../../src/schedule/allowed.ts';
 import { ProgramRunner } from '../../src/session/programRunner.ts';
+import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import { randomGraph } from '../schedule/randomGraph.ts';
 import { stepOf } from '../schedule/step.ts';
 
 /** The graph's outputs, on a device of the target that is closed after. */
@@ -25,6 +27,18 @@ export function expectClose(actual: NumericTensor, expected: NumericTensor, what
   const [a, b] = [toNumbers(actual), toNumbers(expected)];
   const wrong = a.findIndex((x, i) => !(Object.is(x, b[i]) || x === b[i] || Math.abs(x - b[i]!) <= 1e-4 * (1 + Math.abs(b[i]!))));
   if (wrong >= 0) expect.fail(`${what}: element ${wrong} is ${a[wrong]} instead of ${b[wrong]}`);
+}
+
+/** The first three random graphs from this seed on that the target has dtypes for, against the reference. */
+export async function expectRandomGraphs(target: Target, firstSeed: number): Promise<void> {
+  for (let [seed, left] = [firstSeed, 3]; left > 0; seed++) {
+    const { graph, inputs } = randomGraph(seed, 14);
+    if ([...graph.inputs, ...graph.outputs].some((x) => !target.capabilities.storage.includes(x.dtype))) continue;
+    left--;
+    const expected = interpretPrims(graph, inputs);
+    const actual = await run(target, graph, inputs);
+    expected.forEach((tensor, i) => expectClose(actual[i]!, tensor, `seed ${seed}, output ${i}`));
+  }
 }
 
 /** The target with its kernels' text changed. */
