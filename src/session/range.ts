@@ -7,7 +7,7 @@ import { isTensor } from '../graph/graph.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { lowerPrecision } from '../passes/precision/lowerPrecision.ts';
 import type { Beyond } from '../passes/precision/lowerPrecision.ts';
-import { largestOf } from '../passes/precision/narrow.ts';
+import { largestOf, reachOf } from '../passes/precision/narrow.ts';
 import type { Precision } from '../passes/precision/narrow.ts';
 
 /** What comes nearer to the largest narrow float than this part of it is kept in f32 too: the next inputs may be larger. */
@@ -31,17 +31,7 @@ function isLost(narrow: HostValue, wide: HostValue): boolean {
   return false;
 }
 
-/** The largest finite magnitude. */
-function reachOf(value: HostValue): number {
-  if (!isFloats(value)) return 0;
-  const read = numberReader(value);
-  let largest = 0;
-  for (let i = 0; i < value.data.length; i++) {
-    const magnitude = Math.abs(read(i));
-    if (magnitude > largest && magnitude !== Infinity) largest = magnitude;
-  }
-  return largest;
-}
+const reachIn = (value: HostValue): number => (isFloats(value) ? reachOf(value) : 0);
 
 /**
  * Where `outputs` of `graph` in `precision` have infinities or NaN that it has not in f32: the values that reach too far, in order, those of
@@ -60,7 +50,7 @@ export async function findBeyond(
   const lost = graph.outputs.find((_, i) => isLost(outputs[i] ?? null, wide[values.length + i] ?? null));
   if (lost === undefined) return new Map();
   const most = largestOf[precision];
-  const beyond = new Map<Value, number>(values.map((value, i) => [value, reachOf(wide[i] ?? null)] as const).filter(([, reach]) => reach > most * HEADROOM));
+  const beyond = new Map<Value, number>(values.map((value, i) => [value, reachIn(wide[i] ?? null)] as const).filter(([, reach]) => reach > most * HEADROOM));
   if (beyond.size > 0) return beyond;
   throw new AnychipError('run', `the output '${lost.name}' is finite in f32, and not in ${precision}, which reaches no further than ${most.toPrecision(5)}`, {
     hint: precision === 'f16' ? 'Use bf16, which has the range of f32, or f32.' : 'Use f32.',

@@ -2,6 +2,7 @@
 // where precisions meet, weights narrowed once. Inputs and outputs, of the graph and of bodies of control flow, keep their types.
 // It knows dtypes, never shapes, and nothing of the device.
 import { AnychipError, invariant } from '../../core/error.ts';
+import { numeric } from '../../core/tensor.ts';
 import { mapSubgraphs, tensorType, titleOf } from '../../graph/graph.ts';
 import type { Constant, Graph, Node, NodeOf, Value } from '../../graph/graph.ts';
 import { codeOfDType } from '../../graph/onnxTypes.ts';
@@ -70,7 +71,8 @@ function scopeOf({ inputs, constants }: Graph, { precision, beyond, report }: Pi
 }
 
 function lowerGraph(graph: Graph, scope: Scope): Graph {
-  for (const [value, constant] of graph.constants) define(scope, value, constant.dtype === 'f32' ? { kind: 'float', width: 'wide', reach: reachOf(constant) } : OTHER);
+  for (const [value, constant] of graph.constants)
+    define(scope, value, constant.dtype === 'f32' ? { kind: 'float', width: 'wide', reach: reachOf(numeric(constant.read())) } : OTHER);
   for (const value of graph.inputs) define(scope, value, declared(value));
   for (const node of graph.nodes) lowerNode(scope, node);
   const outputs = graph.outputs.map((value) => inWidth(scope, value, 'wide'));

@@ -1,7 +1,8 @@
 // Constants of f32 in a narrower float: whether they fit, and their data when it is asked for.
 import { narrowFloats } from '../../core/float.ts';
 import { AnychipError } from '../../core/error.ts';
-import { tensorOf } from '../../core/tensor.ts';
+import { numberReader, tensorOf } from '../../core/tensor.ts';
+import type { NumericTensor } from '../../core/tensor.ts';
 import type { Constant } from '../../graph/graph.ts';
 
 /** Floats that a model may be lowered to. */
@@ -18,10 +19,11 @@ function floatsOf(constant: Constant): Float32Array {
 }
 
 /** The largest magnitude among the finite elements. */
-export function reachOf(constant: Constant): number {
+export function reachOf(tensor: NumericTensor): number {
+  const read = numberReader(tensor);
   let largest = 0;
-  for (const x of floatsOf(constant)) {
-    const magnitude = Math.abs(x);
+  for (let i = 0; i < tensor.data.length; i++) {
+    const magnitude = Math.abs(read(i));
     if (magnitude > largest && magnitude !== Infinity) largest = magnitude;
   }
   return largest;
