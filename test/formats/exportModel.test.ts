@@ -32,6 +32,31 @@ describe('exportModel', () => {
     }
   });
 
+  it('keeps large constants in another file where it is told to', () => {
+    const [x, y, w, b] = [value('x', tensorType('f32', [2])), value('y', tensorType('f32', [2])), value('w'), value('b')];
+    const sum = value('sum');
+    const nodes: Node[] = [
+      { op: 'Mul', name: 'm', attrs: {}, inputs: [x, w], outputs: [sum] },
+      { op: 'Add', name: 'a', attrs: {}, inputs: [sum, b], outputs: [y] },
+    ];
+    const constants = new Map([
+      [w, constantOf(float32([2], [2, 3]))],
+      [b, constantOf(float32([1], [1]))],
+    ]);
+    const kept: Uint8Array[] = [];
+    const external = {
+      takes: ({ bytes }: { readonly bytes: number }) => bytes > 4,
+      write: (bytes: Uint8Array) => {
+        kept.push(bytes);
+        return { location: 'weights.bin', offset: 16, length: bytes.length };
+      },
+    };
+    const file = exportModel({ name: 'g', inputs: [x], outputs: [y], nodes, constants }, { external });
+    expect(kept).toEqual([new Uint8Array(Float32Array.of(2, 3).buffer)]);
+    const read = importModel(file, { external: ({ location, offset }) => ({ read: () => (location === 'weights.bin' && offset === 16 ? kept[0]! : new Uint8Array(8)) }) });
+    expect(interpretGraph(read.graph, [float32([2], [10, 20])])).toEqual([float32([2], [21, 61])]);
+  });
+
   it('gives clashing names a number and keeps those of inputs and outputs', () => {
     const [x, y, inner, same] = [value('x', tensorType('f32', [2])), value('y', tensorType('f32', [2])), value('y'), value('y')];
     const nodes: Node[] = [

@@ -4,12 +4,13 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { AnychipError, invariant } from '../../core/error.ts';
 import { subgraphsOf } from '../../graph/graph.ts';
-import type { Graph, Node, Value } from '../../graph/graph.ts';
+import type { Constant, Graph, Node, Value } from '../../graph/graph.ts';
 import { isOnnxOp, schemaOf } from '../../graph/ops.ts';
 import type { AttrKind, AttrSpec } from '../../graph/schema.ts';
 import { AttributeProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from './generated/onnx_pb.ts';
-import type { AttributeProto, GraphProto, NodeProto, ValueInfoProto } from './generated/onnx_pb.ts';
-import { tensorToProto } from './tensorProto.ts';
+import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from './generated/onnx_pb.ts';
+import { outside, tensorToProto } from './tensorProto.ts';
+import type { ExternalEntry } from './tensorProto.ts';
 import { LATEST_OPSET, OLDEST_OPSET, checkForms, irVersions } from './forms.ts';
 import { typeToProto } from './types.ts';
 
@@ -18,14 +19,23 @@ const opsets: Readonly<Record<string, number>> = { 'ai.onnx.ml': 5, 'ai.onnx.pre
 /** protobuf's own bound on a message. */
 const MAX_BYTES = 2 ** 31 - 1;
 
+/** Where constants go that do not lie in the model's own file. */
+export interface ExternalWriter {
+  takes(constant: Constant): boolean;
+  /** Keeps the bytes of a constant, as files hold them, and says where. */
+  write(bytes: Uint8Array): ExternalEntry;
+}
+
 export interface ExportOptions {
   /** Of ai.onnx, for readers that know no later one: from 18 on. */
   readonly opset?: number;
   readonly producer?: string;
   readonly metadata?: ReadonlyMap<string, string>;
+  /** Keeps bytes of large constants in other files. */
+  readonly external?: ExternalWriter;
 }
 
-/** The model as bytes of an `.onnx` file, weights inside. Throws `limit` when they are more than such a file can hold, `unsupported` with the nodes that the opset lacks. */
+/** The model as bytes of an `.onnx` file, weights inside except those that `external` takes. Throws `limit` when they are more than such a file can hold, `unsupported` with the nodes that the opset lacks. */
 export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Array {
   const { opset = LATEST_OPSET } = options;
   const irVersion = irVersions[opset];
@@ -33,7 +43,8 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
     throw new AnychipError('bad-argument', `opset ${opset} is not written`, { hint: `Choose one from ${OLDEST_OPSET} to ${LATEST_OPSET}.` });
   }
   if (opset < LATEST_OPSET) checkForms(graph, opset);
-  const bytes = constantBytes(graph);
+  const writing = new Writing(graph, options.external);
+  const bytes = constantBytes(graph, writing);
   if (bytes > MAX_BYTES) throw new AnychipError('limit', `${bytes} bytes of weights, over the 2 GiB of a protobuf message`, { hint: 'Keep the model in its own file.' });
   const used = new Set(['', ...domainsOf(graph)]);
   const model = create(ModelProtoSchema, {
@@ -41,14 +52,16 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
     producerName: options.producer ?? 'anychip',
     opsetImport: [...used].map((domain) => ({ domain, version: BigInt(opsets[domain] ?? opset) })),
     metadataProps: [...(options.metadata ?? [])].map(([key, value]) => ({ key, value })),
-    graph: graphToProto(graph, new Names(graph)),
+    graph: graphToProto(graph, writing),
   });
   return toBinary(ModelProtoSchema, model);
 }
 
 const bodiesOf = (graph: Graph): Graph[] => graph.nodes.flatMap(subgraphsOf);
-const constantBytes = (graph: Graph): number =>
-  [...graph.constants.values()].reduce((sum, constant) => sum + constant.bytes, 0) + bodiesOf(graph).reduce((sum, body) => sum + constantBytes(body), 0);
+/** Of those that the file itself holds. */
+const constantBytes = (graph: Graph, writing: Writing): number =>
+  [...graph.constants.values()].reduce((sum, constant) => sum + (writing.isInside(constant) ? constant.bytes : 0), 0) +
+  bodiesOf(graph).reduce((sum, body) => sum + constantBytes(body, writing), 0);
 const domainsOf = (graph: Graph): string[] => [...graph.nodes.map(({ op }) => onnxSchema(op).domain), ...bodiesOf(graph).flatMap(domainsOf)];
 
 function onnxSchema(op: Node['op']): ReturnType<typeof schemaOf> {
@@ -56,16 +69,27 @@ function onnxSchema(op: Node['op']): ReturnType<typeof schemaOf> {
   return schemaOf(op);
 }
 
-/** One name for each Value of a graph and its bodies. */
-class Names {
+/** One name for each Value of a graph and its bodies, and a place for each constant. */
+class Writing {
   readonly #byValue = new Map<Value, string>();
   readonly #taken = new Set<string>();
+  readonly #external: ExternalWriter | undefined;
 
-  constructor(graph: Graph) {
-    for (const value of [...graph.inputs, ...graph.outputs]) this.of(value);
+  constructor(graph: Graph, external: ExternalWriter | undefined) {
+    this.#external = external;
+    for (const value of [...graph.inputs, ...graph.outputs]) this.nameOf(value);
   }
 
-  of(value: Value | null): string {
+  isInside(constant: Constant): boolean {
+    return constant.dtype === 'string' || this.#external?.takes(constant) !== true;
+  }
+
+  constantToProto(constant: Constant, value: Value): TensorProto {
+    const proto = tensorToProto(constant.read(), this.nameOf(value));
+    return this.#external === undefined || this.isInside(constant) ? proto : outside(proto, this.#external.write(proto.rawData));
+  }
+
+  nameOf(value: Value | null): string {
     if (value === null) return '';
     let name = this.#byValue.get(value);
     if (name !== undefined) return name;
@@ -77,30 +101,30 @@ class Names {
   }
 }
 
-function graphToProto(graph: Graph, names: Names): GraphProto {
+function graphToProto(graph: Graph, writing: Writing): GraphProto {
   return create(GraphProtoSchema, {
     name: graph.name,
-    input: graph.inputs.map((value) => infoOf(value, names)),
-    output: graph.outputs.map((value) => infoOf(value, names)),
-    initializer: [...graph.constants].map(([value, constant]) => tensorToProto(constant.read(), names.of(value))),
-    node: graph.nodes.map((node) => nodeToProto(node, names)),
-    valueInfo: graph.nodes.flatMap((node) => node.outputs.flatMap((value) => (value?.type === undefined || graph.outputs.includes(value) ? [] : [infoOf(value, names)]))),
+    input: graph.inputs.map((value) => infoOf(value, writing)),
+    output: graph.outputs.map((value) => infoOf(value, writing)),
+    initializer: [...graph.constants].map(([value, constant]) => writing.constantToProto(constant, value)),
+    node: graph.nodes.map((node) => nodeToProto(node, writing)),
+    valueInfo: graph.nodes.flatMap((node) => node.outputs.flatMap((value) => (value?.type === undefined || graph.outputs.includes(value) ? [] : [infoOf(value, writing)]))),
   });
 }
 
-const infoOf = (value: Value, names: Names): ValueInfoProto =>
-  create(ValueInfoProtoSchema, { name: names.of(value), ...(value.type === undefined ? {} : { type: typeToProto(value.type) }) });
+const infoOf = (value: Value, writing: Writing): ValueInfoProto =>
+  create(ValueInfoProtoSchema, { name: writing.nameOf(value), ...(value.type === undefined ? {} : { type: typeToProto(value.type) }) });
 
-function nodeToProto(node: Node, names: Names): NodeProto {
+function nodeToProto(node: Node, writing: Writing): NodeProto {
   const schema = onnxSchema(node.op);
   const attrs: Readonly<Record<string, unknown>> = node.attrs;
   return create(NodeProtoSchema, {
     opType: node.op,
     domain: schema.domain,
     name: node.name,
-    input: node.inputs.map((value) => names.of(value)),
-    output: node.outputs.map((value) => names.of(value)),
-    attribute: Object.entries(schema.attrs).flatMap(([name, spec]) => (isDefault(attrs[name], spec.fallback) ? [] : [attributeToProto(name, spec, attrs[name], names)])),
+    input: node.inputs.map((value) => writing.nameOf(value)),
+    output: node.outputs.map((value) => writing.nameOf(value)),
+    attribute: Object.entries(schema.attrs).flatMap(([name, spec]) => (isDefault(attrs[name], spec.fallback) ? [] : [attributeToProto(name, spec, attrs[name], writing)])),
   });
 }
 
@@ -112,18 +136,18 @@ type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
 const utf8 = new TextEncoder();
 
 /** By kind: AttributeProto.AttributeType and the field that holds the value. Kinds tie values to their types in the declarations. */
-const writers: { readonly [K in AttrKind]: (value: never, names: Names) => AttributeInit } = {
+const writers: { readonly [K in AttrKind]: (value: never, writing: Writing) => AttributeInit } = {
   float: (f: number) => ({ type: 1, f }),
   int: (i: number) => ({ type: 2, i: BigInt(i) }),
   string: (s: string) => ({ type: 3, s: utf8.encode(s) }),
   tensor: (t: Parameters<typeof tensorToProto>[0]) => ({ type: 4, t: tensorToProto(t, '') }),
-  graph: (g: Graph, names) => ({ type: 5, g: graphToProto(g, names) }),
+  graph: (g: Graph, writing) => ({ type: 5, g: graphToProto(g, writing) }),
   floats: (floats: readonly number[]) => ({ type: 6, floats: [...floats] }),
   ints: (ints: readonly number[]) => ({ type: 7, ints: ints.map(BigInt) }),
   strings: (strings: readonly string[]) => ({ type: 8, strings: strings.map((s) => utf8.encode(s)) }),
   type: (type: NonNullable<Value['type']>) => ({ type: 13, tp: typeToProto(type) }),
 };
 
-const attributeToProto = (name: string, spec: AttrSpec<unknown>, value: unknown, names: Names): AttributeProto =>
+const attributeToProto = (name: string, spec: AttrSpec<unknown>, value: unknown, writing: Writing): AttributeProto =>
   // oxlint-disable-next-line typescript/consistent-type-assertions -- the kind of the attribute chose the writer
-  create(AttributeProtoSchema, { name, ...writers[spec.kind](value as never, names) });
+  create(AttributeProtoSchema, { name, ...writers[spec.kind](value as never, writing) });

@@ -188,6 +188,13 @@ export function tensorToProto(tensor: Tensor, name: string): TensorProto {
   return create(TensorProtoSchema, { name, dims, dataType: codeOfDType(tensor.dtype), rawData: packBytes(tensor) });
 }
 
+/** The tensor with its raw bytes in another file. */
+export function outside(proto: TensorProto, { location, offset, length }: ExternalEntry): TensorProto {
+  const entries = { location, offset, length };
+  const externalData = Object.entries(entries).flatMap(([key, value]) => (value === undefined ? [] : [{ key, value: String(value) }]));
+  return create(TensorProtoSchema, { name: proto.name, dims: proto.dims, dataType: proto.dataType, dataLocation: EXTERNAL, externalData });
+}
+
 function packBytes(tensor: NumericTensor): Uint8Array {
   const { bits } = dtypes[tensor.dtype];
   if (bits >= 8) return bytesOf(tensor);
