@@ -141,6 +141,19 @@ function randomWinograd(m: Maker): Operand {
   return epilogue(m, b.conv(x, w, { strides: [1, 1], dilations: [1, 1], low: sides.slice(0, 2), high: sides.slice(2), groups, acc: 'f32' }), 1);
 }
 
+/** The same where channels lie side by side in memory, for what is read and what is stored. */
+function randomWinogradLast(m: Maker): Operand {
+  const { b, random } = m;
+  const groups = random(4) === 0 ? 2 : 1;
+  const [channels, filters] = [between(random, 14, 33), between(random, 40, 70)];
+  const sides = Array.from({ length: 4 }, () => random(3));
+  const last = operand(m, 'f32', [random(4) === 0 ? 2 : 1, between(random, 7, 16), between(random, 7, 20), channels * groups]);
+  const w = b.constant(randomTensor(random, 'f32', [filters * groups, channels, 3, 3]));
+  const sums = b.conv(b.transpose(last, [0, 3, 1, 2]), w, { strides: [1, 1], dilations: [1, 1], low: sides.slice(0, 2), high: sides.slice(2), groups, acc: 'f32' });
+  const bias = b.reshape(operand(m, 'f32', [filters * groups]), [1, filters * groups, 1, 1]);
+  return b.transpose(b.max(b.add(sums, b.expand(bias, sums.shape)), b.full('f32', sums.shape, 0)), [0, 2, 3, 1]);
+}
+
 interface Kind {
   readonly make: (m: Maker) => Operand;
   readonly seeds: number;
@@ -152,6 +165,7 @@ interface Kind {
 const kinds: Readonly<Record<string, Kind>> = {
   'matrix products': { make: randomMatmul, seeds: 20 },
   convolutions: { make: randomConv, seeds: 20 },
+  'convolutions of 3×3, channels last': { make: randomWinogradLast, seeds: 6, kernel: 'winograd', error: 8e-6 },
   'convolutions of 3×3': { make: randomWinograd, seeds: 6, kernel: 'winograd', error: 8e-6 },
 };
 

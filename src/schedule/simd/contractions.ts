@@ -3,6 +3,7 @@ import { convTemplate } from './contractions/conv.ts';
 import { depthwiseTemplate } from './contractions/depthwise.ts';
 import { matmulTemplate } from './contractions/matmul.ts';
 import { winogradTemplate } from './contractions/winograd.ts';
+import { winogradLastTemplate } from './contractions/winogradLast.ts';
 import type { ContractionTemplate } from './templates.ts';
 
-export const contractionTemplates: readonly ContractionTemplate[] = [matmulTemplate, depthwiseTemplate, winogradTemplate, convTemplate];
+export const contractionTemplates: readonly ContractionTemplate[] = [matmulTemplate, depthwiseTemplate, winogradLastTemplate, winogradTemplate, convTemplate];

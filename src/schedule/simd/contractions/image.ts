@@ -129,7 +129,7 @@ function copyRow(image: Image, from: IndexExpr, to: IndexExpr, column: IndexExpr
 const isZero = (x: Expr): boolean => x.kind === 'const' && x.value === 0;
 
 /** x − column, brought into [0, most]. */
-function within(emitter: Emitter, x: number, column: IndexExpr, most: number): Expr {
+export function within(emitter: Emitter, x: number, column: IndexExpr, most: number): Expr {
   if (column.terms.length === 0) return index(Math.min(Math.max(x - column.constant, 0), most));
   return emitter.bind(binary('max', binary('min', minus(index(x), emitter.index(column)), index(most)), index(0)));
 }
