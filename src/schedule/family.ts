@@ -32,6 +32,8 @@ export interface ContractionRoot {
 export interface Family {
   /** Bytes of a row that a kernel may keep while its stages run. */
   readonly keptBytes: number;
+  /** Lanes of vectors that should run along the channels of images, which then lie with channels last; 1 where images stay in row-major order. */
+  readonly channelLanes: number;
   lowerNest(name: string, nest: Nest, flops?: number): readonly LoweredKernel[];
   lowerContraction(site: ContractionRoot): readonly LoweredKernel[];
   /** Three nests as one; undefined where that cannot be, or is no faster. */

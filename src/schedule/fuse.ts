@@ -47,6 +47,8 @@ export interface Fusion {
   readonly views: ReadonlyMap<Operand, StridedView>;
   /** Operands that lie in memory. */
   readonly stored: ReadonlySet<Operand>;
+  /** Operands that kernels need as strided views of memory. */
+  readonly whole: ReadonlySet<Operand>;
   readonly producers: ReadonlyMap<Operand, PrimNode>;
 }
 
@@ -83,6 +85,7 @@ class Fuser {
   readonly #renamed = new Map<string, IndexExpr>();
   readonly roots: Root[] = [];
   readonly stored = new Set<Operand>();
+  readonly whole = new Set<Operand>();
   readonly producers = new Map<Operand, PrimNode>();
   readonly views: ReadonlyMap<Operand, StridedView>;
 
@@ -141,6 +144,7 @@ class Fuser {
 
   /** The value lies in memory: a strided view asks for its base instead. */
   #askWhole(x: Operand, root: Root): void {
+    this.whole.add(x);
     const view = this.#outputs.has(x) ? undefined : this.views.get(x);
     this.#ask(view?.base ?? x, { root, at: [], whole: true });
   }

@@ -1,5 +1,5 @@
 // From a decision to kernels: each root of the fusion becomes one kernel, or a few, of the machine's family.
-import { addIndex, indexSymbol, linearIndex, scaleIndex } from '../core/indexExpr.ts';
+import { addIndex, coefficientOf, indexSymbol, linearIndex, scaleIndex } from '../core/indexExpr.ts';
 import type { IndexExpr } from '../core/indexExpr.ts';
 import { elementCount } from '../core/shape.ts';
 import { wordLayouts } from '../core/words.ts';
@@ -59,6 +59,13 @@ export function flopsOf(node: PrimNode): number {
 }
 const sumFlops = (nodes: Iterable<PrimNode>): number => [...nodes].reduce((sum, node) => sum + flopsOf(node), 0);
 
+/** Axes in the order in which what they store lies in memory, the innermost last, where that is not in row-major order. */
+function inStoredOrder(axes: readonly Axis[], { strides }: Storage, offset: IndexExpr): readonly Axis[] {
+  if (strides.every((stride, i) => i === 0 || stride <= strides[i - 1]!)) return axes;
+  const steps = new Map(axes.map((axis) => [axis, axis.extent === 1 ? Infinity : coefficientOf(offset, axis.name)]));
+  return [...steps.values()].includes(undefined) ? axes : axes.toSorted((a, b) => (steps.get(a) === steps.get(b) ? 0 : Math.abs(steps.get(b)!) - Math.abs(steps.get(a)!)));
+}
+
 function lowerStored(context: RootContext, root: Root): LoweredRoot {
   const evaluator = context.createEvaluator();
   const target = targetOf(context, root);
@@ -68,8 +75,9 @@ function lowerStored(context: RootContext, root: Root): LoweredRoot {
   const flops = sumFlops(nodes);
   const isOuter = (a: Axis): boolean => root.outer === undefined || root.outer.has(a.name);
   const inner = root.axes.filter((a) => !isOuter(a));
-  const store: Stage = { kind: 'store', axes: inner, slot: target.slot, offset: linearIndex(root.at, target.strides, target.offset), value };
-  const nest: Nest = { outer: root.axes.filter(isOuter), stages: [...evaluator.stages, store], dynamic: evaluator.dynamicSymbols };
+  const offset = linearIndex(root.at, target.strides, target.offset);
+  const store: Stage = { kind: 'store', axes: inStoredOrder(inner, target, offset), slot: target.slot, offset, value };
+  const nest: Nest = { outer: inStoredOrder(root.axes.filter(isOuter), target, offset), stages: [...evaluator.stages, store], dynamic: evaluator.dynamicSymbols };
   if (root.contraction !== undefined) return { kernels: context.family.lowerContraction({ context, root, target, nest, nodes, flops }), nodes, flops, nest, isContraction: true };
   const reduces = nest.stages.length > 1;
   return { kernels: context.family.lowerNest(reduces ? 'reduce' : 'map', nest, flops), nodes, flops, nest };

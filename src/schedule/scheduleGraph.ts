@@ -20,6 +20,7 @@ import type { Family } from './family.ts';
 import { fuse } from './fuse.ts';
 import type { Fusion } from './fuse.ts';
 import { workInPlace } from './inPlace.ts';
+import { chooseLayouts, reachOf } from './layout.ts';
 import { lowerCopy, lowerRoot } from './lowerRoot.ts';
 import type { LoweredRoot, RootContext } from './lowerRoot.ts';
 import { placeSlots } from './place.ts';
@@ -27,6 +28,7 @@ import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
 import { contiguous, createSlot } from './storage.ts';
 import type { MemorySlot, Storage } from './storage.ts';
+import { viewStorage } from './views.ts';
 
 interface Call {
   readonly kernel: LoweredKernel;
@@ -37,12 +39,14 @@ interface Call {
 class Storages implements Values {
   readonly #graph: PrimGraph;
   readonly #fusion: Fusion;
+  readonly #layouts: ReadonlyMap<Operand, readonly number[]>;
   readonly #known = new Map<Operand, Storage>();
   readonly #literals = new Map<Operand, number | bigint | undefined>();
 
-  constructor(graph: PrimGraph, fusion: Fusion) {
+  constructor(graph: PrimGraph, fusion: Fusion, layouts: ReadonlyMap<Operand, readonly number[]>) {
     this.#graph = graph;
     this.#fusion = fusion;
+    this.#layouts = layouts;
     graph.inputs.forEach((x, port) => this.#known.set(x, contiguous(createSlot('input', x, { port }), x.shape)));
     graph.outputs.forEach((x, port) => {
       if (fusion.producers.has(x) && !this.#known.has(x)) this.#known.set(x, contiguous(createSlot('output', x, { port }), x.shape));
@@ -59,10 +63,12 @@ class Storages implements Values {
     const view = this.#fusion.views.get(x);
     if (this.#fusion.stored.has(x)) {
       const slot = this.#graph.constants.has(x) ? createSlot('constant', x, { constant: x }) : createSlot('value', x);
-      storage = contiguous(slot, x.shape);
+      const strides = this.#layouts.get(x);
+      storage = strides === undefined ? contiguous(slot, x.shape) : { slot: { ...slot, elements: reachOf(x.shape, strides) }, offset: 0, strides };
     } else if (view !== undefined) {
       const base = this.storageOf(view.base);
-      if (base !== undefined) storage = { slot: base.slot, offset: base.offset + view.offset, strides: view.strides };
+      const place = base === undefined ? undefined : viewStorage(view, base);
+      if (base !== undefined && place !== undefined) storage = { slot: base.slot, ...place };
     }
     if (storage !== undefined) this.#known.set(x, storage);
     return storage;
@@ -184,7 +190,7 @@ function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
 export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities, allow: readonly Allowance[] = [], decide: Decide = decideByModel): Schedule {
   const family = createFamily(allowedCapabilities(capabilities, allow), decide);
   const fusion = fuse(graph, family);
-  const program = new Program(new Storages(graph, fusion), family);
+  const program = new Program(new Storages(graph, fusion, chooseLayouts(graph, fusion, family.channelLanes)), family);
   program.lowerRoots(fusion);
   program.copyOutputs(graph);
   const init = program.init.map((c) => c.kernel);

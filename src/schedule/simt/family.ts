@@ -70,6 +70,7 @@ export function createSimtFamily({ simt }: SimtCapabilities, decide: Decide): Fa
   };
   return {
     // The other half of shared memory is for partial results.
+    channelLanes: 1,
     keptBytes: simt.turns === undefined ? simt.sharedBytes / 4 : KEPT_BY_THREAD,
     lowerNest: lower,
     lowerContraction: ({ root, nest, flops }) => lower(root.contraction?.op ?? 'nest', nest, flops),

@@ -21,6 +21,7 @@ export function createTileFamily({ tile }: TileCapabilities): Family {
     return matrix ?? [kernel];
   };
   return {
+    channelLanes: 1,
     keptBytes: tile.rules.scratchBytes / 4,
     lowerNest: lower,
     lowerContraction: ({ root, nest, flops }) => lower(root.contraction?.op ?? 'nest', nest, flops),
