@@ -154,6 +154,31 @@ function randomWinogradLast(m: Maker): Operand {
   return b.transpose(b.max(b.add(sums, b.expand(bias, sums.shape)), b.full('f32', sums.shape, 0)), [0, 2, 3, 1]);
 }
 
+/** One channel and one filter in each group, side by side in memory: images and sequences of any stride, dilation and padding. */
+function randomDepthwiseLast(m: Maker): Operand {
+  const { b, random } = m;
+  const rank = random(4) === 0 ? 1 : 2;
+  const channels = between(random, 3, 45);
+  const each = (make: () => number): number[] => Array.from({ length: rank }, make);
+  const [taps, strides, dilations] = [each(() => between(random, 1, 5)), each(() => between(random, 1, 3)), each(() => between(random, 1, 2))];
+  const [low, high] = [each(() => random(4)), each(() => random(4))];
+  const sizes = each(() => 9 + random(14));
+  const [from, acc] = (
+    [
+      ['f32', 'f32'],
+      ['f32', 'f32'],
+      ['f16', 'f32'],
+      ['i8', 'i32'],
+    ] as const
+  )[random(4)]!;
+  const first = [0, rank + 1, ...sizes.map((_, i) => i + 1)];
+  const last = [0, ...sizes.map((_, i) => i + 2), 1];
+  const x = b.transpose(operand(m, from, [between(random, 1, 2), ...sizes, channels]), first);
+  const w = b.constant(randomTensor(random, from, [channels, 1, ...taps]));
+  const sums = b.conv(x, w, { strides, dilations, low, high, groups: channels, acc });
+  return b.transpose(random(2) === 0 ? sums : b.max(sums, b.full(acc, sums.shape, 0)), last);
+}
+
 interface Kind {
   readonly make: (m: Maker) => Operand;
   readonly seeds: number;
@@ -166,6 +191,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   'matrix products': { make: randomMatmul, seeds: 20 },
   convolutions: { make: randomConv, seeds: 20 },
   'convolutions of 3×3, channels last': { make: randomWinogradLast, seeds: 6, kernel: 'winograd', error: 8e-6 },
+  'depthwise convolutions, channels last': { make: randomDepthwiseLast, seeds: 16, kernel: 'depthwise' },
   'convolutions of 3×3': { make: randomWinograd, seeds: 6, kernel: 'winograd', error: 8e-6 },
 };
 

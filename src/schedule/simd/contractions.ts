@@ -1,9 +1,17 @@
 // The templates for contractions, tried in order. Where none fits, the contraction is a plain loop nest.
 import { convTemplate } from './contractions/conv.ts';
+import { depthwiseLastTemplate } from './contractions/depthwiseLast.ts';
 import { depthwiseTemplate } from './contractions/depthwise.ts';
 import { matmulTemplate } from './contractions/matmul.ts';
 import { winogradTemplate } from './contractions/winograd.ts';
 import { winogradLastTemplate } from './contractions/winogradLast.ts';
 import type { ContractionTemplate } from './templates.ts';
 
-export const contractionTemplates: readonly ContractionTemplate[] = [matmulTemplate, depthwiseTemplate, winogradLastTemplate, winogradTemplate, convTemplate];
+export const contractionTemplates: readonly ContractionTemplate[] = [
+  matmulTemplate,
+  depthwiseLastTemplate,
+  depthwiseTemplate,
+  winogradLastTemplate,
+  winogradTemplate,
+  convTemplate,
+];

@@ -3,7 +3,7 @@
 import { substitute } from '../emit/places.ts';
 import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { coefficientOf, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
+import { ZERO, coefficientOf, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { Shape } from '../../core/shape.ts';
 import { extract, splat } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
@@ -65,6 +65,13 @@ export interface ContractionTemplate {
 export function hasVectors({ node, capabilities }: ContractionSite): boolean {
   const dtypes = [...node.inputs, ...node.outputs].map((x) => x.dtype);
   return capabilities.simd.vectorLanes > 1 && dtypes.every((dtype) => hasLanes(dtype) && dtype !== 'bool');
+}
+
+/** Whether channels lie side by side where the input is read and where results are stored. */
+export function isChannelsLast(site: ContractionSite): boolean {
+  const filter = indexSymbol('filter', 0, site.shape[1]! - 1);
+  const position = site.shape.map((_, axis) => (axis === 1 ? filter : ZERO));
+  return site.operands[0].strides[1] === 1 && site.storeStep(position, 'filter') === 1;
 }
 
 const ACCUMULATOR = 'acc';

@@ -18,7 +18,7 @@ import type { MemorySlot } from '../../storage.ts';
 import { Emitter } from '../../emit/emitter.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import { guarded } from '../../emit/places.ts';
-import { hasVectors } from '../templates.ts';
+import { hasVectors, isChannelsLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { transformBoth, transformFlops } from './filtering.ts';
 import { openBlock, within } from './image.ts';
@@ -309,13 +309,6 @@ function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
   const products = 2 * pointsOf(plan) * elementCount([images, geometry.groups, geometry.channels, geometry.filters, tiling.high.output, tiling.wide.output]);
   const kernel = site.finish(emitter, 'winograd', grid, { flops: products, bytes: 0 });
   return shared === undefined ? [kernel] : [inputKernel(plan, shared), kernel];
-}
-
-/** Whether channels lie side by side where the input is read and where results are stored. */
-function isChannelsLast(site: ContractionSite): boolean {
-  const filter = indexSymbol('filter', 0, site.shape[1]! - 1);
-  const position = site.shape.map((_, axis) => (axis === 1 ? filter : ZERO));
-  return site.operands[0].strides[1] === 1 && site.storeStep(position, 'filter') === 1;
 }
 
 export const winogradLastTemplate: ContractionTemplate = {
