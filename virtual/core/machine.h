@@ -12,11 +12,8 @@ enum class Rule : int { none, bounds, freed, misaligned, unwritten, race, barrie
 /** Bits of the shadow of a byte of device memory. */
 constexpr unsigned char ALLOCATED = 1, WRITTEN = 2;
 
-struct Writer {
-  /** The number of the barrier before it, counted over everything that runs. */
-  unsigned at;
-  unsigned thread;
-};
+/** Bytes of a note, of which there is one for each byte of device memory. */
+constexpr std::uint64_t NOTE_BYTES = 2;
 
 struct Machine {
   /** Device memory as the host sees it. Addresses that kernels get lie here. */
@@ -24,10 +21,10 @@ struct Machine {
   std::uint64_t bytes;
   /** A byte for each byte of device memory. */
   unsigned char *shadow;
-  /** For each four bytes of device memory which thread wrote there last, and when: for families whose threads could race there. */
-  Writer *writers;
-  /** How many barriers there were so far in everything that ran on the device: every program goes on counting. */
-  unsigned *barriers;
+  /** Notes that the family's runtime makes of device memory, of two kinds; zeros at first, and again where memory is freed. */
+  void *notes[2];
+  /** How many barriers or cores there were so far in everything that ran on the device: every program goes on counting. */
+  unsigned *clock;
   /** Threads that run in step, for families that have them. */
   unsigned subgroupThreads;
   /** A number of the chip. */

@@ -23,9 +23,11 @@ static void *reserve(std::uint64_t bytes) {
   std::abort();
 }
 
+static char *reserveNotes(std::uint64_t bytes) { return static_cast<char *>(reserve((bytes + PAGE) * NOTE_BYTES)); }
+
 /** Half as much again as the chip has, so that freed addresses stay unused for long. */
 Memory::Memory(std::uint64_t bytes)
-    : capacity_(bytes), reserved_((bytes + bytes / 2 + PAGE - 1) / PAGE * PAGE), base_(static_cast<char *>(reserve(reserved_ + PAGE))), shadow_(static_cast<unsigned char *>(reserve(reserved_ + PAGE))), writers_(static_cast<Writer *>(reserve((reserved_ / 4 + PAGE) * sizeof(Writer)))) {}
+    : capacity_(bytes), reserved_((bytes + bytes / 2 + PAGE - 1) / PAGE * PAGE), base_(static_cast<char *>(reserve(reserved_ + PAGE))), shadow_(static_cast<unsigned char *>(reserve(reserved_ + PAGE))), notes_{reserveNotes(reserved_), reserveNotes(reserved_)} {}
 
 static std::uint64_t spanOf(std::uint64_t bytes) { return (bytes + GRAIN - 1) / GRAIN * GRAIN + GRAIN; }
 
@@ -69,7 +71,7 @@ void Memory::discard(std::uint64_t offset, std::uint64_t span) {
   if (to <= from) return;
   madvise(base_ + from, to - from, MADV_DONTNEED);
   madvise(shadow_ + from, to - from, MADV_DONTNEED);
-  madvise(writers_ + from / 4, (to - from) / 4 * sizeof(Writer), MADV_DONTNEED);
+  for (char *notes : notes_) madvise(notes + from * NOTE_BYTES, (to - from) * NOTE_BYTES, MADV_DONTNEED);
 }
 
 bool Memory::free(void *address) {

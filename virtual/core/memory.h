@@ -37,8 +37,8 @@ class Memory {
   char *base() const { return base_; }
   std::uint64_t reserved() const { return reserved_; }
   unsigned char *shadow() const { return shadow_; }
-  Writer *writers() const { return writers_; }
-  unsigned *barriers() { return &barriers_; }
+  void *notes(int kind) const { return notes_[kind]; }
+  unsigned *clock() { return &clock_; }
   /** The rule that a use of unallocated memory there breaks: of what was freed, or never given out. */
   Rule ruleAt(const void *address) { return ruleAt(offsetOf(address)); }
   /** Forgets everything: what a reset of the device does. */
@@ -55,8 +55,8 @@ class Memory {
   std::uint64_t capacity_, reserved_, used_ = 0, next_ = 0;
   char *base_;
   unsigned char *shadow_;
-  Writer *writers_;
-  unsigned barriers_ = 0;
+  char *notes_[2];
+  unsigned clock_ = 0;
   /** Bytes asked for, by offset. */
   std::map<std::uint64_t, std::uint64_t> allocations_;
   /** What was freed and not given out again. */

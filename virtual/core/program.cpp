@@ -218,7 +218,7 @@ std::unique_ptr<Program> Program::load(const void *bytes, const std::string &arc
     program->shared_.push_back({base + variable.offset, variable.bytes, program->names_.end()[-2].c_str(), program->names_.back().c_str()});
   }
   described = &memory;
-  program->machine_ = {memory.base(), memory.reserved(), memory.shadow(), memory.writers(), memory.barriers(), static_cast<unsigned>(hasFact("subgroupThreads") ? fact("subgroupThreads") : 1), fact, describe};
+  program->machine_ = {memory.base(), memory.reserved(), memory.shadow(), {memory.notes(0), memory.notes(1)}, memory.clock(), static_cast<unsigned>(hasFact("subgroupThreads") ? fact("subgroupThreads") : 1), fact, describe};
   load(&program->machine_, program->shared_.data(), static_cast<int>(program->shared_.size()));
   return program;
 }

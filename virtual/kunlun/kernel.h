@@ -34,21 +34,34 @@ inline void fence(int first, int last) {
     for (int to = 0; to < PIPES; to++) anychip_order(of, to);
 }
 
-/** Local memory holds variables and the stack; what is on the stack is the compiler's to keep in order, so no pipe is told. */
-ANYCHIP_PLAIN inline void copy(const char *what, const void *from, void *to, int size, int pipe, bool waits) {
-  const void *local = pipe == IN ? to : from, *global = pipe == IN ? from : to;
-  const bool isOnStack = anychip_is_stack(local);
-  if (anychip_is_scratch(global) || anychip_is_stack(global) || (!isOnStack && !anychip_is_scratch(local)))
+/** Between local memory and global memory: `local` is the side that has to be the core's. */
+ANYCHIP_PLAIN inline void copy(const char *what, const void *from, void *to, const void *local, int size, int pipe, bool waits) {
+  const void *global = local == to ? from : to;
+  if (anychip_is_scratch(global) || anychip_is_stack(global) || !anychip_is_scratch(local))
     anychip_stop(Rule::host, "%s from %p to %p: one side is not where the function says", what, from, to);
   if (size <= 0) anychip_stop(Rule::granularity, "%s of %d bytes", what, size);
-  if (!isOnStack) {
-    if (size > anychip_fact("localBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("localBytes"));
-    anychip_give(pipe);
-    anychip_use(local, (uint64_t)size, pipe, pipe == IN);
-  }
+  if (size > anychip_fact("localBytes")) anychip_stop(Rule::limit, "%s of %d bytes, and the local memory of a core has %lld", what, size, anychip_fact("localBytes"));
+  anychip_give(pipe);
+  anychip_use(local, (uint64_t)size, pipe, pipe == IN);
   anychip_use(global, (uint64_t)size, pipe, pipe == OUT);
   __builtin_memmove(to, from, (uint64_t)size);
-  if (waits && !isOnStack) fence(pipe, pipe);
+  if (waits) fence(pipe, pipe);
+}
+/** Whether the local side is a variable on the stack: that is the compiler's to keep in order, so no pipe is told. */
+ANYCHIP_WITHIN bool isOnStack(const void *local, const void *global, int size) { return anychip_is_stack(local) && anychip_is_global(global) && size > 0; }
+ANYCHIP_WITHIN void move(void *to, const void *from, int size) {
+  if (size == 4) __builtin_memcpy(to, from, 4);
+  else __builtin_memmove(to, from, (uint64_t)size);
+}
+ANYCHIP_WITHIN void bring(const char *what, const void *from, void *to, int size, bool waits) {
+  if (!isOnStack(to, from, size)) return copy(what, from, to, to, size, IN, waits);
+  anychip_use(from, (uint64_t)size, IN, false);
+  move(to, from, size);
+}
+ANYCHIP_WITHIN void take(const char *what, const void *from, void *to, int size, bool waits) {
+  if (!isOnStack(from, to, size)) return copy(what, from, to, from, size, OUT, waits);
+  anychip_use(to, (uint64_t)size, OUT, true);
+  move(to, from, size);
 }
 
 inline void useRegister(const char *what, const void *p, bool writes) {
@@ -60,11 +73,11 @@ inline void useRegister(const char *what, const void *p, bool writes) {
 
 }  // namespace anychip
 
-inline void GM2LM_ASYNC(const void *from, void *to, int size) { anychip::copy("GM2LM", from, to, size, anychip::IN, false); }
-inline void LM2GM_ASYNC(const void *from, void *to, int size) { anychip::copy("LM2GM", from, to, size, anychip::OUT, false); }
+ANYCHIP_PLAIN inline void GM2LM_ASYNC(const void *from, void *to, int size) { anychip::bring("GM2LM", from, to, size, false); }
+ANYCHIP_PLAIN inline void LM2GM_ASYNC(const void *from, void *to, int size) { anychip::take("LM2GM", from, to, size, false); }
 /** These wait for themselves. */
-inline void GM2LM(const void *from, void *to, int size) { anychip::copy("GM2LM", from, to, size, anychip::IN, true); }
-inline void LM2GM(const void *from, void *to, int size) { anychip::copy("LM2GM", from, to, size, anychip::OUT, true); }
+ANYCHIP_PLAIN inline void GM2LM(const void *from, void *to, int size) { anychip::bring("GM2LM", from, to, size, true); }
+ANYCHIP_PLAIN inline void LM2GM(const void *from, void *to, int size) { anychip::take("LM2GM", from, to, size, true); }
 inline void mfence() { anychip::fence(0, anychip::PIPES - 1); }
 /** Of what the core itself does with local memory. */
 inline void mfence_lm() { anychip::fence(anychip::SCALAR, anychip::VECTOR); }

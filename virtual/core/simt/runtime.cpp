@@ -29,6 +29,11 @@ using u64 = unsigned long long;
 const Machine *machine;
 u64 base, deviceBytes;
 unsigned char *shadow;
+/** Of four bytes of device memory which thread wrote there last, and before which barrier. */
+struct Writer {
+  unsigned at, thread;
+};
+static_assert(sizeof(Writer) == 4 * NOTE_BYTES);
 Writer *writers;
 char *imageFrom, *imageTo;
 
@@ -598,7 +603,7 @@ EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int co
   base = (u64)of->base;
   deviceBytes = of->bytes;
   shadow = of->shadow;
-  writers = of->writers;
+  writers = (Writer *)of->notes[0];
   imageFrom = __ehdr_start;
   imageTo = _end;
   stacks = (char *)mmap(nullptr, (u64)STACK_BYTES * MAX_THREADS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -634,7 +639,7 @@ EXPORT void anychip_unload(void) {
 EXPORT bool anychip_run(const Launch *what, Violation *broken) {
   launch = what;
   violation = broken;
-  blockEpoch = *machine->barriers;
+  blockEpoch = *machine->clock;
   launchStart = blockEpoch + 1;
   for (int i = 0; i < variableCount; i++) isOwn[i] = !strcmp(variables[i].kernel, what->kernel->name);
   blockThreads = what->block[0] * what->block[1] * what->block[2];
@@ -644,12 +649,12 @@ EXPORT bool anychip_run(const Launch *what, Violation *broken) {
   if (_setjmp(stopped)) {
     // The threads that were under way are never gone on with.
     for (unsigned i = 0; i < MAX_THREADS; i++) fibers[i].isMade = false;
-    *machine->barriers = blockEpoch;
+    *machine->clock = blockEpoch;
     return false;
   }
   for (t.block.z = 0; t.block.z < t.blocks.z; t.block.z++)
     for (t.block.y = 0; t.block.y < t.blocks.y; t.block.y++)
       for (t.block.x = 0; t.block.x < t.blocks.x; t.block.x++) runBlock();
-  *machine->barriers = blockEpoch;
+  *machine->clock = blockEpoch;
   return true;
 }

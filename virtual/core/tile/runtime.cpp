@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "pad.h"
 #include "tile.h"
+#include "users.h"
 
 #define HIDDEN extern "C" __attribute__((visibility("hidden")))
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -23,22 +25,16 @@ unsigned anychip_core, anychip_cores, anychip_cluster_cores;
 namespace {
 
 using u64 = unsigned long long;
-constexpr u64 CELL_BYTES = 4, STACK_BYTES = 8 << 20;
+constexpr u64 STACK_BYTES = 8 << 20;
 
 const Machine *machine;
 u64 base, deviceBytes;
 unsigned char *shadow;
-/** By line of global memory: the launch and the core whose scalar code stored there last. */
-u64 *lineOwners;
-u64 lineBytes, lineCount;
-u64 launches;
-/** Which core wrote and which read each byte of a page of global memory last: the launch, and the core's number from 1. */
-struct Users {
-  u64 writer[4096], reader[4096];
-  Users *next;
-};
-Users **users, *allUsers;
-constexpr u64 MANY = 0xffff;
+Users users;
+/** By line of global memory: the core whose scalar code stored there last. A line has two to the power of `lineShift` bytes. */
+unsigned *lineOwners;
+u64 lineCount;
+int lineShift;
 bool isDirty;
 
 const Launch *launch;
@@ -46,8 +42,8 @@ Violation *violation;
 jmp_buf stopped;
 const char *stackTop;
 
-/** Instructions are counted through all launches: what a core did has a number above `coreStart`. */
-unsigned tick, coreStart;
+/** Instructions of a core are counted from 1. */
+unsigned tick;
 /** For each pipe up to which instruction of each it knows that it is done. */
 unsigned known[PIPES][PIPES];
 struct Signal {
@@ -56,72 +52,51 @@ struct Signal {
 };
 Signal signals[PIPES][PIPES][FLAGS];
 
-/** What pipes did to four bytes. */
-struct Cell {
-  unsigned written, read[PIPES];
-  unsigned char writer;
-};
-
-/** A part of the host's memory that stands for a scratchpad. */
-struct Region {
-  char *from;
-  u64 bytes;
-  Cell *cells;
-  /** For each byte the instruction that wrote it. */
-  unsigned *written;
-
-  bool has(const void *p) const { return (u64)p - (u64)from < bytes; }
-  void make(char *at, u64 size) {
-    from = at;
-    bytes = size;
-    cells = (Cell *)calloc(size / CELL_BYTES + 1, sizeof *cells);
-    written = (unsigned *)calloc(size, sizeof *written);
-  }
-  void forget() {
-    if (!cells) return;
-    memset(cells, 0, (bytes / CELL_BYTES + 1) * sizeof *cells);
-    memset(written, 0, bytes * sizeof *written);
-  }
-  void drop() {
-    free(cells);
-    free(written);
-  }
-};
-/** Memories that kernels ask for as they run, made when first asked for, and variables that they declare. */
-Region pads[SPACES], declared;
-u64 padUsed[SPACES], padLimits[SPACES];
+/** Memories that kernels ask for as they run, which lie in one range of addresses, and the variables that kernels declare. */
+Pad pads[SPACES], declared;
+constexpr u64 SPACE_BYTES = 64 << 20;
+char *padBase;
+u64 padUsed[SPACES];
 const char *const limitFacts[SPACES] = {"scratchBytes", "stagingBytes", "aBytes", "bBytes", "sumBytes"};
 
-int spaceOf(const void *p) {
-  for (int space = 0; space < SPACES; space++)
-    if (pads[space].has(p)) return space;
-  return -1;
+inline int spaceOf(const void *p) {
+  const u64 at = (u64)p - (u64)padBase;
+  return at < SPACES * SPACE_BYTES ? (int)(at / SPACE_BYTES) : -1;
 }
 const char *spaceName(int space) { return space == PAD ? "scratchpad" : anychip_rules.spaces[space]; }
 const SharedVariable *variables;
 int variableCount;
+/** The kernel's that runs, and the one that was used last. */
+const SharedVariable **own, *lastOwn;
+int ownCount;
 
 /** The place in a scratchpad, in words. */
 const char *padPlace(const void *p, u64 bytes) {
   static char text[160];
-  for (int i = 0; i < variableCount; i++) {
-    const SharedVariable &v = variables[i];
-    if ((char *)p < v.address || (char *)p >= v.address + v.bytes + 64 || strcmp(v.kernel, launch->kernel->name)) continue;
+  for (int i = 0; i < ownCount; i++) {
+    const SharedVariable &v = *own[i];
+    if ((char *)p < v.address || (char *)p >= v.address + v.bytes + 64) continue;
     snprintf(text, sizeof text, "bytes %llu to %llu of the %llu bytes of %s", (u64)((char *)p - v.address), (u64)((char *)p - v.address) + bytes, (u64)v.bytes, v.name);
     return text;
   }
   const int space = spaceOf(p);
-  const u64 at = (u64)p - (u64)(space < 0 ? declared.from : pads[space].from);
+  const u64 at = (space < 0 ? declared : pads[space]).at(p);
   snprintf(text, sizeof text, "bytes %llu to %llu of the %s", at, at + bytes, spaceName(space < 0 ? PAD : space));
   return text;
 }
 
+inline bool isWithin(const SharedVariable &v, const void *p, u64 bytes) { return (char *)p >= v.address && (char *)p + bytes <= v.address + v.bytes; }
 bool isDeclared(const void *p, u64 bytes) {
-  for (int i = 0; i < variableCount; i++) {
-    const SharedVariable &v = variables[i];
-    if ((char *)p >= v.address && (char *)p + bytes <= v.address + v.bytes && !strcmp(v.kernel, launch->kernel->name)) return true;
-  }
+  if (lastOwn && isWithin(*lastOwn, p, bytes)) return true;
+  for (int i = 0; i < ownCount; i++)
+    if (isWithin(*own[i], p, bytes)) return lastOwn = own[i], true;
   return false;
+}
+void findOwn() {
+  ownCount = 0;
+  lastOwn = nullptr;
+  for (int i = 0; i < variableCount; i++)
+    if (!strcmp(variables[i].kernel, launch->kernel->name)) own[ownCount++] = &variables[i];
 }
 
 [[noreturn]] __attribute__((noinline)) void stopOrder(const char *verb, const void *p, u64 bytes, int pipe, int other) {
@@ -131,89 +106,79 @@ bool isDeclared(const void *p, u64 bytes) {
 }
 
 /** That the bytes are there, and that what other pipes do with them is certainly done. */
-void touchPad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
-  const u64 from = (u64)p - (u64)region.from;
+void touchPad(Pad &pad, const void *p, u64 bytes, int pipe, bool writes) {
+  const u64 from = pad.at(p);
   const char *verb = writes ? "writes" : "reads";
-  const bool isOut = &region == &declared ? !isDeclared(p, bytes) : from + bytes > padUsed[&region - pads];
-  if (from + bytes > region.bytes || isOut) anychip_stop(Rule::bounds, "%s %s", verb, padPlace(p, bytes));
-  for (u64 c = from / CELL_BYTES; c * CELL_BYTES < from + bytes; c++) {
-    Cell &cell = region.cells[c];
-    if (cell.written > coreStart) {
-      const int w = cell.writer;
-      const bool isSame = w == pipe && (pipe != VECTOR || !anychip_rules.vectorsWait || cell.written == tick);
-      if (!isSame && cell.written > known[pipe][w]) stopOrder(verb, p, bytes, pipe, w);
-    }
-    if (!writes) {
-      cell.read[pipe] = tick;
-      continue;
-    }
-    for (int r = 0; r < PIPES; r++)
-      if (r != pipe && cell.read[r] > coreStart && cell.read[r] > known[pipe][r]) stopOrder(verb, p, bytes, pipe, r);
-    cell.written = tick;
-    cell.writer = (unsigned char)pipe;
-  }
+  const bool isOut = &pad == &declared ? !isDeclared(p, bytes) : from + bytes > padUsed[&pad - pads];
+  if (from + bytes > pad.bytes || isOut) anychip_stop(Rule::bounds, "%s %s", verb, padPlace(p, bytes));
+  const bool waits = pipe == VECTOR && anychip_rules.vectorsWait;
+  const Pad::Clash other = writes ? pad.write(from, from + bytes, pipe, tick, known[pipe], waits) : pad.read(from, from + bytes, pipe, tick, known[pipe], waits);
+  if (other != Pad::NONE) stopOrder(verb, p, bytes, pipe, other);
 }
 
-void usePad(Region &region, const void *p, u64 bytes, int pipe, bool writes) {
-  touchPad(region, p, bytes, pipe, writes);
-  const u64 from = (u64)p - (u64)region.from;
-  for (u64 b = from; b < from + bytes; b++) {
-    if (writes) region.written[b] = tick;
-    else if (region.written[b] <= coreStart) anychip_stop(Rule::unwritten, "the %s pipe reads %s, of which byte %llu was never written", anychip_rules.pipes[pipe], padPlace(p, bytes), b - from);
-  }
+void usePad(Pad &pad, const void *p, u64 bytes, int pipe, bool writes) {
+  touchPad(pad, p, bytes, pipe, writes);
+  const u64 from = pad.at(p), to = from + bytes;
+  if (writes) return pad.fill(from, to, true);
+  if (const u64 b = pad.unfilled(from, to); b != to) anychip_stop(Rule::unwritten, "the %s pipe reads %s, of which byte %llu was never written", anychip_rules.pipes[pipe], padPlace(p, bytes), b - from);
 }
 
-/** Cores of a launch run in any order: none may use what another writes. */
-void shareGlobal(const void *p, u64 bytes, bool writes) {
-  constexpr u64 PAGE = sizeof Users::writer / sizeof *Users::writer;
-  const u64 self = launches << 16 | (anychip_core + 1), offset = (u64)p - base;
-  const auto isOther = [self](u64 user) { return user >> 16 == launches && user != self; };
-  for (u64 b = offset; b < offset + bytes; b++) {
-    Users *&page = users[b / PAGE];
-    if (!page) {
-      page = (Users *)calloc(1, sizeof *page);
-      page->next = allUsers;
-      allUsers = page;
-    }
-    u64 &writer = page->writer[b % PAGE], &reader = page->reader[b % PAGE];
-    const bool isWritten = isOther(writer);
-    if (isWritten || (writes && isOther(reader))) anychip_stop(Rule::race, "%s what another core %s: %s", writes ? "writes" : "reads", isWritten ? "writes" : "reads", machine->describe(p, bytes));
-    if (writes) writer = self;
-    else reader = isOther(reader) ? launches << 16 | MANY : self;
-  }
-}
-
-void useGlobal(const void *p, u64 bytes, int pipe, bool writes) {
+/** That every byte of global memory is allocated, or was written. */
+void checkShadow(const void *p, u64 bytes, bool writes) {
   const u64 offset = (u64)p - base;
   const unsigned char bit = writes ? ALLOCATED : WRITTEN;
   const char *verb = writes ? "writes" : "reads";
+  const bool isThere = bytes <= deviceBytes - offset;
+  unsigned char all = bit;
+  for (u64 i = 0; isThere && i < bytes; i++) all &= shadow[offset + i];
+  if (isThere && all) return;
   for (u64 i = 0; i < bytes; i++) {
     if (offset + i < deviceBytes && shadow[offset + i] & bit) continue;
     const char *place = machine->describe(p, bytes);
     if (offset + i < deviceBytes && shadow[offset + i] & ALLOCATED) anychip_stop(Rule::unwritten, "%s %s", verb, place);
     anychip_stop(strstr(place, "freed") ? Rule::freed : Rule::bounds, "%s %s", verb, place);
   }
-  shareGlobal(p, bytes, writes);
-  if (!writes) return;
-  memset(shadow + offset, ALLOCATED | WRITTEN, bytes);
-  if (pipe != SCALAR) return;
+}
+
+[[noreturn]] __attribute__((noinline)) void stopRace(const char *verb, Users::Clash clash, const void *p, u64 bytes) {
+  anychip_stop(Rule::race, "%s what another core %s: %s", verb, clash == Users::Clash::written ? "writes" : "reads", machine->describe(p, bytes));
+}
+
+/** What a core stores stays in lines of its cache, which are written whole. */
+inline void storeLines(const void *p, u64 bytes) {
   isDirty = true;
-  if (lineBytes == 0) return;
-  for (u64 line = offset / lineBytes; line * lineBytes < offset + bytes; line++) {
-    const u64 owner = lineOwners[line], self = launches << 16 | (anychip_core + 1);
-    if (owner >> 16 == launches && owner != self)
-      anychip_stop(Rule::race, "stores into a line of %llu bytes of global memory that core %llu stores into, whose caches write whole lines: %s", lineBytes, (owner & 0xffff) - 1, machine->describe(p, bytes));
-    lineOwners[line] = self;
+  if (lineCount == 0) return;
+  const u64 offset = (u64)p - base;
+  for (u64 line = offset >> lineShift; line << lineShift < offset + bytes; line++) {
+    if (users.isOther(lineOwners[line]))
+      anychip_stop(Rule::race, "stores into a line of %llu bytes of global memory that core %u stores into, whose caches write whole lines: %s", 1ull << lineShift, users.coreOf(lineOwners[line]), machine->describe(p, bytes));
+    lineOwners[line] = users.self();
   }
+}
+
+inline void useGlobal(const void *p, u64 bytes, int pipe, bool writes) {
+  const u64 offset = (u64)p - base;
+  const bool isThere = offset < deviceBytes && bytes <= deviceBytes - offset;
+  // What this core used before is as it was then: memory is not freed while a kernel runs.
+  if (!isThere || !(writes ? users.hasWritten(offset, bytes) : users.hasRead(offset, bytes))) {
+    checkShadow(p, bytes, writes);
+    if (const Users::Clash clash = writes ? users.write(offset, bytes) : users.read(offset, bytes); clash != Users::Clash::none) stopRace(writes ? "writes" : "reads", clash, p, bytes);
+    if (writes) memset(shadow + offset, ALLOCATED | WRITTEN, bytes);
+  }
+  if (writes && pipe == SCALAR) storeLines(p, bytes);
 }
 
 inline bool isStack(const void *p) { return (const char *)p < stackTop && (const char *)p > stackTop - STACK_BYTES; }
 /** The program's own constants and the stack. */
 inline bool isProgram(const void *p) { return ((const char *)p >= __ehdr_start && (const char *)p < _end) || isStack(p); }
 
-void access(const void *p, u64 bytes, bool writes) {
+[[noreturn]] __attribute__((noinline)) void stopMisaligned(const char *verb, const void *p, u64 bytes) {
+  anychip_stop(Rule::misaligned, "%s %llu bytes at %p, which is no multiple: %s", verb, bytes, p, machine->describe(p, bytes));
+}
+
+inline void access(const void *p, u64 bytes, bool writes) {
   if ((u64)p - base < deviceBytes) {
-    if ((u64)p % bytes && bytes <= 8) anychip_stop(Rule::misaligned, "%s %llu bytes at %p, which is no multiple: %s", writes ? "writes" : "reads", bytes, p, machine->describe(p, bytes));
+    if ((bytes == 2 || bytes == 4 || bytes == 8) && (u64)p & (bytes - 1)) stopMisaligned(writes ? "writes" : "reads", p, bytes);
     return useGlobal(p, bytes, SCALAR, writes);
   }
   if (declared.has(p)) return usePad(declared, p, bytes, SCALAR, writes);
@@ -222,15 +187,14 @@ void access(const void *p, u64 bytes, bool writes) {
 }
 
 void startCore() {
-  coreStart = ++tick;
-  tick++;
+  users.run(anychip_core);
+  tick = 1;
   for (u64 &used : padUsed) used = 0;
+  for (Pad &pad : pads) pad.forget();
+  declared.forget();
   isDirty = false;
-  for (int a = 0; a < PIPES; a++)
-    for (int b = 0; b < PIPES; b++) {
-      known[a][b] = coreStart;
-      for (int f = 0; f < FLAGS; f++) signals[a][b][f].isSet = false;
-    }
+  memset(known, 0, sizeof known);
+  memset(signals, 0, sizeof signals);
 }
 
 void finishCore() {
@@ -239,14 +203,6 @@ void finishCore() {
       for (int f = 0; f < FLAGS; f++)
         if (signals[a][b][f].isSet) anychip_stop(Rule::order, "flag %d from the %s pipe to the %s pipe is set at the end, and nothing waits for it", f, anychip_rules.pipes[a], anychip_rules.pipes[b]);
   if (isDirty && anychip_rules.storesAreCached) anychip_stop(Rule::order, "scalar stores into global memory are left in the core's cache at the end");
-}
-
-/** Counters that would overflow begin anew, and so does all that was noted by them. */
-void renumber() {
-  if (tick < 0xf0000000u) return;
-  tick = 0;
-  for (Region &pad : pads) pad.forget();
-  declared.forget();
 }
 
 }  // namespace
@@ -286,13 +242,10 @@ void anychip_stop(Rule rule, const char *format, ...) {
 long long anychip_fact(const char *name) { return machine->fact(name); }
 
 char *anychip_scratch(uint64_t bytes, uint64_t align, int space) {
-  Region &pad = pads[space];
-  if (!pad.from) {
-    padLimits[space] = (u64)machine->fact(limitFacts[space]);
-    pad.make((char *)aligned_alloc(4096, (padLimits[space] + 4095) / 4096 * 4096), padLimits[space]);
-  }
+  Pad &pad = pads[space];
+  if (!pad.from) pad.make(padBase + (u64)space * SPACE_BYTES, (u64)machine->fact(limitFacts[space]));
   const u64 at = (padUsed[space] + align - 1) / align * align;
-  if (at + bytes > padLimits[space]) anychip_stop(Rule::limit, "asks for %llu bytes of %s beside %llu, and a core has %llu", (u64)bytes, spaceName(space), at, padLimits[space]);
+  if (at + bytes > pad.bytes) anychip_stop(Rule::limit, "asks for %llu bytes of %s beside %llu, and a core has %llu", (u64)bytes, spaceName(space), at, (u64)pad.bytes);
   padUsed[space] = at + bytes;
   return pad.from + at;
 }
@@ -307,32 +260,26 @@ void anychip_give(int pipe) {
 int anychip_space(const void *p) { return spaceOf(p); }
 bool anychip_is_scratch(const void *p) { return spaceOf(p) == PAD || declared.has(p); }
 
+bool anychip_is_global(const void *p) { return (u64)p - base < deviceBytes; }
 bool anychip_is_stack(const void *p) { return isStack(p); }
 
-static Region *regionOf(const void *p) {
+static Pad *padOf(const void *p) {
   const int space = spaceOf(p);
   return space >= 0 ? &pads[space] : declared.has(p) ? &declared : nullptr;
 }
 void anychip_touch(const void *p, uint64_t bytes, int pipe, bool writes) {
-  if (Region *region = regionOf(p)) touchPad(*region, p, bytes, pipe, writes);
+  if (Pad *pad = padOf(p)) touchPad(*pad, p, bytes, pipe, writes);
 }
 bool anychip_is_written(const void *p, uint64_t bytes) {
-  const Region *region = regionOf(p);
-  if (!region) return false;
-  const u64 from = (u64)p - (u64)region->from;
-  for (u64 b = from; b < from + bytes; b++)
-    if (region->written[b] <= coreStart) return false;
-  return true;
+  const Pad *pad = padOf(p);
+  return pad && pad->unfilled(pad->at(p), pad->at(p) + bytes) == pad->at(p) + bytes;
 }
 void anychip_mark(const void *p, uint64_t bytes, bool isWritten) {
-  Region *region = regionOf(p);
-  if (!region) return;
-  const u64 from = (u64)p - (u64)region->from;
-  for (u64 b = from; b < from + bytes; b++) region->written[b] = isWritten ? tick : 0;
+  if (Pad *pad = padOf(p)) pad->fill(pad->at(p), pad->at(p) + bytes, isWritten);
 }
 
 void anychip_use(const void *p, uint64_t bytes, int pipe, bool writes) {
-  if (Region *region = regionOf(p)) return usePad(*region, p, bytes, pipe, writes);
+  if (Pad *pad = padOf(p)) return usePad(*pad, p, bytes, pipe, writes);
   useGlobal(p, bytes, pipe, writes);
 }
 
@@ -360,17 +307,22 @@ void anychip_flush() { isDirty = false; }
 
 // ---- what the loader calls ----
 
+static void *reserve(u64 bytes) { return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); }
+
 EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int count) {
   machine = of;
   base = (u64)of->base;
   deviceBytes = of->bytes;
   shadow = of->shadow;
-  lineBytes = (u64)of->fact("lineBytes");
+  const u64 lineBytes = (u64)of->fact("lineBytes");
+  lineShift = lineBytes == 0 ? 0 : __builtin_ctzll(lineBytes);
   lineCount = lineBytes == 0 ? 0 : deviceBytes / lineBytes + 1;
-  if (lineCount > 0) lineOwners = (u64 *)mmap(nullptr, lineCount * sizeof *lineOwners, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  users = (Users **)calloc(deviceBytes * sizeof(u64) / sizeof Users::writer + 1, sizeof *users);
+  if (lineCount > 0) lineOwners = (unsigned *)reserve(lineCount * sizeof *lineOwners);
+  padBase = (char *)reserve(SPACES * SPACE_BYTES);
+  users.make(*of);
   variables = shared;
   variableCount = count;
+  own = (const SharedVariable **)calloc((u64)count + 1, sizeof *own);
   if (count == 0) return;
   char *from = shared[0].address, *to = from;
   for (int i = 0; i < count; i++) {
@@ -384,28 +336,22 @@ EXPORT void anychip_load(const Machine *of, const SharedVariable *shared, int co
 
 EXPORT void anychip_unload(void) {
   if (lineCount > 0) munmap(lineOwners, lineCount * sizeof *lineOwners);
-  for (Users *next; allUsers; allUsers = next) {
-    next = allUsers->next;
-    free(allUsers);
-  }
-  free(users);
-  for (Region &pad : pads) {
-    free(pad.from);
-    pad.drop();
-  }
+  munmap(padBase, SPACES * SPACE_BYTES);
+  for (Pad &pad : pads) pad.drop();
+  free(own);
   declared.drop();
 }
 
 EXPORT bool anychip_run(const Launch *what, Violation *broken) {
   launch = what;
   violation = broken;
-  launches++;
   stackTop = (const char *)__builtin_frame_address(0);
   anychip_cluster_cores = what->block[0] * what->block[1] * what->block[2];
   anychip_cores = what->grid[0] * what->grid[1] * what->grid[2] * anychip_cluster_cores;
+  findOwn();
+  users.begin(anychip_cores);
   if (_setjmp(stopped)) return false;
   for (anychip_core = 0; anychip_core < anychip_cores; anychip_core++) {
-    renumber();
     startCore();
     what->kernel->call(what->params);
     finishCore();

@@ -52,6 +52,8 @@ ANYCHIP_TILE void anychip_mark(const void *address, uint64_t bytes, bool isWritt
 ANYCHIP_TILE int anychip_space(const void *address);
 /** Whether the bytes lie in the scratchpad. */
 ANYCHIP_TILE bool anychip_is_scratch(const void *address);
+/** Whether the address is one of global memory. */
+ANYCHIP_TILE bool anychip_is_global(const void *address);
 /** Whether they lie on the core's stack. */
 ANYCHIP_TILE bool anychip_is_stack(const void *address);
 ANYCHIP_TILE void anychip_signal(int from, int to, int flag);
@@ -64,3 +66,5 @@ ANYCHIP_TILE void anychip_stop(anychip::Rule rule, const char *format, ...) __at
 
 /** Functions of headers, whose own accesses are checked by what they call. */
 #define ANYCHIP_PLAIN __attribute__((no_sanitize_thread))
+/** Parts of these. */
+#define ANYCHIP_WITHIN __attribute__((no_sanitize_thread, always_inline)) inline
