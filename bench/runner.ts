@@ -1,23 +1,21 @@
 // Something that can be timed, behind the same few functions whatever it is. It must not know how times are taken.
 import type * as Common from 'onnxruntime-common';
+import { sampleOf } from './agreement.ts';
+import type { Samples } from './agreement.ts';
 
 export interface Runner {
-  readonly name: string;
   /** One inference with the same inputs each time; resolves when the outputs are there. */
   run(): Promise<unknown>;
-  /** What an inference gives: the numbers of each output, in the model's own order. */
-  outputs(): Promise<ReadonlyMap<string, ArrayLike<number>>>;
+  /** What an inference gives, by the names of outputs. */
+  outputs(): Promise<Samples>;
   close(): Promise<void>;
 }
 
-/** The numbers of what a session gave. */
-const numbersOf = (results: Common.InferenceSession.OnnxValueMapType): Map<string, ArrayLike<number>> =>
-  new Map(Object.entries(results).map(([name, { data }]) => [name, Array.from(data as ArrayLike<number | bigint>, Number)]));
+export const samplesOf = (outputs: Iterable<readonly [string, ArrayLike<number | bigint>]>): Samples => new Map(Array.from(outputs, ([name, data]) => [name, sampleOf(data)]));
 
 /** A session with onnxruntime-common's interface as a runner. */
-export const sessionRunner = (name: string, session: Pick<Common.InferenceSession, 'run' | 'release'>, feeds: Common.InferenceSession.FeedsType): Runner => ({
-  name,
+export const sessionRunner = (session: Pick<Common.InferenceSession, 'run' | 'release'>, feeds: Common.InferenceSession.FeedsType): Runner => ({
   run: () => session.run(feeds),
-  outputs: async () => numbersOf(await session.run(feeds)),
+  outputs: async () => samplesOf(Object.entries(await session.run(feeds)).map(([name, { data }]) => [name, data as ArrayLike<number | bigint>])),
   close: () => session.release(),
 });

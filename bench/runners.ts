@@ -1,10 +1,10 @@
-// What can be timed: anychip's devices and its peers, each behind the same two functions. A peer is a row of a table.
-// It must not know how times are taken.
+// What can be timed in Node: anychip's devices and its peers, each behind the same functions. A peer is a row of a table.
+// It must not know how times are taken. Packages are loaded only for the one that is asked for.
+import { readdirSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import type * as Common from 'onnxruntime-common';
-import { InferenceSession } from '../src/index.ts';
 import { sessionRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
-import { openTfjs } from './tfjs/peer.ts';
 
 export interface Request {
   readonly model: string;
@@ -12,16 +12,21 @@ export interface Request {
   readonly threads: number;
 }
 
+/** Reads a model, compiles it where that is to be done, and loads it. */
 export type Open = (request: Request) => Promise<Runner>;
+/** Loads the code of a runner. */
+type Load = () => Promise<Open>;
 
 /** A package with onnxruntime-common's interface, and how it is told the number of threads. */
 const onnxruntime =
-  (name: string, file: string, options: (threads: number) => Common.InferenceSession.SessionOptions, prepare?: (ort: typeof Common, threads: number) => void): Open =>
-  async ({ model, feeds, threads }) => {
-    const ort: typeof Common = await importPeer(file);
-    prepare?.(ort, threads);
-    const session = await ort.InferenceSession.create(model, options(threads));
-    return sessionRunner(name, session, feeds);
+  (file: string, options: (request: Pick<Request, 'model' | 'threads'>) => Common.InferenceSession.SessionOptions, prepare?: (ort: typeof Common, threads: number) => void): Load =>
+  async () => {
+    const ort = await importPeer(file);
+    ort.env.logLevel = 'error';
+    return async ({ model, feeds, threads }) => {
+      prepare?.(ort, threads);
+      return sessionRunner(await ort.InferenceSession.create(model, { logSeverityLevel: 3, ...options({ model, threads }) }), feeds);
+    };
   };
 
 async function importPeer(name: string): Promise<typeof Common> {
@@ -30,20 +35,31 @@ async function importPeer(name: string): Promise<typeof Common> {
   return loaded.default ?? loaded;
 }
 
-export const peers: Readonly<Record<string, Open>> = {
-  'onnxruntime-node': onnxruntime('onnxruntime-node', 'onnxruntime-node', (threads) => ({ executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 })),
+/** Files beside a model, which may hold its weights: this package has to be told of them. */
+function filesBeside(model: string): { readonly path: string; readonly data: string }[] {
+  const folder = dirname(model);
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile() && extname(entry.name) !== '.onnx');
+  return files.map(({ name }) => ({ path: name, data: join(folder, name) }));
+}
+
+export const peers: Readonly<Record<string, Load>> = {
+  'onnxruntime-node': onnxruntime('onnxruntime-node', ({ threads }) => ({ executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 })),
   'onnxruntime-web': onnxruntime(
     'onnxruntime-web',
-    'onnxruntime-web',
-    () => ({ executionProviders: ['wasm'] }),
+    ({ model }) => ({ executionProviders: ['wasm'], externalData: filesBeside(model) }),
     (ort, threads) => {
       ort.env.wasm.numThreads = threads;
     },
   ),
-  'tfjs-wasm': openTfjs,
+  'tfjs-wasm': async () => (await import('./tfjs/peer.ts')).openTfjs,
 };
 
-export async function openDevice(device: string, { model, feeds, threads }: Request): Promise<Runner> {
-  const session = await InferenceSession.create(model, { executionProviders: [device], intraOpNumThreads: threads });
-  return sessionRunner(`anychip ${device}`, session, feeds);
-}
+const device =
+  (name: string): Load =>
+  async () => {
+    const { InferenceSession } = await import('../src/index.ts');
+    return async ({ model, feeds, threads }) => sessionRunner(await InferenceSession.create(model, { executionProviders: [name], intraOpNumThreads: threads }), feeds);
+  };
+
+/** The code of a peer, or of one of anychip's devices. */
+export const loadRunner = (name: string): Promise<Open> => (peers[name] ?? device(name))();

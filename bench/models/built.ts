@@ -6,15 +6,26 @@ import { bertBase, decoderStep, encoder, gpt2Small } from './transformers.ts';
 
 const layer = { ...bertBase, layers: 1 };
 
-export const builtNets: Readonly<Record<string, () => Built>> = {
-  'VGG-like': () => vggLike({ size: 224 }),
-  'Inception-like': () => inceptionLike({ size: 224 }),
-  'MobileNet-like': () => mobileNetLike({ size: 224 }),
-  'BERT-base': () => encoder('BERT-base', bertBase),
-  'GPT-2-small step': () => decoderStep('GPT-2-small step', gpt2Small),
-  'ResNet-like int8': () => resNetLike({ size: 224 }, quantisedImages),
-  'BERT layer int8': () => encoder('BERT layer int8', layer, quantisedLinear),
-  'BERT layer int8 dynamic': () => encoder('BERT layer int8 dynamic', layer, dynamicLinear),
-  'MatMul int4 1×4096×4096': () => fourBitProduct('int4', 1, 4096, 4096),
-  'MatMul int4 64×2048×2048': () => fourBitProduct('int4', 64, 2048, 2048),
-};
+export interface BuiltNet {
+  readonly name: string;
+  readonly group: string;
+  readonly build: () => Built;
+  /** Of the largest number of an output: what runners may differ by, where it is more than usual. */
+  readonly tolerance?: number;
+}
+
+/** Where a byte may be rounded either way, and the next layer's with it. */
+const bytes = { group: 'quantised', tolerance: 0.1 };
+
+export const builtNets: readonly BuiltNet[] = [
+  { name: 'VGG-like', group: 'nets', build: () => vggLike({ size: 224 }) },
+  { name: 'Inception-like', group: 'nets', build: () => inceptionLike({ size: 224 }) },
+  { name: 'MobileNet-like', group: 'nets', build: () => mobileNetLike({ size: 224 }) },
+  { name: 'BERT-base', group: 'transformers', build: () => encoder('BERT-base', bertBase) },
+  { name: 'GPT-2-small step', group: 'transformers', build: () => decoderStep('GPT-2-small step', gpt2Small) },
+  { name: 'ResNet-like int8', ...bytes, build: () => resNetLike({ size: 224 }, quantisedImages) },
+  { name: 'BERT layer int8', ...bytes, build: () => encoder('BERT layer int8', layer, quantisedLinear) },
+  { name: 'BERT layer int8 dynamic', ...bytes, build: () => encoder('BERT layer int8 dynamic', layer, dynamicLinear) },
+  { name: 'MatMul int4 1×4096×4096', group: 'quantised', build: () => fourBitProduct('int4', 1, 4096, 4096) },
+  { name: 'MatMul int4 64×2048×2048', group: 'quantised', build: () => fourBitProduct('int4', 64, 2048, 2048) },
+];

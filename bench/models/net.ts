@@ -93,6 +93,11 @@ export class Net extends Composer {
     this.#outputs.push(value);
   }
 
+  /** Values as outputs of the net, under the names that they have. */
+  results(values: readonly Value[]): void {
+    this.#outputs.push(...values);
+  }
+
   build(): Built {
     const graph = { name: this.#name, inputs: this.#inputs, outputs: this.#outputs, nodes: this.nodes, constants: this.constants };
     return { graph, feeds: this.#feeds };

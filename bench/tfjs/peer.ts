@@ -1,7 +1,8 @@
 // TensorFlow.js with its WebAssembly backend as a peer. It reads no ONNX: its calls are made from our graph (rules.ts), with everything
-// that can be done at load done then. In Node the package has one thread and says so itself.
+// that can be done at load done then. In Node the package has one thread, whatever is asked for.
 import { loadModel } from '../../src/index.ts';
 import { requiredInputs } from '../../src/graph/graph.ts';
+import { samplesOf } from '../runner.ts';
 import type { Open } from '../runners.ts';
 import type { Tf, TfTensor, TfWasm } from './api.ts';
 import { extentsOf, permutation, reorder } from './layout.ts';
@@ -13,8 +14,7 @@ async function importTf(threads: number): Promise<Tf> {
   const [core, backend] = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm'];
   const tf: Tf = await import(core);
   const wasm: TfWasm = await import(backend);
-  if (threads > 1 && isNode) throw new Error('its WebAssembly backend has one thread in Node');
-  wasm.setThreadsCount(threads);
+  wasm.setThreadsCount(isNode ? 1 : threads);
   if (!(await tf.setBackend('wasm'))) throw new Error('its WebAssembly backend does not start');
   await tf.ready();
   return tf;
@@ -44,8 +44,8 @@ export const openTfjs: Open = async ({ model, feeds, threads }) => {
   };
   const outputs = async () => {
     const data = await run();
-    return new Map(
-      program.outputs.map(({ layout }, i): [string, ArrayLike<number>] => {
+    return samplesOf(
+      program.outputs.map(({ layout }, i): readonly [string, ArrayLike<number>] => {
         const { shape, order } = layout;
         const memory = {
           shape: extentsOf(layout),
@@ -58,5 +58,5 @@ export const openTfjs: Open = async ({ model, feeds, threads }) => {
       }),
     );
   };
-  return { name: 'tfjs-wasm', run, outputs, close: () => Promise.resolve() };
+  return { run, outputs, close: () => Promise.resolve() };
 };

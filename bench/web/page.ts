@@ -1,7 +1,8 @@
 // Runs inside the page: measures one model on the runners that it is told of.
 import { loadModel } from '../../src/web.ts';
-import { feedsFor, measure } from '../measure.ts';
-import type { Measured } from '../measure.ts';
+import { feedsOf, valuesFor } from '../feeds.ts';
+import { measure } from './measure.ts';
+import type { Measured } from './measure.ts';
 import { startOf } from './peers.ts';
 
 export interface Order {
@@ -17,7 +18,7 @@ const bytesAt = async (url: string): Promise<Uint8Array> => new Uint8Array(await
 
 async function measureOrder({ model: url, inputs, runners, threads, rounds }: Order): Promise<Measured> {
   const model = await bytesAt(url);
-  const feeds = feedsFor((await loadModel(model)).graph, await Promise.all(inputs.map(bytesAt)));
+  const feeds = feedsOf(valuesFor((await loadModel(model)).graph, await Promise.all(inputs.map(bytesAt))));
   return measure(
     runners.map((name) => startOf(name, { model, feeds, threads })),
     rounds,

@@ -1,9 +1,9 @@
 // What is timed in a page: anychip's devices, and peers whose packages the page imports from the server of the benchmark.
 import type * as Common from 'onnxruntime-common';
 import { InferenceSession } from '../../src/web.ts';
-import type { Start } from '../measure.ts';
-import { sessionRunner } from '../runner.ts';
+import { samplesOf, sessionRunner } from '../runner.ts';
 import type { Runner } from '../runner.ts';
+import type { Start } from './measure.ts';
 
 export interface Request {
   readonly model: Uint8Array;
@@ -13,7 +13,7 @@ export interface Request {
 /** A module of the server, which is there for the page alone. */
 const load = async <T>(url: string): Promise<T> => import(url);
 
-type Open = (name: string, request: Request) => Promise<Runner>;
+type Open = (request: Request) => Promise<Runner>;
 
 const ORT = '/packages/onnxruntime-web/dist/';
 type Ort = typeof Common & { readonly env: { readonly wasm: { wasmPaths?: string; numThreads?: number } } };
@@ -21,12 +21,12 @@ type Ort = typeof Common & { readonly env: { readonly wasm: { wasmPaths?: string
 /** onnxruntime-web in one of its builds, with one of its providers. */
 const onnxruntime =
   (build: string, provider: string): Open =>
-  async (name, { model, feeds, threads }) => {
+  async ({ model, feeds, threads }) => {
     const ort = await load<Ort>(ORT + build);
     Object.assign(ort.env.wasm, { wasmPaths: ORT, numThreads: threads });
     const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
     const own = Object.fromEntries(Object.entries(feeds).map(([key, { type, data, dims }]) => [key, new ort.Tensor(type as 'float32', data as Float32Array, dims)]));
-    return sessionRunner(name, session, own);
+    return sessionRunner(session, own);
   };
 
 /** The part of jax-js that is called, as its documentation has it. */
@@ -49,7 +49,7 @@ interface JaxOnnx {
 /** jax-js by its reader of ONNX, the whole model under `jit`. */
 const jax =
   (device: string): Open =>
-  async (name, { model, feeds }) => {
+  async ({ model, feeds }) => {
     const [core, reader] = await Promise.all([load<Jax>('/bench/jax.js'), load<JaxOnnx>('/bench/jaxOnnx.js')]);
     if (!(await core.init(device)).includes(device)) throw new Error(`it finds no ${device}`);
     core.defaultDevice(device);
@@ -61,9 +61,8 @@ const jax =
       return new Map(await Promise.all(outputs.map(async ([key, value]) => [key, await value.data()] as const)));
     };
     return {
-      name,
       run,
-      outputs: run,
+      outputs: async () => samplesOf(await run()),
       close: async () => {
         call.dispose();
         opened.dispose();
@@ -73,8 +72,8 @@ const jax =
 
 const device =
   (provider: string): Open =>
-  async (name, { model, feeds, threads }) =>
-    sessionRunner(name, await InferenceSession.create(model, { executionProviders: [provider], intraOpNumThreads: threads }), feeds);
+  async ({ model, feeds, threads }) =>
+    sessionRunner(await InferenceSession.create(model, { executionProviders: [provider], intraOpNumThreads: threads }), feeds);
 
 const table: Readonly<Record<string, Open>> = {
   'ort-wasm': onnxruntime('ort.wasm.min.mjs', 'wasm'),
@@ -91,6 +90,6 @@ export const startOf = (name: string, request: Request): Start => ({
   open: () => {
     const open = table[name];
     if (open === undefined) throw new Error(`there is no such runner; there are ${Object.keys(table).join(', ')}`);
-    return open(name, request);
+    return open(request);
   },
 });

@@ -1,30 +1,22 @@
 // Models of one operator each, in the shapes in which real networks use it. It must not know who runs them.
-import { create, toBinary } from '@bufbuild/protobuf';
-import type { NumericDType } from '../src/core/dtype.ts';
-import { elementCount } from '../src/core/shape.ts';
-import type { Shape } from '../src/core/shape.ts';
-import { tensorFrom } from '../src/core/tensor.ts';
-import type { NumericTensor } from '../src/core/tensor.ts';
-import { AttributeProtoSchema, ModelProtoSchema } from '../src/formats/onnx/generated/onnx_pb.ts';
-import type { AttributeProto } from '../src/formats/onnx/generated/onnx_pb.ts';
-import { tensorToProto } from '../src/formats/onnx/tensorProto.ts';
-import { typeToProto } from '../src/formats/onnx/types.ts';
-import { tensorType } from '../src/graph/graph.ts';
+import type { NumericDType } from '../../src/core/dtype.ts';
+import { elementCount } from '../../src/core/shape.ts';
+import type { Shape } from '../../src/core/shape.ts';
+import { tensorFrom } from '../../src/core/tensor.ts';
+import type { NumericTensor } from '../../src/core/tensor.ts';
+import { codeOfDType } from '../../src/graph/onnxTypes.ts';
+import type { OnnxAttrs, OnnxOpName } from '../../src/graph/ops.ts';
+import { Net } from './net.ts';
+import type { Built } from './net.ts';
 
-/** A whole number (or a list), a real number written as { real }, or text. */
-type Attribute = number | string | readonly number[] | { readonly real: number };
 /** A tensor that a run brings, or one that the model holds. */
 type Input = { readonly dtype: NumericDType; readonly shape: Shape } | NumericTensor;
 
 export interface OpModel {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly group: string;
+  readonly build: () => Built;
 }
-
-/** Numbers of AttributeProto.AttributeType. */
-const Kind = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const;
-const OPSET = 21n;
-const IR_VERSION = 10n;
 
 const f32 = (...shape: number[]): Input => ({ dtype: 'f32', shape });
 const of = (dtype: NumericDType, ...shape: number[]): Input => ({ dtype, shape });
@@ -36,42 +28,24 @@ const weights = (...shape: number[]): Input =>
     Array.from({ length: elementCount(shape) }, (_, i) => ((i * 37) % 100) / 100 + 0.1),
   );
 
-function attribute(name: string, value: Attribute): AttributeProto {
-  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(value) });
-  if (typeof value === 'string') return create(AttributeProtoSchema, { name, type: Kind.STRING, s: new TextEncoder().encode(value) });
-  if ('real' in value) return create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value.real });
-  return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(BigInt) });
-}
+type Unnamed = Omit<OpModel, 'group'>;
 
 /** `title` says what the shapes do not. An empty input is an optional one that is left out. */
-function model(op: string, title: string, inputs: readonly (Input | '')[], attributes: Readonly<Record<string, Attribute>> = {}, outputs = 1): OpModel {
-  const given = inputs.flatMap((input, i) => (input === '' ? [] : [{ name: `x${i}`, input }]));
-  const proto = create(ModelProtoSchema, {
-    irVersion: IR_VERSION,
-    opsetImport: [{ domain: '', version: OPSET }],
-    graph: {
-      name: op,
-      node: [
-        {
-          opType: op,
-          name: op,
-          input: inputs.map((input, i) => (input === '' ? '' : `x${i}`)),
-          output: Array.from({ length: outputs }, (_, i) => `y${i}`),
-          attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
-        },
-      ],
-      input: given.filter(({ input }) => !('data' in input)).map(({ name, input }) => ({ name, type: typeToProto(tensorType(input.dtype, input.shape)) })),
-      initializer: given.flatMap(({ name, input }) => ('data' in input ? [tensorToProto(input, name)] : [])),
-      output: Array.from({ length: outputs }, (_, i) => ({ name: `y${i}` })),
-    },
-  });
-  const shapes = given.filter(({ input }) => !('data' in input)).map(({ input }) => `${input.dtype === 'f32' ? '' : input.dtype}${input.shape.join('×')}`);
-  return { name: [op, title, ...shapes].filter((part) => part !== '').join(' '), bytes: toBinary(ModelProtoSchema, proto) };
+function model<O extends OnnxOpName>(op: O, title: string, inputs: readonly (Input | '')[], attrs: Partial<OnnxAttrs[O]> = {}, outputs = 1): Unnamed {
+  const shapes = inputs.flatMap((input) => (input === '' || 'data' in input ? [] : [`${input.dtype === 'f32' ? '' : input.dtype}${input.shape.join('×')}`]));
+  const name = [op, title, ...shapes].filter((part) => part !== '').join(' ');
+  const build = (): Built => {
+    const net = new Net(op);
+    const values = inputs.map((input, i) => (input === '' ? null : 'data' in input ? net.constant(input) : net.input(`x${i}`, input.dtype, input.shape)));
+    net.results(net.ops(outputs, op, values, attrs));
+    return net.build();
+  };
+  return { name, build };
 }
 
-const products = (): OpModel[] => [256, 512, 1024, 2048].map((n) => model('MatMul', '', [f32(n, n), f32(n, n)]));
+const products = (): Unnamed[] => [256, 512, 1024, 2048].map((n) => model('MatMul', '', [f32(n, n), f32(n, n)]));
 
-const conv = (title: string, channels: number, size: number, filters: number, kernel: number, stride = 1, group = 1): OpModel =>
+const conv = (title: string, channels: number, size: number, filters: number, kernel: number, stride = 1, group = 1): Unnamed =>
   model('Conv', title, [f32(1, channels, size, size), weights(filters, channels / group, kernel, kernel), weights(filters)], {
     kernel_shape: [kernel, kernel],
     pads: Array.from({ length: 4 }, () => (kernel - 1) >> 1),
@@ -80,8 +54,11 @@ const conv = (title: string, channels: number, size: number, filters: number, ke
   });
 
 /** Layers of image nets, from the first, which is wide and shallow, to the last, which is narrow and deep. */
-const convs = (): OpModel[] => [
+const convs = (): Unnamed[] => [
   conv('first', 3, 224, 64, 7, 2),
+  conv('3×3', 64, 224, 64, 3),
+  conv('3×3', 256, 56, 256, 3),
+  conv('3×3', 512, 28, 512, 3),
   conv('3×3', 64, 56, 64, 3),
   conv('3×3', 128, 28, 128, 3),
   conv('3×3', 256, 14, 256, 3),
@@ -100,7 +77,7 @@ const convs = (): OpModel[] => [
 
 const pool = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
 
-const pools = (): OpModel[] => [
+const pools = (): Unnamed[] => [
   model('MaxPool', '3×3/2', [f32(1, 64, 112, 112)], pool),
   model('MaxPool', '2×2/2', [f32(1, 32, 160, 160)], { kernel_shape: [2, 2], strides: [2, 2] }),
   model('MaxPool', '5×5/1', [f32(1, 128, 26, 26)], { kernel_shape: [5, 5], pads: [2, 2, 2, 2] }),
@@ -111,7 +88,7 @@ const pools = (): OpModel[] => [
   model('GlobalMaxPool', '', [f32(1, 512, 14, 14)]),
 ];
 
-const rows = (): OpModel[] => [
+const rows = (): Unnamed[] => [
   model('Softmax', 'last', [f32(512, 512)], { axis: -1 }),
   model('Softmax', 'last', [f32(1, 1000)], { axis: -1 }),
   model('Softmax', 'last', [f32(4096, 21)], { axis: -1 }),
@@ -125,7 +102,7 @@ const rows = (): OpModel[] => [
   model('LpNormalization', 'last', [f32(256, 512)], { axis: -1 }),
 ];
 
-const reductions = (): OpModel[] => [
+const reductions = (): Unnamed[] => [
   model('ReduceSum', 'last', [f32(1024, 1024), i64(1)]),
   model('ReduceSum', 'first', [f32(1024, 1024), i64(0)]),
   model('ReduceSum', 'middle', [f32(16, 256, 256), i64(1)]),
@@ -142,7 +119,7 @@ const reductions = (): OpModel[] => [
   model('CumSum', 'first', [f32(512, 512), tensorFrom('i64', [], [0n])]),
 ];
 
-const moves = (): OpModel[] => [
+const moves = (): Unnamed[] => [
   model('Transpose', '', [f32(1024, 1024)], { perm: [1, 0] }),
   model('Transpose', 'NCHW→NHWC', [f32(1, 64, 112, 112)], { perm: [0, 2, 3, 1] }),
   model('Transpose', 'NHWC→NCHW', [f32(1, 112, 112, 64)], { perm: [0, 3, 1, 2] }),
@@ -179,15 +156,15 @@ const moves = (): OpModel[] => [
   model('Resize', 'linear 1.5', [f32(1, 3, 240, 320), '', '', i64(1, 3, 360, 480)], { mode: 'linear' }),
 ];
 
-const pointwise = (): OpModel[] => [
+const pointwise = (): Unnamed[] => [
   model('Add', '', [f32(1 << 18), f32(1 << 18)]),
   model('Add', '', [f32(1 << 12), f32(1 << 12)]),
   model('Add', 'channels', [f32(1, 64, 112, 112), weights(1, 64, 1, 1)]),
   model('Mul', 'last', [f32(1024, 768), f32(768)]),
   model('Mul', 'outer', [f32(1024, 1), f32(1, 1024)]),
   model('PRelu', 'channels', [f32(1, 64, 56, 56), weights(64, 1, 1)]),
-  ...['Relu', 'Sigmoid', 'Tanh', 'Exp', 'Erf', 'Gelu', 'HardSwish', 'Mish', 'Softplus', 'Sqrt', 'Log', 'Sin', 'Reciprocal'].map((op) => model(op, '', [f32(1 << 16)])),
-  model('LeakyRelu', '', [f32(1 << 16)], { alpha: { real: 0.1 } }),
+  ...(['Relu', 'Sigmoid', 'Tanh', 'Exp', 'Erf', 'Gelu', 'HardSwish', 'Mish', 'Softplus', 'Sqrt', 'Log', 'Sin', 'Reciprocal'] as const).map((op) => model(op, '', [f32(1 << 16)])),
+  model('LeakyRelu', '', [f32(1 << 16)], { alpha: 0.1 }),
   model('Clip', '', [f32(1 << 16), tensorFrom('f32', [], [0.1]), tensorFrom('f32', [], [0.6])]),
   model('Pow', '2', [f32(1 << 16), tensorFrom('f32', [], [2])]),
   model('Pow', '0.5', [f32(1 << 16), tensorFrom('f32', [], [0.5])]),
@@ -199,9 +176,8 @@ const pointwise = (): OpModel[] => [
   model('Relu', '', [of('f64', 1 << 16)]),
 ];
 
-const types: Readonly<Partial<Record<NumericDType, number>>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10, f64: 11 };
-const cast = (from: NumericDType, to: NumericDType): OpModel => model('Cast', `to ${to}`, [of(from, 1 << 16)], { to: types[to]! });
-const conversions = (): OpModel[] => [
+const cast = (from: NumericDType, to: NumericDType): Unnamed => model('Cast', `to ${to}`, [of(from, 1 << 16)], { to: codeOfDType(to) });
+const conversions = (): Unnamed[] => [
   cast('f32', 'f16'),
   cast('f16', 'f32'),
   cast('u8', 'f32'),
@@ -222,7 +198,7 @@ const bytes = (dtype: 'u8' | 'i8', ...shape: number[]): Input =>
     shape,
     Array.from({ length: elementCount(shape) }, (_, i) => ((i * 37) % 251) - (dtype === 'i8' ? 125 : 0)),
   );
-const quantisedConv = (title: string, channels: number, size: number, filters: number, kernel: number): OpModel =>
+const quantisedConv = (title: string, channels: number, size: number, filters: number, kernel: number): Unnamed =>
   model(
     'QLinearConv',
     title,
@@ -238,7 +214,7 @@ const quantisedConv = (title: string, channels: number, size: number, filters: n
     ],
     { kernel_shape: [kernel, kernel], pads: Array.from({ length: 4 }, () => (kernel - 1) >> 1) },
   );
-const quantised = (): OpModel[] => [
+const quantised = (): Unnamed[] => [
   model('MatMulInteger', '', [of('u8', 512, 512), bytes('i8', 512, 512), one('u8', 7)]),
   model('MatMulInteger', '', [of('u8', 128, 768), bytes('i8', 768, 3072), one('u8', 7)]),
   model('MatMulInteger', 'both given', [of('u8', 256, 256), of('u8', 256, 256), one('u8', 7), one('u8', 9)]),
@@ -249,20 +225,15 @@ const quantised = (): OpModel[] => [
   quantisedConv('1×1', 512, 28, 128, 1),
 ];
 
-const recurrent = (): OpModel[] => [
+const recurrent = (): Unnamed[] => [
   model('LSTM', '1 step', [f32(1, 1, 128), weights(1, 512, 128), weights(1, 512, 128)], { hidden_size: 128 }, 3),
   model('GRU', '8 steps', [f32(8, 1, 128), weights(1, 384, 128), weights(1, 384, 128)], { hidden_size: 128 }, 2),
 ];
 
-export const opModels = (): readonly OpModel[] => [
-  ...products(),
-  ...convs(),
-  ...pools(),
-  ...rows(),
-  ...reductions(),
-  ...moves(),
-  ...pointwise(),
-  ...conversions(),
-  ...quantised(),
-  ...recurrent(),
-];
+const groups: Readonly<Record<string, readonly (() => Unnamed[])[]>> = {
+  products: [products],
+  convolutions: [convs],
+  operators: [pools, rows, reductions, moves, pointwise, conversions, quantised, recurrent],
+};
+
+export const opModels = (): OpModel[] => Object.entries(groups).flatMap(([group, lists]) => lists.flatMap((list) => list().map((one) => ({ ...one, group }))));
