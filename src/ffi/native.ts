@@ -24,9 +24,11 @@ export interface Native {
   open(path: string): NativeLibrary;
   /** Where `bytes` lie, for as long as they are alive; 0 for no bytes, undefined where it cannot be known. */
   addressOf(bytes: Uint8Array): bigint | undefined;
-  /** Fresh zeroed pages, given out by the system when first written. */
+  /** Fresh zeroed pages, given out by the system when first written: large ones for much memory. */
   allocate(bytes: number): bigint;
   free(address: bigint, bytes: number): void;
+  /** Asks the system for large pages where much of this memory was not written yet: each page costs when it is first written. */
+  preferLargePages(address: bigint, bytes: number): void;
   copy(target: bigint, source: bigint, bytes: number): void;
   /** The text, up to its NUL, that native code keeps there. */
   textAt(address: bigint): string;
@@ -75,11 +77,16 @@ const MAP_PRIVATE = 2;
 /** The one flag of mmap whose number differs between systems. */
 const MAP_ANONYMOUS = process.platform === 'darwin' ? 0x1000 : 0x20;
 const MAP_FAILED = 2n ** 64n - 1n;
+/** Linux alone gives large pages to those who ask. */
+const MADV_HUGEPAGE = process.platform === 'linux' ? 14 : undefined;
+/** Of the processors that are common. */
+const LARGE_PAGE_BYTES = 2 << 20;
 
 class KoffiNative implements Native {
   readonly #koffi: Koffi;
   readonly #map: NativeFunction;
   readonly #unmap: NativeFunction;
+  readonly #advise: NativeFunction;
   readonly #copy: NativeFunction;
   readonly #length: NativeFunction;
 
@@ -88,6 +95,7 @@ class KoffiNative implements Native {
     const system = new KoffiLibrary(koffi.load(null), 'the C library');
     this.#map = system.find('mmap', 'pointer', ['pointer', 'i64', 'i32', 'i32', 'i32', 'i64']);
     this.#unmap = system.find('munmap', 'i32', ['pointer', 'i64']);
+    this.#advise = system.find('madvise', 'i32', ['pointer', 'i64', 'i32']);
     this.#copy = system.find('memcpy', 'pointer', ['pointer', 'pointer', 'i64']);
     this.#length = system.find('strlen', 'i64', ['pointer']);
   }
@@ -112,8 +120,16 @@ class KoffiNative implements Native {
   allocate(bytes: number): bigint {
     if (bytes === 0) return 0n;
     const address = BigInt(this.#map(0, bytes, PROTECTION_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (BigInt.asUintN(64, address) !== MAP_FAILED) return address;
-    throw new AnychipError('limit', `the system gives no ${bytes} bytes of memory`, { hint: 'Use a smaller model or batch, or a machine with more memory.', facts: { bytes } });
+    if (BigInt.asUintN(64, address) === MAP_FAILED)
+      throw new AnychipError('limit', `the system gives no ${bytes} bytes of memory`, { hint: 'Use a smaller model or batch, or a machine with more memory.', facts: { bytes } });
+    this.preferLargePages(address, bytes);
+    return address;
+  }
+
+  preferLargePages(address: bigint, bytes: number): void {
+    const size = BigInt(LARGE_PAGE_BYTES);
+    const [first, end] = [(address + size - 1n) / size, (address + BigInt(bytes)) / size];
+    if (MADV_HUGEPAGE !== undefined && end > first) this.#advise(first * size, Number((end - first) * size), MADV_HUGEPAGE);
   }
 
   free(address: bigint, bytes: number): void {

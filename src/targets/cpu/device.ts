@@ -45,6 +45,8 @@ export class CpuDevice implements Device {
 
   wrap(bytes: Uint8Array): CpuBuffer | undefined {
     const address = this.#native.addressOf(bytes);
+    // Of what is given for results, large parts were often never written.
+    if (address !== undefined) this.#native.preferLargePages(address, bytes.byteLength);
     return address === undefined ? undefined : new CpuBuffer(address, bytes.byteLength, () => undefined, bytes);
   }
 
