@@ -82,6 +82,12 @@ const MADV_HUGEPAGE = process.platform === 'linux' ? 14 : undefined;
 /** Of the processors that are common. */
 const LARGE_PAGE_BYTES = 2 << 20;
 
+/**
+ * glibc gives freed memory back to the system, whose pages cost again when written to, unless blocks of that size were freed before; it goes
+ * up to 32 MiB with that (mallopt(3), M_MMAP_THRESHOLD). Results of runs are such blocks.
+ */
+const REUSED_BYTES = (32 << 20) - (64 << 10);
+
 class KoffiNative implements Native {
   readonly #koffi: Koffi;
   readonly #map: NativeFunction;
@@ -98,6 +104,8 @@ class KoffiNative implements Native {
     this.#advise = system.find('madvise', 'i32', ['pointer', 'i64', 'i32']);
     this.#copy = system.find('memcpy', 'pointer', ['pointer', 'pointer', 'i64']);
     this.#length = system.find('strlen', 'i64', ['pointer']);
+    const [malloc, free] = [system.find('malloc', 'pointer', ['i64']), system.find('free', 'void', ['pointer'])];
+    free(malloc(REUSED_BYTES));
   }
 
   open(path: string): NativeLibrary {

@@ -163,3 +163,13 @@ const dropUnit: Replace = (axes) => axes.filter((a) => a.extent !== 1);
 export function refineAxes(nest: Nest, fresh: () => string): Nest {
   return mergeAxes(splitAxes(rewrite(nest, new Map(), dropUnit), fresh), fresh);
 }
+
+/** Names for axes that the nest does not have yet. */
+export function freshNames(nest: Nest): () => string {
+  const used = new Set([...nest.outer, ...nest.stages.flatMap((s) => s.axes)].map((a) => a.name));
+  let count = 0;
+  return () => {
+    while (used.has(`y${count}`)) count++;
+    return `y${count++}`;
+  };
+}

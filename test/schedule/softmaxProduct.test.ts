@@ -7,10 +7,11 @@ import { createBuilder } from '../../src/graph/builder.ts';
 import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
+import type { Capabilities } from '../../src/runtime/device.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { cudaLeast } from '../../src/targets/cuda/facts.ts';
 import { createRandom, randomTensor } from './randomGraph.ts';
-import { createSimtCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
+import { createCapabilities, createSimtCapabilities, expectClose, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';
 
 const capabilities = createSimtCapabilities({ units: 4, sharedBytes: 48 << 10 });
 
@@ -24,8 +25,8 @@ const graphOf = ({ shapes, dtype = 'f32', build }: Problem): PrimGraph => {
   const inputs = shapes.map((shape, i) => b.input({ dtype, shape }, `x${i}`));
   return b.finish('attention', inputs, [build(b, inputs)]);
 };
-const namesOf = (graph: PrimGraph, simt = capabilities): string[] => {
-  const { module } = scheduleGraph(graph, simt);
+const namesOf = (graph: PrimGraph, on: Capabilities = capabilities): string[] => {
+  const { module } = scheduleGraph(graph, on);
   return module.run.map((call) => module.kernels[call.kernel]!.name.replace(/_\d+$/, ''));
 };
 
@@ -123,6 +124,41 @@ const one: Readonly<Record<string, Problem>> = {
     },
   },
 };
+
+/** Caches so small that keys come in several blocks, the last of them shorter; and such that all are one block. */
+const cores = {
+  'small caches': createCapabilities({ vectorLanes: 4, pointerBytes: 4, l1Bytes: 1 << 10, l2Bytes: 1 << 12 }),
+  'long vectors': createCapabilities({ vectorLanes: 16, vectorRegisters: 32 }),
+};
+
+describe('a softmax between two products, on cores with vectors', () => {
+  const cases = Object.entries(cores).flatMap(([machine, on]) => Object.entries(one).map(([name, problem]) => ({ machine, on, name, problem })));
+  it.each(cases)(
+    'is one kernel: $name, $machine',
+    ({ on, name, problem }) => {
+      const graph = graphOf(problem);
+      expect(namesOf(graph, on)).toEqual(['attention']);
+      const schedule = scheduleGraph(graph, on);
+      expect(problemsOf(graph, schedule)).toEqual([]);
+      const inputs = graph.inputs.map((x, i) => numeric(randomTensor(createRandom(i + name.length), x.dtype, x.shape)));
+      const expected = interpretPrims(graph, inputs)[0]!;
+      expectClose(interpretSchedule(graph, schedule, inputs, 'backward')[0]!, expected, name, 1e-3);
+      expectClose(interpretSchedule(graph, schedule, inputs, 'forward', lowered(schedule.module))[0]!, expected, name, 1e-3);
+    },
+    60_000,
+  );
+  it('is left alone where few rows share their keys', () => {
+    const few: Problem = {
+      shapes: [
+        [6, 2, 16],
+        [6, 40, 16],
+        [6, 40, 16],
+      ],
+      build: (b, [x, y, z]) => b.matmul(softmax(b, scores(b, x!, y!)), z!),
+    };
+    expect(namesOf(graphOf(few), cores['long vectors'])).not.toContain('attention');
+  });
+});
 
 describe('a softmax between two products', () => {
   it.each(Object.entries(one))(

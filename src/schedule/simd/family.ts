@@ -1,6 +1,7 @@
 // The simd family: cores with vector registers and caches.
 import type { SimdCapabilities } from '../../runtime/device.ts';
 import type { ContractionRoot, Family } from '../family.ts';
+import { lowerAttention } from './attention.ts';
 import { contractionTemplates } from './contractions.ts';
 import { costOf } from '../emit/elementwise.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
@@ -29,5 +30,6 @@ export const createSimdFamily = (capabilities: SimdCapabilities): Family => ({
   channelLanes: CHANNELS_LAST ? capabilities.simd.vectorLanes : 1,
   lowerNest: (name, nest, flops) => [lowerNest(name, nest, capabilities.simd, flops)],
   lowerContraction: (site) => lowerContraction(capabilities, site),
+  lowerChain: (chain) => lowerAttention(chain, capabilities.simd),
   lowerTopK: (node, x, outputs) => [lowerTopK('topk', node, x, outputs)],
 });

@@ -2,14 +2,13 @@
 import type { SimtCapabilities, SimtFacts } from '../../runtime/device.ts';
 import type { Decide } from '../decide.ts';
 import type { Family } from '../family.ts';
-import { refineAxes } from '../nest.ts';
+import { freshNames, refineAxes } from '../nest.ts';
 import type { Nest } from '../nest.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { pointsOf } from '../traffic.ts';
 import { findContraction } from '../contraction.ts';
 import type { Contraction } from '../contraction.ts';
 import { lowerNest } from './lowerNest.ts';
-import { freshNames } from './machine.ts';
 import { chooseMatrixTile } from './matrixShape.ts';
 import { lowerMatrixTiles } from './matrixTile.ts';
 import { lowerOnline } from './onlineTile.ts';

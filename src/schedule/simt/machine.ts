@@ -3,7 +3,6 @@ import type { IndexExpr } from '../../core/indexExpr.ts';
 import { index, mul, add, variable } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
 import type { Emitter, LoweredKernel } from '../emit/emitter.ts';
-import type { Nest } from '../nest.ts';
 
 export const GRID_VAR = 'g';
 export const THREAD_VAR = 't';
@@ -18,16 +17,6 @@ export const globalThread = (threads: number): Expr => (threads === 1 ? grid : a
 
 export const powerAtLeast = (x: number): number => 2 ** Math.ceil(Math.log2(Math.max(x, 1)));
 export const powerAtMost = (x: number): number => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
-
-/** Names for axes that the nest does not have yet. */
-export function freshNames(nest: Nest): () => string {
-  const used = new Set([...nest.outer, ...nest.stages.flatMap((s) => s.axes)].map((a) => a.name));
-  let count = 0;
-  return () => {
-    while (used.has(`y${count}`)) count++;
-    return `y${count++}`;
-  };
-}
 
 export interface Launch {
   readonly blocks: number;

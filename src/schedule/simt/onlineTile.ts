@@ -1,6 +1,6 @@
 // A softmax between two products as one kernel: a block takes a few rows and walks along the keys, a tile of them at a time. Threads side by
 // side share rows and differ in keys, then in columns of the result; they agree on the largest score by shuffles.
-import { guarded } from '../emit/places.ts';
+import { clamped, guarded } from '../emit/places.ts';
 import { ZERO, addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { add, assign, binary, compare, constant, fma, index, load, loop, mul, select, store, unary, variable } from '../../kernel/build.ts';
@@ -11,15 +11,14 @@ import { narrowTo } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { declareAccumulator, nameOf } from '../emit/stages.ts';
-import { guardPoint, literal } from '../point.ts';
+import { guardPoint, literal, localPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import { createSlot } from '../storage.ts';
-import { trafficOf } from '../traffic.ts';
 import { chooseMatrixTile } from './matrixShape.ts';
 import { finishKernel, grid, thread } from './machine.ts';
 import { shuffled } from './rows.ts';
-import { findSoftmaxProduct, rowOf } from './softmaxProduct.ts';
-import type { SoftmaxProduct } from './softmaxProduct.ts';
+import { findSoftmaxProduct, rowOf, trafficOfChain } from '../softmaxProduct.ts';
+import type { SoftmaxProduct } from '../softmaxProduct.ts';
 
 /** Threads that share rows, and groups of them in a block. */
 const ACROSS = 16;
@@ -97,14 +96,6 @@ class OnlineWriter {
     return blocksOf(this.p, this.t);
   }
 
-  /** An index that ends with the last of `extent`: what lies beyond is computed like it, and not used. */
-  #clamped(x: IndexExpr, extent: number): IndexExpr {
-    if (x.max < extent) return x;
-    const name = this.emitter.fresh('last');
-    this.emitter.define(name, this.emitter.bind(binary('min', this.emitter.index(x), index(extent - 1))));
-    return indexSymbol(name, 0, extent - 1);
-  }
-
   #value(e: PointExpr): Expr {
     this.emitter.countUses(e);
     return this.emitter.point(e);
@@ -129,7 +120,7 @@ class OnlineWriter {
     emitter.define('block', grid);
     const [group, tile] = delinearize(indexSymbol('block', 0, this.blocks - 1), [p.rows / p.group, this.tiles]);
     const start = scaleIndex(tile!, blockRows(t));
-    const rowAt = (own: IndexExpr): IndexExpr => rowOf(p, group!, this.#clamped(addIndex(start, own), p.group));
+    const rowAt = (own: IndexExpr): IndexExpr => rowOf(p, group!, clamped(emitter, addIndex(start, own), p.group));
     const [across, down] = [emitter.bind(binary('rem', thread, index(ACROSS))), emitter.bind(binary('div', thread, index(ACROSS)))];
     emitter.define('across', across);
     emitter.define('down', down);
@@ -143,7 +134,7 @@ class OnlineWriter {
     const steps = Math.ceil(p.keys / blockKeys(t));
     emitter.loop('step', index(0), index(steps), 1, () => {
       const first = scaleIndex(indexSymbol('step', 0, steps - 1), blockKeys(t));
-      const keyAt = (own: IndexExpr): IndexExpr => this.#clamped(addIndex(first, own), p.keys);
+      const keyAt = (own: IndexExpr): IndexExpr => clamped(emitter, addIndex(first, own), p.keys);
       emitter.push(barrier);
       alongDepth(p.ofKeys.alongSum, blockKeys(t), (term, own) =>
         this.#store(this.tile, addIndex(scaleIndex(term, keyLine(t)), own), p.key(rowOf(p, group!, ZERO), keyAt(own), term)),
@@ -152,13 +143,13 @@ class OnlineWriter {
       const products = this.#products(across, down);
       const keys = range(t.keys).map((j) => {
         const place = addIndex(first, addIndex(scaleIndex(side, t.keys), j));
-        return { at: this.#clamped(place, p.keys), isThere: place.max < p.keys ? undefined : emitter.bind(compare('lt', emitter.index(place), index(p.keys))) };
+        return { at: clamped(emitter, place, p.keys), isThere: place.max < p.keys ? undefined : emitter.bind(compare('lt', emitter.index(place), index(p.keys))) };
       });
       rows.forEach((row, i) => {
         const scores = keys.map(({ at, isThere }, j) => {
           const local = `score_${i}_${j}`;
           emitter.define(local, narrowTo(p.scores.sum.dtype, products[i]![j]!));
-          const value = emitter.bind(this.#value(p.score(row, at, local)));
+          const value = emitter.bind(this.#value(p.score(row, at, localPoint(local, p.scores.sum.dtype))));
           return isThere === undefined ? value : emitter.bind(select(isThere, value, number(-Infinity)));
         });
         this.#weigh(scores, largest[i]!, total[i]!, sums[i]!, i, across, down);
@@ -244,7 +235,7 @@ class OnlineWriter {
       guarded(emitter, ends, () => {
         const local = emitter.fresh('sum');
         emitter.define(local, emitter.bind(narrowTo(p.product.sum.dtype, binary('div', sums[j]!, divisor))));
-        const { value, offset } = p.result(row, at.max < p.columns ? at : this.#clamped(at, p.columns), local);
+        const { value, offset } = p.result(row, clamped(emitter, at, p.columns), localPoint(local, p.product.sum.dtype));
         emitter.store(p.product.result.slot, offset, this.#value(value));
       });
     });
@@ -260,9 +251,7 @@ export function lowerOnline(chain: Chain, facts: SimtFacts): readonly LoweredKer
   if (found === undefined || shape === undefined) return undefined;
   const writer = new OnlineWriter(found, shape);
   writer.write();
-  const [first, last] = [trafficOf(chain.first), trafficOf(chain.last)];
-  const between = 4 * found.rows * found.keys;
-  const traffic = { readBytes: first.readBytes + Math.max(0, last.readBytes - between), writeBytes: last.writeBytes };
+  const traffic = trafficOfChain(chain, found);
   const cost = { flops: chain.flops, bytes: traffic.readBytes + traffic.writeBytes };
   const launch = { blocks: writer.blocks, threads: writer.threads, subgroup: facts.shuffleThreads };
   return [{ ...finishKernel(writer.emitter, 'attention', launch, true, cost), traffic }];

@@ -7,14 +7,13 @@ import { invariant } from '../../core/error.ts';
 import type { SimtFacts } from '../../runtime/device.ts';
 import { computeType, typed } from '../emit/compute.ts';
 import { identityOf } from '../emit/elementwise.ts';
-import { axisIndex } from '../nest.ts';
+import { axisIndex, freshNames } from '../nest.ts';
 import type { Axis, Nest, Stage } from '../nest.ts';
 import { Substitution, applyPoint, guardPoint, literal, loadPoint, localPoint, visitPoints } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
-import { freshNames } from './machine.ts';
 
 type Reduce = Extract<Stage, { readonly kind: 'reduce' }>;
 

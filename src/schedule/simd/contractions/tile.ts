@@ -30,6 +30,8 @@ export interface TilePlace {
   readonly buffer: string;
   /** Where the first vector of the tile lies; the others follow row by row. */
   readonly base: Expr;
+  /** Elements from row to row: those of a row where absent. */
+  readonly pitch?: number;
 }
 
 /** The product of what operands 0 and 1 of a contraction hold, and the sum so far. */
@@ -64,7 +66,7 @@ export interface TileWork {
   readonly multiplyAdd: MultiplyAdd;
   readonly place: TilePlace;
   /** Where it holds, the sums begin with what lies at `place` instead of zero. */
-  readonly resumes: Expr | undefined;
+  readonly resumes: Expr | true | undefined;
 }
 
 /** Sums the products over a stretch of the depth and leaves the tile at its place. */
@@ -72,11 +74,11 @@ export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps
   const zero = splat(constant(dtype, typed(dtype, 0)), lanes);
   const sums = Array.from({ length: tile.rows * tile.vectors }, () => emitter.fresh('a'));
   const sum = (i: number): Expr => variable(sums[i]!, dtype, lanes);
-  for (const name of sums) emitter.push(declare(name, zero));
-  if (resumes !== undefined) {
-    const then = sums.map((name, i) => assign(name, load(place.buffer, at(place.base, i * lanes), dtype, lanes)));
-    emitter.push({ kind: 'if', condition: resumes, then, else: [] });
-  }
+  const { pitch = tile.vectors * lanes } = place;
+  const placeOf = (i: number): Expr => at(place.base, Math.floor(i / tile.vectors) * pitch + (i % tile.vectors) * lanes);
+  const before = (i: number): Expr => load(place.buffer, placeOf(i), dtype, lanes);
+  sums.forEach((name, i) => emitter.push(declare(name, resumes === true ? before(i) : zero)));
+  if (resumes !== undefined && resumes !== true) emitter.push({ kind: 'if', condition: resumes, then: sums.map((name, i) => assign(name, before(i))), else: [] });
   const unroll = unrollOf(tile, steps);
   const depth = emitter.fresh('depth');
   emitter.loop(depth, index(0), steps, unroll, () => {
@@ -92,7 +94,7 @@ export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps
       }
     }
   });
-  sums.forEach((_, i) => emitter.push(store(place.buffer, at(place.base, i * lanes), sum(i))));
+  sums.forEach((_, i) => emitter.push(store(place.buffer, placeOf(i), sum(i))));
 }
 
 /** The lesser of two index values; decided here where both are constants. */

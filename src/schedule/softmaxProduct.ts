@@ -1,19 +1,19 @@
 // A product whose rows go through a softmax and then through a second product, as attention has it: found in three nests by what they
 // compute, whatever made them. One walk along the keys is enough for it, because weights that were taken relative to a smaller maximum are
 // only scaled when a larger one is found: Milakov and Gimelshein, "Online normalizer calculation for softmax".
-import { ZERO, addIndex, coefficientOf, indexSymbol, scaleIndex, symbolsIn } from '../../core/indexExpr.ts';
-import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
-import type { Chain } from '../chains.ts';
-import { Interner } from '../interner.ts';
-import { axisIndex, refineAxes, unflatten } from '../nest.ts';
-import type { Axis, Nest, Stage } from '../nest.ts';
-import { Substitution, applyPoint, guardPoint } from '../point.ts';
-import type { PointExpr } from '../point.ts';
-import type { MemorySlot } from '../storage.ts';
-import { pointsOf } from '../traffic.ts';
-import { findContraction } from '../contraction.ts';
-import type { Contraction, Factor } from '../contraction.ts';
-import { freshNames } from './machine.ts';
+import { ZERO, addIndex, coefficientOf, indexSymbol, scaleIndex, symbolsIn } from '../core/indexExpr.ts';
+import type { Bindings, IndexExpr } from '../core/indexExpr.ts';
+import type { Chain } from './chains.ts';
+import { Interner } from './interner.ts';
+import { axisIndex, freshNames, refineAxes, unflatten } from './nest.ts';
+import type { Axis, Nest, Stage } from './nest.ts';
+import { Substitution, applyPoint, guardPoint } from './point.ts';
+import type { PointExpr } from './point.ts';
+import type { MemorySlot } from './storage.ts';
+import { pointsOf, trafficOf } from './traffic.ts';
+import type { Traffic } from './traffic.ts';
+import { findContraction } from './contraction.ts';
+import type { Contraction, Factor } from './contraction.ts';
 
 /** Rows are numbered over all of the batch; `group` neighbours among them share their keys. */
 export interface SoftmaxProduct {
@@ -32,10 +32,10 @@ export interface SoftmaxProduct {
   query(row: IndexExpr, term: IndexExpr): PointExpr;
   key(row: IndexExpr, key: IndexExpr, term: IndexExpr): PointExpr;
   value(row: IndexExpr, key: IndexExpr, column: IndexExpr): PointExpr;
-  /** What the softmax is taken of, from the local that holds a score's sum. */
-  score(row: IndexExpr, key: IndexExpr, sum: string): PointExpr;
-  /** What is stored, from the local that holds the sum, and where. */
-  result(row: IndexExpr, column: IndexExpr, sum: string): { readonly value: PointExpr; readonly offset: IndexExpr };
+  /** What the softmax is taken of, from a score's sum. */
+  score(row: IndexExpr, key: IndexExpr, sum: PointExpr): PointExpr;
+  /** What is stored, from the sum, and where. */
+  result(row: IndexExpr, column: IndexExpr, sum: PointExpr): { readonly value: PointExpr; readonly offset: IndexExpr };
   /** Rows without any finite score give zeros rather than no numbers. */
   readonly isGuarded: boolean;
 }
@@ -71,13 +71,7 @@ function replacing(e: PointExpr, by: (x: PointExpr) => PointExpr | undefined): P
   return e.kind === 'guard' ? guardPoint(e.conditions, replacing(e.inside, by), replacing(e.outside, by)) : e;
 }
 
-const substituting = (bindings: Bindings, locals: ReadonlyMap<string, string> = new Map()): Substitution =>
-  new Substitution(
-    bindings,
-    new Map(),
-    (_, old) => indexSymbol(old, 0, 0),
-    (name) => locals.get(name) ?? name,
-  );
+const substituting = (bindings: Bindings): Substitution => new Substitution(bindings, new Map(), (_, old) => indexSymbol(old, 0, 0));
 
 const isFn = (e: PointExpr, fn: string): e is Extract<PointExpr, { kind: 'apply' }> =>
   e.kind === 'apply' && (e.op.op === 'unary' || e.op.op === 'binary' || e.op.op === 'compare') && e.op.attrs.fn === fn;
@@ -212,14 +206,24 @@ function describe(scores: Side, softmax: Softmax, product: Side, scoresSlot: Mem
     key: (row, key, term) => substituting(at(scores, row, key, [terms, term])).point(scores.own.value),
     value: (row, key, column) => substituting(at(product, row, key, [columns, column])).point(product.other.value),
     score: (row, key, sum) => {
-      const own = substituting(at(scores, row, key), new Map([[scores.contraction.sum.local, sum]])).point(scores.contraction.result.value);
+      const own = withSum(scores.contraction, substituting(at(scores, row, key)), sum);
       return replacing(substituting(at(softmax, row, key)).point(softmax.score), (x) => (isLoadOf(x, scoresSlot) ? own : undefined));
     },
     result: (row, column, sum) => {
-      const place = substituting(at(product, row, ZERO, [columns, column]), new Map([[product.contraction.sum.local, sum]]));
-      return { value: place.point(product.contraction.result.value), offset: place.index(product.contraction.result.offset) };
+      const place = substituting(at(product, row, ZERO, [columns, column]));
+      return { value: withSum(product.contraction, place, sum), offset: place.index(product.contraction.result.offset) };
     },
   };
+}
+
+/** The result of a contraction at a place, with `given` for its sum. */
+const withSum = ({ result, sum }: Contraction, place: Substitution, given: PointExpr): PointExpr =>
+  replacing(place.point(result.value), (x) => (x.kind === 'local' && x.name === sum.local ? given : undefined));
+
+/** What a kernel of it all moves: no scores, and no weights. */
+export function trafficOfChain({ first, last }: Chain, { rows, keys }: SoftmaxProduct): Traffic {
+  const [scores, product] = [trafficOf(first), trafficOf(last)];
+  return { readBytes: scores.readBytes + Math.max(0, product.readBytes - 4 * rows * keys), writeBytes: product.writeBytes };
 }
 
 /** The row's number in the whole, from its group's and its own there. */
