@@ -13,8 +13,8 @@ export type { Model } from './formats/onnx/import.ts';
 export type { SessionOptions } from './session/options.ts';
 export type { HostNode, Placement } from './session/placement.ts';
 
-export { compile } from './compile.ts';
 export type { CompileOptions } from './compile.ts';
+export { compile } from './session/compiler.ts';
 export type { ExecutionPlan } from './plan.ts';
 export { loadPlan, savePlan } from './planFile.ts';
 export type { PlanOptions } from './session/planSession.ts';

@@ -1,4 +1,5 @@
 // The way of a model through the house, top to bottom: Graph → primitives and placement → kernels and memory → source → binary → plan.
+import type { Allowance } from './core/allowance.ts';
 import { blameKernel } from './core/blame.ts';
 import { within } from './core/error.ts';
 import { tensorBytes } from './core/tensor.ts';
@@ -20,14 +21,10 @@ import { integerProducts, takesModels } from './runtime/device.ts';
 import type { CompileReport, Engine, Source, Target } from './runtime/device.ts';
 import { checkProgramMemory } from './plan.ts';
 import type { DeviceStep, ExecutionPlan, PlanStep } from './plan.ts';
-import type { Allowance } from './schedule/allowed.ts';
 import type { Decide } from './schedule/decide.ts';
 import { scheduleGraph } from './schedule/scheduleGraph.ts';
 import type { CallReport, Schedule } from './schedule/schedule.ts';
 import { verifySchedule } from './schedule/verify.ts';
-
-export { allowances } from './schedule/allowed.ts';
-export type { Allowance } from './schedule/allowed.ts';
 
 type DevicePart = Extract<PartitionStep, { kind: 'device' }>;
 

@@ -37,6 +37,44 @@ export function loadPlan(file: Uint8Array): ExecutionPlan {
   return plan;
 }
 
+/** What is there already where a plan is read again: an entry of the list that is given then. */
+const KNOWN = 'anychip:known';
+
+/** A plan that was compiled, and what it depends on besides its name: digests of constants, by their number. */
+interface Kept {
+  readonly plan: ExecutionPlan;
+  readonly looked: Readonly<Record<string, string>>;
+}
+
+/** A plan that leaves out `known`, which is given again when it is read. Undefined where what is left has more than `mostBytes`. */
+export function packWithConstants(kept: Kept, known: readonly Constant[], mostBytes: number): Uint8Array | undefined {
+  const numbers = new Map(known.map((constant, i) => [constant, i] as const));
+  let own = 0;
+  const { json, bytes } = pack(kept, (value) => {
+    if (!isConstant(value)) return value;
+    const number = numbers.get(value);
+    if (number !== undefined) return { [KNOWN]: number };
+    own += value.bytes;
+    return own > mostBytes ? {} : { [CONSTANT]: value.read() };
+  });
+  if (own > mostBytes) return undefined;
+  const structure = strToU8(json);
+  const file = new Uint8Array(LENGTH_BYTES + bytes.byteLength + structure.byteLength);
+  new DataView(file.buffer).setFloat64(0, bytes.byteLength);
+  file.set(bytes, LENGTH_BYTES);
+  file.set(structure, LENGTH_BYTES + bytes.byteLength);
+  return file;
+}
+const LENGTH_BYTES = 8;
+
+/** What `packWithConstants` made, whole as it was; undefined where it is something else. */
+export function unpackWithConstants(file: Uint8Array, known: readonly Constant[]): Kept | undefined {
+  const length = new DataView(file.buffer, file.byteOffset).getFloat64(0);
+  const [bytes, structure] = [file.subarray(LENGTH_BYTES, LENGTH_BYTES + length), file.subarray(LENGTH_BYTES + length)];
+  const kept = unpack({ json: strFromU8(structure), bytes }, (value) => (KNOWN in value ? known[Number(value[KNOWN])]! : restore(value)));
+  return isKept(kept) ? kept : undefined;
+}
+
 const fail = (reason: string): never => {
   throw new AnychipError('bad-file', `cannot read the plan: ${reason}`, { hint: 'Compile the model again and save the plan.' });
 };
@@ -62,7 +100,7 @@ function open(file: Uint8Array): Record<string, Uint8Array> {
 
 const part = (parts: Readonly<Record<string, Uint8Array>>, name: string): Uint8Array => parts[name] ?? fail(`${name} is missing`);
 
-const isConstant = (value: object): value is Constant => 'read' in value && typeof value.read === 'function';
+export const isConstant = (value: object): value is Constant => 'read' in value && typeof value.read === 'function';
 
 function restore(value: object): object {
   return CONSTANT in value ? constantOf(tensorIn(value[CONSTANT])) : value;
@@ -77,5 +115,6 @@ function tensorIn(value: unknown): Tensor {
 // The structure was written by `savePlan` from typed data and is checked to be whole by its zip checksum; field by field it is taken as it is.
 const isTensorLike = (value: unknown): value is Tensor =>
   isRecord(value) && typeof value['dtype'] === 'string' && Array.isArray(value['shape']) && typeof value['data'] === 'object';
+const isKept = (value: unknown): value is Kept => isRecord(value) && isPlan(value['plan']) && isRecord(value['looked']);
 const isPlan = (value: unknown): value is ExecutionPlan =>
   isRecord(value) && typeof value['target'] === 'string' && Array.isArray(value['steps']) && Array.isArray(value['bindings']);

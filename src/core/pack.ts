@@ -94,8 +94,8 @@ function arrayReader(array: (typeof arrays)[keyof typeof arrays]): Reader {
   return (record, _read, bytes) => {
     const { at, bytes: size } = record;
     const fits = typeof at === 'number' && typeof size === 'number' && at >= 0 && size >= 0 && at + size <= bytes.byteLength && size % array.BYTES_PER_ELEMENT === 0;
-    // A copy: aligned, and free of the file.
-    return fits ? new array(bytes.slice(at, at + size).buffer) : damaged('an array outside its block');
+    // A copy, also of what Node reads: aligned, and free of the file.
+    return fits ? new array(new Uint8Array(bytes.subarray(at, at + size)).buffer) : damaged('an array outside its block');
   };
 }
 

@@ -237,6 +237,11 @@ export interface CommonEngine {
   readonly rank: number;
   /** Whether it can be used here and now, and why not. Never throws. */
   probe(): Promise<Availability>;
+  /**
+   * All that decides what it makes of a model, besides the model and the capabilities: of the machine that `probe` found, with its tools.
+   * Absent where not all of that is known; what was compiled is then not kept as a whole.
+   */
+  identity?(): Promise<readonly string[]>;
   createCompiler(): Compiler;
   openDevice(options?: OpenOptions): Promise<Device>;
 }

@@ -1,10 +1,8 @@
 // What a schedule may give up for speed, and only where the user allows it: answers change by more than the order of sums.
+import { allowances } from '../core/allowance.ts';
+import type { Allowance } from '../core/allowance.ts';
 import type { MatrixUnit } from '../kernel/ir.ts';
 import type { Capabilities } from '../runtime/device.ts';
-
-/** tf32: products of f32 on matrix units that read 10 of the 23 bits of its mantissa: an error of 2⁻¹⁰ of each factor at most, as where what is left is cut off. */
-export const allowances = ['tf32'] as const;
-export type Allowance = (typeof allowances)[number];
 
 const isAllowance = (name: string): name is Allowance => allowances.some((known) => known === name);
 

@@ -11,7 +11,7 @@ import type { Capabilities } from '../runtime/device.ts';
 import { Evaluator } from './evaluate.ts';
 import type { Values } from './evaluate.ts';
 import { allowedCapabilities } from './allowed.ts';
-import type { Allowance } from './allowed.ts';
+import type { Allowance } from '../core/allowance.ts';
 import { decideByModel } from './decide.ts';
 import type { Decide } from './decide.ts';
 import { joinChains } from './chains.ts';

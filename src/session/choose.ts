@@ -3,6 +3,7 @@
 import { AnychipError } from '../core/error.ts';
 import type { Availability, Engine } from '../runtime/device.ts';
 import type { Decide } from '../schedule/decide.ts';
+import type { Compile } from './compiler.ts';
 
 export const REFERENCE = 'reference';
 export const AUTO = 'auto';
@@ -38,6 +39,8 @@ export interface Choice {
   readonly detail: string;
   /** Takes what schedules leave open, where more is known of the machine than their models say. */
   readonly decide?: Decide;
+  /** How plans for it come about, where not by compiling alone. */
+  readonly compile?: Compile;
 }
 
 /** Takes a device for the names that a caller gives, most wanted first. */

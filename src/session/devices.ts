@@ -1,12 +1,16 @@
 // The devices of this build under Node, and those that a package registered.
 import { AnychipError } from '../core/error.ts';
+import { debugLevel } from '../core/trace.ts';
 import type { Engine } from '../runtime/device.ts';
 import { createTargets } from '../targets/targets.ts';
+import type { Compile } from './compiler.ts';
+import { keepPlans } from './keptPlans.ts';
 import { MeasuredWays } from './measuredWays.ts';
 import { AUTO, REFERENCE, chooseAmong, findTarget, listAmong, resolveAmong } from './choose.ts';
 import type { Choice, DeviceStatus } from './choose.ts';
 
 const registered: Engine[] = [];
+let keptPlans: Compile | undefined;
 
 /** Fastest first. */
 const allTargets = (): readonly Engine[] => [...createTargets(), ...registered].sort((a, b) => b.rank - a.rank);
@@ -25,7 +29,9 @@ export const listDevices = (): Promise<DeviceStatus[]> => listAmong(allTargets()
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
 export async function chooseDevice(names: readonly string[]): Promise<Choice> {
   const choice = await chooseAmong(allTargets(), names);
-  return { ...choice, decide: new MeasuredWays(machineOf(choice)).decide };
+  const made = { ...choice, decide: new MeasuredWays(machineOf(choice)).decide };
+  // What is to be verified must be made.
+  return debugLevel > 0 ? made : { ...made, compile: (keptPlans ??= keepPlans()) };
 }
 
 /** What tells the machine that was chosen from others. */

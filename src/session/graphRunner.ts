@@ -1,7 +1,6 @@
 // Runs a graph on one device, whatever shapes arrive: a plan is compiled per binding and kept. What depends on data-dependent shapes,
 // and bodies of control flow that stays on the host, are runners of their own, made when a plan asks for them.
-import { compile } from '../compile.ts';
-import type { Allowance } from '../compile.ts';
+import type { Allowance } from '../core/allowance.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { bindingKey, valueInputs } from '../passes/binding.ts';
 import type { InputBinding } from '../passes/binding.ts';
@@ -10,6 +9,8 @@ import type { ExecutionPlan } from '../plan.ts';
 import type { Engine } from '../runtime/device.ts';
 import type { Decide } from '../schedule/decide.ts';
 import { bindingOf } from './bindings.ts';
+import { compile as compileAnew } from './compiler.ts';
+import type { Compile } from './compiler.ts';
 import { PlanRunner } from './planRunner.ts';
 import type { RunContext, SubRunner } from './planRunner.ts';
 
@@ -19,6 +20,8 @@ export interface CompileContext extends Omit<RunContext, 'createRunner'> {
   /** What of exactness plans may give up for speed. */
   readonly allow?: readonly Allowance[];
   readonly decide?: Decide;
+  /** How plans come about; by default they are compiled. */
+  readonly compile?: Compile;
 }
 
 /** Plans kept for one graph; the oldest goes first. */
@@ -92,7 +95,7 @@ export class GraphRunner implements SubRunner {
   }
 
   async #load(bindings: readonly InputBinding[]): Promise<PlanRunner> {
-    const { target, maxMemoryBytes, allow = [], decide } = this.#context;
+    const { target, maxMemoryBytes, allow = [], decide, compile = compileAnew } = this.#context;
     const plan = await compile(this.graph, target, bindings, { maxMemoryBytes, allow, ...(decide === undefined ? {} : { decide }) });
     return PlanRunner.load(plan, { ...this.#context, createRunner: (graph, isBody) => new GraphRunner(graph, this.#context, isBody) });
   }

@@ -250,14 +250,16 @@ export class InferenceSession implements Ort {
 /** Undefined for the reference, which needs no device. */
 async function openRunner(
   { graph }: Model,
-  { target, decide }: Choice,
+  { target, decide, compile }: Choice,
   parts: Pick<ModelContext, 'placement' | 'narrowing'>,
   options: SessionOptions,
 ): Promise<DeviceRunner | undefined> {
   if (target === undefined) return undefined;
   const { intraOpNumThreads: threads, maxMemoryBytes = DEFAULT_MAX_MEMORY_BYTES, seed = 0, strict = false, allow = [] } = options;
-  return DeviceRunner.open(graph, { target, maxMemoryBytes, seed, strict, allow, ...parts, ...(decide === undefined ? {} : { decide }) }, () =>
-    target.openDevice(threads === undefined || threads === 0 ? {} : { threads }),
+  return DeviceRunner.open(
+    graph,
+    { target, maxMemoryBytes, seed, strict, allow, ...parts, ...(decide === undefined ? {} : { decide }), ...(compile === undefined ? {} : { compile }) },
+    () => target.openDevice(threads === undefined || threads === 0 ? {} : { threads }),
   );
 }
 

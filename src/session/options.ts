@@ -1,8 +1,8 @@
 // Options of a session: onnxruntime-common's and what anychip adds. Each is checked before anything is opened; what would have an effect
 // that anychip lacks is refused, what only tunes onnxruntime's own machinery is accepted and has none.
 import type { InferenceSession as Ort } from 'onnxruntime-common';
-import { allowances } from '../compile.ts';
-import type { Allowance } from '../compile.ts';
+import { allowances } from '../core/allowance.ts';
+import type { Allowance } from '../core/allowance.ts';
 import { AnychipError } from '../core/error.ts';
 import { precisions } from '../passes/precision/narrow.ts';
 import type { Precision } from '../passes/precision/narrow.ts';

@@ -10,7 +10,7 @@ import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import { integerConv, integerMatmul } from '../../src/passes/decompose/integerProducts.ts';
 import type { Capabilities, TileCapabilities } from '../../src/runtime/device.ts';
-import type { Allowance } from '../../src/schedule/allowed.ts';
+import type { Allowance } from '../../src/core/allowance.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { factsOf } from '../../src/driver/machine.ts';
 import { ascendCapabilities, ascendChips, ascendLeast } from '../../src/targets/ascend/facts.ts';

@@ -2,7 +2,7 @@
 import type { Operand, PrimGraph } from '../../src/graph/builder.ts';
 import type { DeviceStep } from '../../src/plan.ts';
 import type { Target } from '../../src/runtime/device.ts';
-import type { Allowance } from '../../src/schedule/allowed.ts';
+import type { Allowance } from '../../src/core/allowance.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 
 export async function stepOf(graph: PrimGraph, target: Target, allow: readonly Allowance[] = []): Promise<DeviceStep> {

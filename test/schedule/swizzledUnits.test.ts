@@ -7,7 +7,7 @@ import { createBuilder } from '../../src/graph/builder.ts';
 import type { Builder, Operand, PrimGraph } from '../../src/graph/builder.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
-import type { Allowance } from '../../src/schedule/allowed.ts';
+import type { Allowance } from '../../src/core/allowance.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { cudaLeast } from '../../src/targets/cuda/facts.ts';
 import { createSimtCapabilities, interpretSchedule, lowered, problemsOf } from '../kernel/machine.ts';

@@ -7,7 +7,7 @@ import { openNative } from '../../src/ffi/native.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import { packProgram, unpackProgram } from '../../src/runtime/launchPlan.ts';
 import type { LaunchPlan } from '../../src/runtime/launchPlan.ts';
-import type { Allowance } from '../../src/schedule/allowed.ts';
+import type { Allowance } from '../../src/core/allowance.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
 import { cudaTable } from '../../src/targets/cuda/driver.ts';
 import { createCudaTarget } from '../../src/targets/cuda/target.ts';

@@ -4,7 +4,7 @@ import { toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import type { Source, Target } from '../../src/runtime/device.ts';
-import type { Allowance } from '../../src/schedule/allowed.ts';
+import type { Allowance } from '../../src/core/allowance.ts';
 import { ProgramRunner } from '../../src/session/programRunner.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import { randomGraph } from '../schedule/randomGraph.ts';

@@ -8,6 +8,9 @@ import { binaryFormat } from './device.ts';
 import { compileObject, compileUnits, toolchainIdentity } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
+/** Everything besides the source that decides what is made of it. */
+export const programIdentity = (toolchain: Toolchain): readonly string[] => [binaryFormat(), ...toolchainIdentity(toolchain)];
+
 export class CpuCompiler implements Compiler {
   readonly #cache: CompileCache;
   readonly #toolchain: () => Promise<Toolchain>;
@@ -25,7 +28,7 @@ export class CpuCompiler implements Compiler {
       throw new AnychipError('internal', 'the C compiler was given bytes');
     });
     const toolchain = await this.#toolchain();
-    const identity = [binaryFormat(), ...toolchainIdentity(toolchain)];
+    const identity = programIdentity(toolchain);
     const common = source.common ?? '';
     const key = contentKey([...identity, common, ...units]);
     const kept = this.#cache.get(key);

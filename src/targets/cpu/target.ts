@@ -8,7 +8,7 @@ import { gnuHalfDialect } from '../../render/c/gnuHalves.ts';
 import { CRenderer } from '../../render/c/renderer.ts';
 import { CompileCache } from '../../runtime/compileCache.ts';
 import type { Availability, Device, OpenOptions, Target } from '../../runtime/device.ts';
-import { CpuCompiler } from './compiler.ts';
+import { CpuCompiler, programIdentity } from './compiler.ts';
 import { CpuDevice, MAX_BUFFER_BYTES } from './device.ts';
 import { cpuFacts } from './facts.ts';
 import { createLibrary } from './library.ts';
@@ -57,6 +57,7 @@ export function createCpuTarget(cache: CompileCache = new CompileCache()): Targe
     rank: 100,
     probe: () => probe(toolchain),
     capabilities: { family: 'simd', storage: storedDTypes, simd: cpuFacts(), words: cpuFacts().words, maxBufferBytes: MAX_BUFFER_BYTES },
+    identity: async () => programIdentity(await toolchain()),
     createRenderer: () => new CRenderer(cpuFacts().convertsHalves ? gnuHalfDialect : gnuDialect),
     createCompiler: () => new CpuCompiler(cache, toolchain),
     createLibrary: async (source, library) => createLibrary(await toolchain(), source, library),

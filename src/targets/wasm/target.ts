@@ -50,6 +50,7 @@ export function createWasmTarget(host: WasmHost): Target {
       } as const;
       return { family: 'simd', storage: storedDTypes, simd, words: 'shorts', maxBufferBytes: MAX_BUFFER_BYTES };
     },
+    identity: () => Promise.resolve([binaryFormat(features())]),
     createRenderer: () => new WasmRenderer(features()),
     createCompiler: () => createCompiler(features()),
     openDevice: async (options = {}) => new WasmDevice(host, features(), options.threads ?? host.availableCores()),
