@@ -1,4 +1,5 @@
 // Models of one operator each, in the shapes in which real networks use it. It must not know who runs them.
+import { dtypes } from '../../src/core/dtype.ts';
 import type { NumericDType } from '../../src/core/dtype.ts';
 import { elementCount } from '../../src/core/shape.ts';
 import type { Shape } from '../../src/core/shape.ts';
@@ -225,6 +226,41 @@ const quantised = (): Unnamed[] => [
   quantisedConv('1×1', 512, 28, 128, 1),
 ];
 
+/** A product with weights that are kept in fewer bits, with a scale and a zero point for each block of rows of a column. */
+function weightOnly(dtype: 'u4' | 'i4' | 'u8' | 'i8' | 'f16', rows: number, depth: number, columns: number): Unnamed {
+  const block = 32;
+  const build = (): Built => {
+    const net = new Net('MatMul');
+    const x = net.input('x', 'f32', [rows, depth]);
+    const scales = [depth / block, columns];
+    const scales = [depth / block, columns];
+    const spread = 2 ** (dtypes[dtype].bits - 1);
+    const halves = (): NumericTensor =>
+      tensorFrom(
+        'f16',
+        [depth, columns],
+        Array.from({ length: depth * columns }, (_, i) => ((i * 37) % 101) / 101 - 0.5),
+      );
+    const w =
+      dtype === 'f16'
+        ? net.op('Cast', [net.constant(halves())], { to: codeOfDType('f32') })
+        : net.op('DequantizeLinear', [net.weight([depth, columns], spread, dtype), net.weight(scales, 0.1), net.weight(scales, 2, dtype)], { axis: 0, block_size: block });
+    net.results([net.op('MatMul', [x, w])]);
+    return net.build();
+  };
+  return { name: `MatMul ${dtype} weights ${depth}×${columns} ${rows}×${depth}`, build };
+}
+const weightOnlyProducts = (): Unnamed[] => [
+  weightOnly('u4', 1, 2048, 8192),
+  weightOnly('i4', 1, 2048, 8192),
+  weightOnly('u4', 4, 2048, 8192),
+  weightOnly('u4', 128, 768, 3072),
+  weightOnly('i8', 1, 2048, 8192),
+  weightOnly('u8', 128, 768, 3072),
+  weightOnly('f16', 1, 2048, 2048),
+  weightOnly('f16', 128, 768, 3072),
+];
+
 const recurrent = (): Unnamed[] => [
   model('LSTM', '1 step', [f32(1, 1, 128), weights(1, 512, 128), weights(1, 512, 128)], { hidden_size: 128 }, 3),
   model('GRU', '8 steps', [f32(8, 1, 128), weights(1, 384, 128), weights(1, 384, 128)], { hidden_size: 128 }, 2),
@@ -233,7 +269,7 @@ const recurrent = (): Unnamed[] => [
 const groups: Readonly<Record<string, readonly (() => Unnamed[])[]>> = {
   products: [products],
   convolutions: [convs],
-  operators: [pools, rows, reductions, moves, pointwise, conversions, quantised, recurrent],
+  operators: [pools, rows, reductions, moves, pointwise, conversions, quantised, weightOnlyProducts, recurrent],
 };
 
 export const opModels = (): OpModel[] => Object.entries(groups).flatMap(([group, lists]) => lists.flatMap((list) => list().map((one) => ({ ...one, group }))));

@@ -17,6 +17,8 @@ export interface SimdFacts {
   readonly l2Bytes: number;
   /** Bytes of a memory address: bounds every buffer. */
   readonly pointerBytes: 4 | 8;
+  /** Whether it has instructions that convert half floats from and to f32. */
+  readonly convertsHalves: boolean;
 }
 
 /**

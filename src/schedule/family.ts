@@ -5,7 +5,8 @@ import type { Chain } from './chains.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { Root } from './fuse.ts';
 import type { Nest } from './nest.ts';
-import type { PrimNodes } from './positions.ts';
+import type { PointExpr } from './point.ts';
+import type { Position, PrimNodes } from './positions.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
 import type { MemorySlot, Storage } from './storage.ts';
 
@@ -14,6 +15,8 @@ export interface ScheduleContext {
   createEvaluator(): Evaluator;
   storageOf(x: Operand): Storage;
   isLoadTime(slot: MemorySlot): boolean;
+  /** The value of what is known at load, over loads of constants alone; undefined where it is not computed from them point by point. */
+  originOf(x: Operand, at: Position): PointExpr | undefined;
   /** Adds a kernel that runs once at load. */
   addPacking(key: string, source: MemorySlot, make: () => { readonly kernel: LoweredKernel; readonly slot: MemorySlot }): MemorySlot;
 }

@@ -21,11 +21,14 @@ import { fuse } from './fuse.ts';
 import type { Fusion } from './fuse.ts';
 import { workInPlace } from './inPlace.ts';
 import { chooseLayouts, reachOf } from './layout.ts';
+import { Origins } from './origins.ts';
 import { lowerCopy, lowerRoot } from './lowerRoot.ts';
 import type { LoweredRoot, RootContext } from './lowerRoot.ts';
 import { placeSlots } from './place.ts';
 import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
+import type { PointExpr } from './point.ts';
+import type { Position } from './positions.ts';
 import { contiguous, createSlot } from './storage.ts';
 import type { MemorySlot, Storage } from './storage.ts';
 import { viewStorage } from './views.ts';
@@ -92,11 +95,13 @@ class Program implements RootContext {
   readonly init: Call[] = [];
   readonly run: Call[] = [];
   readonly #values: Storages;
+  readonly #origins: Origins;
   readonly #loadTime = new Set<MemorySlot>();
   readonly #packed = new Map<MemorySlot, Map<string, MemorySlot>>();
 
-  constructor(values: Storages, family: Family) {
+  constructor(graph: PrimGraph, values: Storages, family: Family) {
     this.#values = values;
+    this.#origins = new Origins(graph, values);
     this.family = family;
   }
 
@@ -110,6 +115,9 @@ class Program implements RootContext {
   }
   isLoadTime(slot: MemorySlot): boolean {
     return slot.kind === 'constant' || this.#loadTime.has(slot);
+  }
+  originOf(x: Operand, at: Position): PointExpr | undefined {
+    return this.#origins.at(x, at);
   }
   addPacking(key: string, source: MemorySlot, make: () => { readonly kernel: LoweredKernel; readonly slot: MemorySlot }): MemorySlot {
     let byKey = this.#packed.get(source);
@@ -172,6 +180,17 @@ function reportOf({ kernel, nodes }: Call, name: string): CallReport {
   return { kernel: name, nodes: nodes.map((n) => n.name), readBytes, writeBytes, flops: cost.flops, ...(question === undefined ? {} : { question }) };
 }
 
+/** Kernels of `init` that make what `run`, or another of them, works on: of a weight that is read from what it is made of nothing else is computed. */
+function neededAtLoad(init: readonly LoweredKernel[], run: readonly LoweredKernel[]): LoweredKernel[] {
+  const used = new Set(run.flatMap((kernel) => kernel.args.map((a) => a.slot)));
+  const needed = init.toReversed().filter(({ kernel, args }) => {
+    if (!args.some(({ slot }, i) => kernel.params[i]!.access !== 'read' && used.has(slot))) return false;
+    for (const { slot } of args) used.add(slot);
+    return true;
+  });
+  return needed.reverse();
+}
+
 /** A chip has blocks of limited size; what does not fit is refused before anything is compiled. */
 function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
   for (const [what, bytes] of [
@@ -190,10 +209,13 @@ function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
 export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities, allow: readonly Allowance[] = [], decide: Decide = decideByModel): Schedule {
   const family = createFamily(allowedCapabilities(capabilities, allow), decide);
   const fusion = fuse(graph, family);
-  const program = new Program(new Storages(graph, fusion, chooseLayouts(graph, fusion, family.channelLanes)), family);
+  const program = new Program(graph, new Storages(graph, fusion, chooseLayouts(graph, fusion, family.channelLanes)), family);
   program.lowerRoots(fusion);
   program.copyOutputs(graph);
-  const init = program.init.map((c) => c.kernel);
+  const init = neededAtLoad(
+    program.init.map((c) => c.kernel),
+    program.run.map((c) => c.kernel),
+  );
   const atLoad = new Set(init.flatMap((kernel) => kernel.args.map((a) => a.slot)));
   const { calls, reuse } = workInPlace(program.run, (slot) => slot.kind !== 'value' || atLoad.has(slot));
   const run = calls.map((c) => c.kernel);

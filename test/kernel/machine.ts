@@ -23,7 +23,7 @@ const storage = Object.keys(dtypes).filter((name): name is DType => name in dtyp
 export const createCapabilities = (simd: Partial<SimdFacts> = {}): Capabilities => ({
   family: 'simd',
   storage,
-  simd: { vectorLanes: 8, vectorRegisters: 16, loadsFirst: false, l1Bytes: 32 << 10, l2Bytes: 1 << 20, pointerBytes: 8, ...simd },
+  simd: { vectorLanes: 8, vectorRegisters: 16, loadsFirst: false, l1Bytes: 32 << 10, l2Bytes: 1 << 20, pointerBytes: 8, convertsHalves: true, ...simd },
   maxBufferBytes: 2 ** 31,
 });
 

@@ -14,7 +14,7 @@ import type { Schedule } from '../../src/schedule/schedule.ts';
 const capabilities: Capabilities = {
   family: 'simd',
   storage: Object.keys(dtypes).filter((name): name is DType => name !== 'string'),
-  simd: { vectorLanes: 8, vectorRegisters: 16, loadsFirst: false, l1Bytes: 32 << 10, l2Bytes: 1 << 20, pointerBytes: 8 },
+  simd: { vectorLanes: 8, vectorRegisters: 16, loadsFirst: false, l1Bytes: 32 << 10, l2Bytes: 1 << 20, pointerBytes: 8, convertsHalves: true },
   maxBufferBytes: 2 ** 40,
 };
 

@@ -37,6 +37,8 @@ export interface ContractionSite {
   readonly epilogueCost: number;
   /** Whether the operand is known at load, so that it can be packed. */
   isConstant(operand: 0 | 1): boolean;
+  /** What an operand that is known at load is at a position, over loads of constants; undefined where it is not computed from them point by point. */
+  origin(operand: 0 | 1, at: Position): PointExpr | undefined;
   /**
    * What is known at load in a layout of the template's choosing, made once at load. `layout` names it: equal names for the same operand share
    * the packed copy, and the operand itself is not kept if nothing else reads it.
@@ -95,6 +97,7 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
     shape: result.shape,
     epilogueCost,
     isConstant: (operand) => context.isLoadTime(operands[operand].slot),
+    origin: (operand, at) => (context.isLoadTime(operands[operand].slot) ? context.originOf(node.inputs[operand]!, at) : undefined),
     pack: (source, layout, dtype, elements, write) => {
       const key = `${layout}|${dtype}|${elements}|${source.offset}|${source.strides.join()}`;
       const slot = context.addPacking(key, source.slot, () => {

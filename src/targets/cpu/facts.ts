@@ -41,8 +41,6 @@ export interface CpuFacts extends SimdFacts {
   readonly vectorTitle: string;
   /** Compiler flags for this processor, tried in order. */
   readonly machineFlags: readonly (readonly string[])[];
-  /** Whether it has instructions that convert half floats from and to f32. */
-  readonly convertsHalves: boolean;
   readonly cores: number;
   /** Differs between processors that cannot run each other's code. */
   readonly fingerprint: string;

@@ -173,6 +173,7 @@ function coreFacts(facts: DeviceFacts): SimdFacts {
     loadsFirst: false,
     ...CORE_CACHES,
     pointerBytes: facts.number(info.addressBits) === 32 ? 4 : 8,
+    convertsHalves: true,
   };
 }
 

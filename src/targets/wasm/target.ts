@@ -47,6 +47,7 @@ export function createWasmTarget(host: WasmHost): Target {
         l1Bytes: L1_BYTES,
         l2Bytes: L2_BYTES,
         pointerBytes: 4,
+        convertsHalves: false,
       } as const;
       return { family: 'simd', storage: storedDTypes, simd, words: 'shorts', maxBufferBytes: MAX_BUFFER_BYTES };
     },

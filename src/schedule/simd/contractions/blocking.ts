@@ -61,6 +61,13 @@ export function registerTiles({ vectorRegisters, loadsFirst }: Pick<SimdFacts, '
   }).filter((tiles) => tiles.length > 0);
 }
 
+/** Tiles whose columns are computed on the way, `step` steps of the depth at a time: each vector of them takes registers for what it is computed from. */
+export const streamingTiles = ({ vectorRegisters, loadsFirst }: Pick<SimdFacts, 'vectorRegisters' | 'loadsFirst'>, step: number): RegisterTile[] =>
+  registerTiles({ vectorRegisters, loadsFirst })
+    .flat()
+    .filter(({ rows, vectors }) => (rows + 2) * vectors + 2 <= vectorRegisters)
+    .map((tile) => ({ ...tile, unroll: Math.max(step, tile.unroll) }));
+
 /** The cheapest of `options`. */
 export function cheapest<T>(options: readonly T[], costOf: (option: T) => number): T {
   const costs = options.map(costOf);

@@ -3,6 +3,7 @@
 import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
+import type { Shape } from '../../../core/shape.ts';
 import { axisIndex } from '../../nest.ts';
 import type { Axis, Nest } from '../../nest.ts';
 import { loadPoint } from '../../point.ts';
@@ -12,12 +13,13 @@ import type { LoweredKernel } from '../../emit/emitter.ts';
 import { lowerNest } from '../lowerNest.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionNode, ContractionSite, ContractionTemplate } from '../templates.ts';
-import { cheapest, depthChunk, partsFor, productCost, registerTiles } from './blocking.ts';
+import { cheapest, depthChunk, partsFor, productCost, registerTiles, streamingTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { copiedColumns, mergeStrided, packedColumns, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
+import { derive, derivedColumns, streamedColumns } from './derived.ts';
 import { lowerProduct } from './product.ts';
-import type { Depth } from './product.ts';
+import type { Columns, Depth } from './product.ts';
 
 /** A matrix product for each batch: result (…batch, m, n) = Σ m-side · n-side. */
 export interface MatrixProduct {
@@ -43,6 +45,8 @@ function alignBatch(batch: readonly number[], shape: readonly number[], strides:
   return batch.map((_, i) => (i < missing || shape[i - missing] === 1 ? 0 : strides[i - missing]!));
 }
 
+const firstOf = (shape: Shape): Position => shape.map(() => ZERO);
+
 const fromMatmul: Rule<'matmul'> = ({ operands, shape }, { inputs: [a, b] }) => {
   const [x, y] = operands;
   const [rows, columns, depth] = [shape.at(-2)!, shape.at(-1)!, a!.shape.at(-1)!];
@@ -54,6 +58,7 @@ const fromMatmul: Rule<'matmul'> = ({ operands, shape }, { inputs: [a, b] }) => 
     stride: x.strides.at(-2)!,
     depth: mergeStrided([{ extent: depth, stride: x.strides.at(-1)! }]),
     batchStrides: alignBatch(batch, a!.shape, x.strides),
+    at: (i, k) => [...firstOf(a!.shape.slice(0, -2)), i, k],
   };
   const n: Side = {
     operand: 1,
@@ -62,6 +67,7 @@ const fromMatmul: Rule<'matmul'> = ({ operands, shape }, { inputs: [a, b] }) => 
     stride: y.strides.at(-1)!,
     depth: mergeStrided([{ extent: depth, stride: y.strides.at(-2)! }]),
     batchStrides: alignBatch(batch, b!.shape, y.strides),
+    at: (j, k) => [...firstOf(b!.shape.slice(0, -2)), k, j],
   };
   return { batch, depth, m, n, position: (at, i, j) => [...at, i, j] };
 };
@@ -82,6 +88,7 @@ const fromConv: Rule<'conv'> = ({ operands: [x, w], shape }, { inputs, attrs }) 
     stride: w.strides[0]!,
     depth: mergeStrided([{ extent: perGroup, stride: w.strides[1]! }]),
     batchStrides: [0, filters * w.strides[0]!],
+    at: (filter, channel) => [filter, channel, ...firstOf(spatial)],
   };
   const n: Side = {
     operand: 0,
@@ -105,7 +112,8 @@ function foldBatch(p: MatrixProduct): MatrixProduct {
   if (extent === 1) return foldBatch({ ...rest, m: drop(p.m), n: drop(p.n), position: (at, m, n) => p.position([...at, ZERO], m, n) });
   if (p.n.batchStrides[last] !== 0 || p.m.batchStrides[last] !== p.m.stride * p.m.extent) return p;
   const inner = p.m.extent;
-  const m = { ...drop(p.m), extent: extent * inner };
+  const { at: _, ...own } = drop(p.m);
+  const m = { ...own, extent: extent * inner };
   return foldBatch({ ...rest, m, n: drop(p.n), position: (at, i, n) => p.position([...at, floorDiv(i, inner)], modIndex(i, inner), n) });
 }
 
@@ -132,21 +140,38 @@ function costOf(site: ContractionSite, p: MatrixProduct): number {
   return tileCost(site, p, bestTile(site, p)) + copies + (step === 1 ? 0 : p.m.extent * p.n.extent * STRIDED_COST);
 }
 
-function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
+/** How a product takes its columns: the tile that suits them, and how far a chunk of the depth goes. */
+interface ColumnPlan {
+  readonly tile: RegisterTile;
+  readonly chunk: number;
+  columns(depth: Depth, tiles: number): Columns;
+}
+
+function planColumns(site: ContractionSite, p: MatrixProduct, shape: PanelShape): ColumnPlan {
   const { simd } = site.capabilities;
-  const lanes = simd.vectorLanes;
-  const shape: PanelShape = { batch: p.batch, depth: p.depth, dtype: site.node.outputs[0]!.dtype };
+  const chunkFor = (tile: RegisterTile): number => depthChunk(simd, p.depth, 1, tile.vectors * simd.vectorLanes, p.m.extent);
   const tile = bestTile(site, p);
-  const width = tile.vectors * lanes;
-  const unit = depthChunk(simd, p.depth, 1, width, p.m.extent);
-  const isPacked = site.isConstant(p.n.operand);
-  const depth: Depth = { units: p.depth, unit: 1, chunk: unit };
-  const tiles = tilesPerBlock(site, p, tile, unit);
+  const derivation = derive(site, p.n, shape);
+  if (derivation === undefined) {
+    const columns = site.isConstant(p.n.operand) ? packedColumns : copiedColumns;
+    return { tile, chunk: chunkFor(tile), columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
+  }
+  const { step } = derivation;
+  const few = cheapest(streamingTiles(simd, step), (t) => tileCost(site, p, t));
+  if (p.m.extent <= few.rows) return { tile: few, chunk: p.depth, columns: (_, tiles) => streamedColumns(site, p.n, shape, few, tiles, derivation) };
+  const chunk = Math.ceil(chunkFor(tile) / step) * step;
+  return { tile, chunk, columns: (depth, tiles) => derivedColumns(site, p.n, shape, tile, depth, tiles, derivation) };
+}
+
+function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
+  const shape: PanelShape = { batch: p.batch, depth: p.depth, dtype: site.node.outputs[0]!.dtype };
+  const { tile, chunk, columns } = planColumns(site, p, shape);
+  const depth: Depth = { units: p.depth, unit: 1, chunk };
   return lowerProduct(site, {
     name: site.node.op,
     batch: p.batch,
     rows: site.isConstant(p.m.operand) ? packedRows(site, p.m, shape, tile) : stridedRows(p.m, shape, tile),
-    columns: (isPacked ? packedColumns : copiedColumns)(site, p.n, shape, tile, depth, tiles),
+    columns: columns(depth, tilesPerBlock(site, p, tile, chunk)),
     depth,
     tile,
     position: (batch, row, [column]) => p.position(batch, row, column!),

@@ -4,7 +4,7 @@ import { addIndex, delinearize, indexSymbol, linearIndex, scaleIndex } from '../
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount, stridesOf } from '../../../core/shape.ts';
-import { add, binary, cast, constant, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
+import { add, cast, constant, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
 import type { Expr, Kernel } from '../../../kernel/ir.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
@@ -14,7 +14,7 @@ import type { Emitter } from '../../emit/emitter.ts';
 import { GRID_VAR } from '../lowerNest.ts';
 import type { ContractionSite } from '../templates.ts';
 import type { RegisterTile } from './blocking.ts';
-import { at, least, minus, nameIndex } from './tile.ts';
+import { at, least, minus, nameIndex, quotient, quotientUp } from './tile.ts';
 import type { Columns, Depth, DepthChunk, Rows } from './product.ts';
 
 /** An axis in memory. */
@@ -44,6 +44,8 @@ export interface Side {
   /** The axes that the depth counts through, the last fastest, as few as can be. */
   readonly depth: readonly StridedAxis[];
   readonly batchStrides: readonly number[];
+  /** Where (i, k) stands in the operand, for the first of every batch. */
+  at?(i: IndexExpr, k: IndexExpr): Position;
 }
 
 /** Whether the depth is one axis in memory: what only a packed copy can do without. */
@@ -150,7 +152,7 @@ export interface ColumnBlocks {
   readonly tiles: number;
 }
 
-const blockFrame = ({ extent, width, tiles }: ColumnBlocks) => {
+export const blockFrame = ({ extent, width, tiles }: ColumnBlocks) => {
   const blockColumns = Math.min(width * tiles, extent);
   const blocks = Math.ceil(extent / (width * tiles));
   return {
@@ -217,16 +219,11 @@ export function padPanel(emitter: Emitter, { buffer, pitch, width, lanes, dtype 
 }
 
 /** The columns of `count` that whole vectors hold. */
-export function wholeVectors(emitter: Emitter, count: Expr, lanes: number): Expr {
-  if (count.kind === 'const') return index(Math.floor(Number(count.value) / lanes) * lanes);
-  return emitter.bind(mul(binary('div', count, index(lanes)), index(lanes)));
-}
+export const wholeVectors = (emitter: Emitter, count: Expr, lanes: number): Expr => times(emitter, quotient(emitter, count, lanes), lanes);
 
 /** The least multiple of `by` that is not below `x`. */
-function roundUp(emitter: Emitter, x: Expr, by: number): Expr {
-  if (x.kind === 'const') return index(Math.ceil(Number(x.value) / by) * by);
-  return emitter.bind(mul(binary('div', at(x, by - 1), index(by)), index(by)));
-}
+const roundUp = (emitter: Emitter, x: Expr, by: number): Expr => times(emitter, quotientUp(emitter, x, by), by);
+const times = (emitter: Emitter, x: Expr, by: number): Expr => (x.kind === 'const' ? index(Number(x.value) * by) : emitter.bind(mul(x, index(by))));
 
 /** Columns copied chunk by chunk of the depth, so that tiles read whole, aligned vectors. */
 export function copiedColumns(site: ContractionSite, side: Side, shape: PanelShape, tile: RegisterTile, depth: Depth, tiles: number): Columns {

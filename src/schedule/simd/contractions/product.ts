@@ -5,7 +5,7 @@ import { ZERO, addIndex, delinearize, indexSymbol, scaleIndex } from '../../../c
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
-import { add, binary, compare, index, load, mul, variable } from '../../../kernel/build.ts';
+import { add, compare, index, load, mul, variable } from '../../../kernel/build.ts';
 import type { Expr, Kernel } from '../../../kernel/ir.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
@@ -16,8 +16,8 @@ import type { ContractionSite } from '../templates.ts';
 import { partsFor } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { wholeVectors } from './panels.ts';
-import { at, least, minus, multiplyAddOf, nameIndex, writeTile } from './tile.ts';
-import type { DepthRange, MultiplyAdd } from './tile.ts';
+import { at, least, minus, multiplyAddOf, nameIndex, quotientUp, writeTile } from './tile.ts';
+import type { DepthRange, MultiplyAdd, TileOperands } from './tile.ts';
 
 /** A stretch of the depth: `first` counts from the beginning, in units of `Depth.unit` steps. */
 export interface DepthChunk {
@@ -53,6 +53,8 @@ export interface Columns {
   count(emitter: Emitter, block: IndexExpr): Expr;
   /** Prepares a chunk of the depth; then, for a tile of the block, vectors at a depth counted from the chunk's beginning. */
   open(emitter: Emitter, batch: Position, block: IndexExpr, chunk: DepthChunk): (tile: IndexExpr) => (depth: IndexExpr) => readonly Expr[];
+  /** What sums along so many steps of the depth, which divide every chunk, are to be multiplied by: vectors for a tile of the block at a depth counted from the chunk's beginning. */
+  readonly scale?: { readonly steps: number; at(emitter: Emitter, block: IndexExpr, tile: IndexExpr, depth: IndexExpr): readonly Expr[] };
   /** Coordinates of column `column` of a block in the contraction's result. */
   position(block: IndexExpr, column: IndexExpr): Position;
 }
@@ -123,7 +125,7 @@ function writeStep(frame: Frame, batch: Position, block: IndexExpr, rowChunk: In
   const { tile, depth } = product;
   const width = tile.vectors * lanes;
   const count = product.columns.count(emitter, block);
-  const tiles = count.kind === 'const' ? index(columnTiles) : emitter.bind(binary('div', at(count, width - 1), index(width)));
+  const tiles = quotientUp(emitter, count, width);
   const from = emitter.bind(emitter.index(scaleIndex(rowChunk, chunkTiles)));
   const to = rowTiles % chunkTiles === 0 && from.kind !== 'const' ? at(from, chunkTiles) : least(at(from, chunkTiles), index(rowTiles));
   const end = emitter.bind(to);
@@ -170,7 +172,12 @@ function writeOne(frame: Frame, one: OneTile): void {
   const base = depthChunks === 1 ? index(0) : emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(local, columnTiles), one.columnTile), size)));
   const rows = product.rows.open(emitter, one.batch, one.rowTile, firstRow);
   const begin = scaleIndex(one.first, depth.unit);
-  const operands = { rows: (k: IndexExpr) => rows(addIndex(begin, k)), columns: one.columns(one.columnTile) };
+  const { scale } = product.columns;
+  const operands: TileOperands = {
+    rows: (k) => rows(addIndex(begin, k)),
+    columns: one.columns(one.columnTile),
+    ...(scale === undefined ? {} : { scale: { steps: scale.steps, at: (k) => scale.at(emitter, one.block, one.columnTile, k) } }),
+  };
   const resumes = depthChunks === 1 ? undefined : compare('gt', emitter.index(one.chunk), index(0));
   const { words } = frame.site.node.attrs;
   const multiplyAdd = multiplyAddOf(words);

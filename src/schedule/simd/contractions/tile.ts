@@ -1,6 +1,6 @@
 // The innermost work of a blocked product: one tile of results in registers over a stretch of the depth. Everything is written out
 // register by register; addresses inside the loop are one base per operand and constants.
-import { addIndex, indexSymbol } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { WordParts } from '../../../core/words.ts';
 import { add, assign, binary, constant, declare, dot, fma, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
@@ -24,6 +24,8 @@ export function nameIndex(emitter: Emitter, x: IndexExpr): IndexExpr {
 export interface TileOperands {
   rows(depth: IndexExpr): readonly Expr[];
   columns(depth: IndexExpr): readonly Expr[];
+  /** What the sums along so many steps, which divide the depth, are multiplied by: a vector for each of the columns, at the first of the steps. */
+  readonly scale?: { readonly steps: number; at(depth: IndexExpr): readonly Expr[] };
 }
 
 export interface TilePlace {
@@ -79,26 +81,50 @@ export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps
   const before = (i: number): Expr => load(place.buffer, placeOf(i), dtype, lanes);
   sums.forEach((name, i) => emitter.push(declare(name, resumes === true ? before(i) : zero)));
   if (resumes !== undefined && resumes !== true) emitter.push({ kind: 'if', condition: resumes, then: sums.map((name, i) => assign(name, before(i))), else: [] });
-  const unroll = unrollOf(tile, steps);
-  const depth = emitter.fresh('depth');
-  emitter.loop(depth, index(0), steps, unroll, () => {
-    for (let copy = 0; copy < unroll; copy++) {
-      const k = addIndex(indexSymbol(depth, 0, most - 1), copy);
-      const columns = operands.columns(k).map((x) => emitter.bind(x));
-      for (const [r, row] of operands.rows(k).entries()) {
-        const value = emitter.bind(splat(row, lanes));
-        for (const [v, column] of columns.entries()) {
-          const i = r * tile.vectors + v;
-          emitter.push(assign(sums[i]!, multiplyAdd(value, column, sum(i))));
-        }
-      }
-    }
-  });
+  const { scale } = operands;
+  if (scale === undefined) sumStretch(emitter, { tile, lanes, operands, multiplyAdd, sums, dtype }, ZERO, { steps, most });
+  else {
+    const stretch = emitter.fresh('stretch');
+    emitter.loop(stretch, index(0), quotient(emitter, steps, scale.steps), 1, () => {
+      const first = scaleIndex(indexSymbol(stretch, 0, Math.ceil(most / scale.steps) - 1), scale.steps);
+      const parts = sums.map(() => emitter.fresh('a'));
+      for (const name of parts) emitter.push(declare(name, zero));
+      sumStretch(emitter, { tile, lanes, operands, multiplyAdd, sums: parts, dtype }, first, { steps: index(scale.steps), most: scale.steps });
+      const factors = scale.at(first).map((x) => emitter.bind(x));
+      sums.forEach((name, i) => emitter.push(assign(name, fma(variable(parts[i]!, dtype, lanes), factors[i % tile.vectors]!, sum(i)))));
+    });
+  }
   sums.forEach((_, i) => emitter.push(store(place.buffer, placeOf(i), sum(i))));
 }
 
 /** The lesser of two index values; decided here where both are constants. */
 export const least = (a: Expr, b: Expr): Expr => (a.kind === 'const' && b.kind === 'const' ? index(Math.min(Number(a.value), Number(b.value))) : binary('min', a, b));
 
+/** ⌊x / by⌋ of an index value that is not negative, and the least quotient that is not below x / by; computed here where x is constant. */
+export const quotient = (emitter: Emitter, x: Expr, by: number): Expr => (x.kind === 'const' ? index(Math.floor(Number(x.value) / by)) : emitter.bind(binary('div', x, index(by))));
+export const quotientUp = (emitter: Emitter, x: Expr, by: number): Expr => quotient(emitter, x.kind === 'const' ? index(Number(x.value) + by - 1) : at(x, by - 1), by);
+
 /** a − b; computed here where both are constants. */
 export const minus = (a: Expr, b: Expr): Expr => (a.kind === 'const' && b.kind === 'const' ? index(Number(a.value) - Number(b.value)) : binary('sub', a, b));
+
+type Stretch = Pick<TileWork, 'tile' | 'lanes' | 'operands' | 'multiplyAdd' | 'dtype'> & { readonly sums: readonly string[] };
+
+/** Adds the products of `steps` steps of the depth from `first` on to the sums. */
+function sumStretch(emitter: Emitter, { tile, lanes, operands, multiplyAdd, sums, dtype }: Stretch, first: IndexExpr, { steps, most }: DepthRange): void {
+  const unroll = unrollOf(tile, steps);
+  const depth = emitter.fresh('depth');
+  // Counted in groups of so many, so that what lies in blocks of the depth can be told.
+  emitter.loop(depth, index(0), unroll === 1 ? steps : quotient(emitter, steps, unroll), 1, () => {
+    for (let copy = 0; copy < unroll; copy++) {
+      const k = addIndex(addIndex(first, scaleIndex(indexSymbol(depth, 0, Math.ceil(most / unroll) - 1), unroll)), copy);
+      const columns = operands.columns(k).map((x) => emitter.bind(x));
+      for (const [r, row] of operands.rows(k).entries()) {
+        const value = emitter.bind(splat(row, lanes));
+        for (const [v, column] of columns.entries()) {
+          const name = sums[r * tile.vectors + v]!;
+          emitter.push(assign(name, multiplyAdd(value, column, variable(name, dtype, lanes))));
+        }
+      }
+    }
+  });
+}
