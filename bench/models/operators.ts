@@ -233,7 +233,6 @@ function weightOnly(dtype: 'u4' | 'i4' | 'u8' | 'i8' | 'f16', rows: number, dept
     const net = new Net('MatMul');
     const x = net.input('x', 'f32', [rows, depth]);
     const scales = [depth / block, columns];
-    const scales = [depth / block, columns];
     const spread = 2 ** (dtypes[dtype].bits - 1);
     const halves = (): NumericTensor =>
       tensorFrom(

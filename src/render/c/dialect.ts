@@ -24,6 +24,8 @@ export interface VectorSyntax {
   load(p: Prelude, storage: Storage, type: ExprType, pointer: string): string;
   /** The statement that does the reverse. */
   store(p: Prelude, storage: Storage, type: ExprType, pointer: string, x: string): string;
+  /** 1 where all lanes of the masks `x` are set (`and`) or any (`or`), else 0; `plain` is a function that does the same lane by lane. */
+  lanesSet?(p: Prelude, type: ExprType, fn: 'and' | 'or', plain: string, x: string): string;
   /** The definition of a function of vectors from its `body` for scalars a, b, c. */
   lanewise(type: string, signature: string, lanes: number, body: string): string;
 }

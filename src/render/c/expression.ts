@@ -116,7 +116,10 @@ function acrossText(e: ExprOf['across'], scope: Scope): string {
   const fold = (from: number, stride: number): string =>
     stride === lanes ? lane(value, from) : binaryText(p, e.fn, { dtype: vector.dtype, lanes: 1 }, fold(from, stride * 2), fold(from + stride, stride * 2));
   lines.push(`return ${vector.dtype === 'bool' ? `${fold(0, 1)} & 1` : fold(0, 1)};`);
-  return `${p.inline(name, `${p.scalar(e.type.dtype)} ${name}(${p.type(vector)} v)`, lines.join(' '))}(${exprText(e.x, scope)})`;
+  const plain = p.inline(name, `${p.scalar(e.type.dtype)} ${name}(${p.type(vector)} v)`, lines.join(' '));
+  const x = exprText(e.x, scope);
+  const { lanesSet } = p.dialect.vectors;
+  return lanesSet !== undefined && vector.dtype === 'bool' && (e.fn === 'and' || e.fn === 'or') ? lanesSet(p, vector, e.fn, plain, x) : `${plain}(${x})`;
 }
 
 /** So few lanes are combined one by one. */

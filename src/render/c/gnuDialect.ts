@@ -2,6 +2,7 @@
 import type { WordParts } from '../../core/words.ts';
 import type { ComputeDType, ExprType } from '../../kernel/ir.ts';
 import type { Dialect, Real, VectorSyntax } from './dialect.ts';
+import { lanesSet } from './gnuMasks.ts';
 import { loadNarrow, storeNarrow } from './gnuNarrow.ts';
 import type { Prelude } from './prelude.ts';
 import { typeName } from './types.ts';
@@ -57,6 +58,7 @@ const vectors: VectorSyntax = {
     const memory = memoryVector(p, storage.c, type.lanes, storage.bytes);
     return storage.bytes === 4 ? `*(${memory} *)(${pointer}) = (${memory})${x};` : storeNarrow(p, storage, type, memory, pointer, x);
   },
+  lanesSet,
   // Compilers turn the loop into one instruction where there is one (fused multiply-add, rounding, square root, maximum).
   lanewise: (type, signature, lanes, body) => `${signature} { ${type} r; for (int i = 0; i < ${lanes}; i++) r[i] = ${body.replace(/\b[abc]\b/g, '$&[i]')}; return r; }\n`,
 };

@@ -91,6 +91,11 @@ const PAIRS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];
 function pushAcross(e: ExprOf['across'], scope: Scope, push: (e: Expr) => void): void {
   const { code } = scope;
   const { dtype } = e.x.type;
+  if (dtype === 'bool') {
+    push(e.x);
+    code.emit(e.fn === 'and' || e.fn === 'mul' || e.fn === 'min' ? 'i32x4.all_true' : 'v128.any_true');
+    return;
+  }
   const partial = (local: number): ExprOf['var'] => ({ kind: 'var', type: e.x.type, name: `across ${local}` });
   scope.withLocals(['v128', 'v128'], (value = 0, moved = 0) => {
     push(e.x);
@@ -105,7 +110,6 @@ function pushAcross(e: ExprOf['across'], scope: Scope, push: (e: Expr) => void):
     }
   });
   code.emit(`${laneShape(dtype)}.extract_lane`, 0);
-  if (dtype === 'bool') boolFromMask(scope);
 }
 
 function boolFromMask(scope: Scope): void {

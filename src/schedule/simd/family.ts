@@ -31,5 +31,5 @@ export const createSimdFamily = (capabilities: SimdCapabilities): Family => ({
   lowerNest: (name, nest, flops) => [lowerNest(name, nest, capabilities.simd, flops)],
   lowerContraction: (site) => lowerContraction(capabilities, site),
   lowerChain: (chain) => lowerAttention(chain, capabilities.simd),
-  lowerTopK: (node, x, outputs) => [lowerTopK('topk', node, x, outputs)],
+  lowerTopK: (node, x, outputs) => [lowerTopK('topk', node, x, outputs, capabilities.simd)],
 });

@@ -9,8 +9,9 @@ import type { PrimNodes } from '../positions.ts';
 import { createSlot } from '../storage.ts';
 import type { Storage } from '../storage.ts';
 import { GRID_VAR, chunkOf, loopFlat, stepBounds } from './lowerNest.ts';
+import type { SimdShape } from './lowerNest.ts';
 
-export function lowerTopK(name: string, node: PrimNodes['topK'], x: Storage, outputs: readonly Storage[]): LoweredKernel {
+export function lowerTopK(name: string, node: PrimNodes['topK'], x: Storage, outputs: readonly Storage[], machine: SimdShape): LoweredKernel {
   const { shape, dtype } = node.inputs[0]!;
   const rows = shape.map((d, i) => (i === node.attrs.axis ? 1 : d));
   const total = elementCount(rows);
@@ -21,7 +22,7 @@ export function lowerTopK(name: string, node: PrimNodes['topK'], x: Storage, out
     const held = [heldElements(node)];
     const keys = emitter.buffer(createSlot('scratch', { dtype, shape: held }), 'write');
     const places = emitter.buffer(createSlot('scratch', { dtype: 'i32', shape: held }), 'write');
-    writeTopKRow({ emitter, node, x, outputs, at: delinearize(bindings.get('row')!, rows), keys, places, start: index(0) });
+    writeTopKRow({ emitter, node, x, outputs, at: delinearize(bindings.get('row')!, rows), keys, places, start: index(0), lanes: machine.vectorLanes });
   });
   return emitter.finish(name, { var: GRID_VAR, extent: chunk.steps }, { flops: topKFlops(node, total), bytes: 0 });
 }

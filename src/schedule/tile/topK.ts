@@ -46,7 +46,7 @@ export function lowerTopK(node: PrimNodes['topK'], x: Storage, outputs: readonly
   loopCore(emitter, plan, plan.axes.length === 0 ? outer : [], (substitution) => {
     const row = substitution.index(axisIndex(outer[0]!));
     const start: Expr = fits ? index(0) : emitter.bind(mul(emitter.index(row), index(length)));
-    writeTopKRow({ emitter, node, x, outputs, at: at.map((i) => substitution.index(i)), keys, places, start });
+    writeTopKRow({ emitter, node, x, outputs, at: at.map((i) => substitution.index(i)), keys, places, start, lanes: 1 });
   });
   return finishTiles(emitter, 'topk', plan.cores, { flops: topKFlops(node, total), bytes: 0 }, facts);
 }

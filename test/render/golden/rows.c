@@ -16,6 +16,13 @@ typedef int i32x4 __attribute__((vector_size(16)));
 static inline f32x4 select_f32x4(i32x4 m, f32x4 a, f32x4 b) { return (f32x4)((m & (i32x4)a) | (~m & (i32x4)b)); }
 static inline float max_f32(float a, float b) { return a > b ? a : b; }
 static inline int across_or_i32x4_bool(i32x4 v) { return ((v[0] | v[2]) | (v[1] | v[3])) & 1; }
+static inline int lanes_or_i32x4(i32x4 v) { 
+#ifdef __SSE__
+int m; __asm__("%vmovmskps %1, %0" : "=r"(m) : "x"(v)); return m != 0;
+#else
+return across_or_i32x4_bool(v);
+#endif
+ }
 static inline float across_max_f32x4(f32x4 v) { return max_f32(max_f32(v[0], v[2]), max_f32(v[1], v[3])); }
 static inline float across_add_f32x4(f32x4 v) { return ((v[0] + v[2]) + (v[1] + v[3])); }
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -36,7 +43,7 @@ static void k0_reduce_0_steps(const float *restrict b0, float *restrict b1, char
         float t2 = b0[(t0 + n2)];
         a1 = ((t2 != t2) ? t2 : max_f32(t2, a1));
       }
-      float t3 = (across_or_i32x4_bool((a0 != a0)) ? __builtin_nanf("") : across_max_f32x4(a0));
+      float t3 = (lanes_or_i32x4((a0 != a0)) ? __builtin_nanf("") : across_max_f32x4(a0));
       float t4 = ((t3 != t3) ? t3 : max_f32(t3, a1));
       f32x4 a2 = splat_f32x4(0.0f);
       float a3 = 0.0f;
