@@ -2,7 +2,7 @@
 //   npm run bench -- [--only GLOB] [--models DIR]... [--threads 2] [--devices cpu,wasm] [--out DIR]
 // Ratios are the peer's time by anychip's: above 1 anychip is ahead. DIRs of models hold files, or one folder a model in the layout of ONNX's backend tests.
 // --out writes bench.json, bench.md and bench.svg; a run of all cases writes them into bench/results. --list names the cases.
-// --rounds 15 and --seconds 8 bound the turns of a case, --quick takes few and leaves starts out. --peers '' times anychip alone.
+// --rounds 12 and --seconds 6 bound the turns of a case, --quick takes few and leaves starts out. --peers '' times anychip alone.
 // --clock processor counts processor time, for one thread on a busy machine. --write DIR only writes the models, for other tools to look at.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,8 +39,8 @@ const { values: given } = parseArgs({
     devices: { type: 'string', default: 'cpu,wasm' },
     peers: { type: 'string' },
     threads: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '15' },
-    seconds: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '6' },
     clock: { type: 'string', default: 'wall' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
@@ -65,6 +65,9 @@ function fail(reason: string): never {
 }
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** A load from which on others take time. */
+const BUSY = 0.7;
 
 /** What is measured of a case besides its races. */
 interface Surroundings {
@@ -113,6 +116,7 @@ const progressOf = ({ name, races, problem }: Row): string =>
 async function measureAll(): Promise<Results> {
   const folder = mkdtempSync(join(tmpdir(), 'anychip-bench-'));
   const [started, load] = [Date.now(), loadNow()];
+  if (load > BUSY && clock === 'wall') say(`the machine is busy (load ${load.toFixed(1)}): times that pass say little`);
   try {
     const [probes, versions] = [await openProbes(threads, clock), await versionsHere(), await bundleWorker()];
     const rows: Row[] = [];

@@ -47,10 +47,16 @@ export class Remote {
       this.#said = `${this.#said}${chunk}`.slice(-2000);
     });
     this.#process.on('message', (reply: Reply) => this.#waiting?.resolve(reply));
-    this.#process.on('exit', (code, signal) => {
-      this.#ending = new Error(`its process ended (${signal ?? code})${this.#said === '' ? '' : `: ${lastError(this.#said)}`}`);
-      this.#waiting?.reject(this.#ending);
+    this.#process.on('exit', (code, signal) => this.#end(new Error(`its process ended (${signal ?? code})${this.#said === '' ? '' : `: ${lastError(this.#said)}`}`)));
+    this.#process.on('error', (error) => {
+      this.#end(error);
+      this.#process.kill('SIGKILL');
     });
+  }
+
+  #end(error: Error): void {
+    this.#ending ??= error;
+    this.#waiting?.reject(this.#ending);
   }
 
   /** Rejects with what went wrong there, or where the process ends or gives no answer. */

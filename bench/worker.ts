@@ -72,6 +72,9 @@ const obey = async ({ order, given }: Message): Promise<unknown> => {
   return run(given as never);
 };
 
+// Whoever gave orders is gone.
+process.on('disconnect', () => process.exit());
+
 process.on('message', (message: Message) => {
   obey(message).then(
     (answer) => process.send!({ answer } satisfies Reply),
