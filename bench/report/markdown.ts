@@ -2,10 +2,14 @@
 import { devicesOf, geometricMean, groupsOf, ownBytes, partsOfPeak, raceOf, ratioOf, ratiosOf, startMillis } from '../results.ts';
 import type { Entry, Race, Results, Row } from '../results.ts';
 
+const MEANS = 'geometric mean of ratios';
+
 const escaped = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+/** Columns that hold no numbers. */
+const TEXTS = new Set(['case', 'runner', MEANS]);
 const table = (titles: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [line(titles), line(titles.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map((cells) => line(cells.map(escaped)))].join('\n');
+  [line(titles), line(titles.map((title) => (TEXTS.has(title) ? '---' : '--:'))), ...rows.map((cells) => line(cells.map(escaped)))].join('\n');
 
 /** Three digits that count. */
 export const formatTime = (millis: number): string => (millis >= 100 ? millis.toFixed(0) : millis >= 10 ? millis.toFixed(1) : millis >= 1 ? millis.toFixed(2) : millis.toFixed(3));
@@ -46,7 +50,7 @@ function timesOf(results: Results, rows: readonly Row[]): string {
 function meansOf(results: Results): string {
   const devices = devicesOf(results);
   const groups = groupsOf(results.rows);
-  const titles = ['geometric mean of ratios', ...devices.map((device) => `${device} to ${raceTitles(results, device)[0]!.replace(' ms', '')}`), 'cases'];
+  const titles = [MEANS, ...devices.map((device) => `${device} to ${raceTitles(results, device)[0]!.replace(' ms', '')}`), 'cases'];
   const rowsOf = (group: string): readonly Row[] => results.rows.filter((row) => row.group === group);
   const cells = groups.map((group) => [group, ...devices.map((device) => formatRatio(geometricMean(ratiosOf(rowsOf(group), device)))), String(rowsOf(group).length)]);
   return table(titles, cells);
