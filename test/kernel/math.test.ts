@@ -101,6 +101,13 @@ for (const doubles of [true, false]) {
   });
 }
 
+it('takes exponentials: exact to the last places, with what is too small for them as 0', () => {
+  const a = [0, -0, 1, -1, 88.72283, -86.9, 88.73, 89, 1e30, Infinity, -88, -104, -1e30, -Infinity, NaN];
+  for (let i = 0; i < 2000; i++) a.push(random() * 175.6 - 86.9);
+  const tiny = 2 ** -125.5;
+  expectNear(compute(of('exp'), a, a, true), a, a, (x) => (Math.exp(x) < tiny ? 0 : Math.exp(x)), 2);
+});
+
 describe('rounding as arithmetic', () => {
   const numbers = [...special, 1.5, -1.5, 2.5, -2.5, 0.3, -0.3, 0.7, -0.7, 8388607.5, -8388607.5, 8388608, 8388609, 4194303.5];
   for (let i = 0; i < 2000; i++) numbers.push((random() - 0.5) * 2 ** (random() * 50 - 20));

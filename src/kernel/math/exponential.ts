@@ -12,24 +12,30 @@ export const ln2 = (m: Arithmetic): readonly [number, number] => (m.wide ? [0.69
 
 const expTerms = polynomials((degree) => fitPolynomial(Math.exp, -Math.LN2 / 2, Math.LN2 / 2, degree), 6, 12);
 
-/** 2^n for integers n (as floats) whose half lies in the normal range, as two factors. */
-function scaleByPower(m: Arithmetic, x: Expr, n: Expr): Expr {
-  const { mantissa, bias } = m.layout;
-  const count = m.bind(m.toInt(n));
-  const half = m.bind(m.shr(count, m.int(1)));
-  const power = (k: Expr): Expr => m.fromBits(bitcast(m.layout.bits, m.shl(m.add(k, m.int(bias)), m.int(mantissa))));
-  return m.mul(m.mul(x, power(half)), power(m.sub(count, half)));
-}
+/** 2^(k + plus) for integers in the normal range of exponents, or one below: 0. */
+const powerOfTwo = (m: Arithmetic, k: Expr, plus = 0): Expr => m.fromBits(bitcast(m.layout.bits, m.shl(m.add(k, m.int(m.layout.bias + plus)), m.int(m.layout.mantissa))));
 
-/** e^x = 2^n·e^r with |r| ≤ ln 2 / 2 (Cody & Waite, Software Manual for the Elementary Functions, ch. 6). */
-export function exp(m: Arithmetic, x: Expr): Expr {
-  const [low, high] = m.wide ? [-746, 710] : [-104, 89];
+/** e^x for x from `low` on as n and e^r, e^x = 2^n·e^r with |r| ≤ ln 2 / 2 (Cody & Waite, Software Manual for the Elementary Functions, ch. 6). */
+function reduce(m: Arithmetic, x: Expr, low: number): { readonly n: Expr; readonly r: Expr } {
   // The order of the operands lets NaN through.
-  const inside = m.bind(m.min(high, m.max(low, x)));
+  const inside = m.bind(m.min(m.wide ? 710 : 89, m.max(low, x)));
   const n = m.bind(m.unary('rint', m.mul(inside, Math.LOG2E)));
   const [ln2High, ln2Low] = ln2(m);
-  const r = m.bind(m.fma(n, -ln2Low, m.fma(n, -ln2High, inside)));
-  return scaleByPower(m, m.bind(m.polynomial(expTerms(m), r)), n);
+  return { n: m.bind(m.toInt(n)), r: m.bind(m.fma(n, -ln2Low, m.fma(n, -ln2High, inside))) };
+}
+
+/** e^x as 2·e^r·2^(n − 1): one factor, which is 0 where the result would be less than √2 times the smallest normal number. */
+export function exp(m: Arithmetic, x: Expr): Expr {
+  const { n, r } = reduce(m, x, m.wide ? -708.5 : -87.5);
+  const doubled = expTerms(m).map((c) => 2 * c);
+  return m.mul(m.polynomial(doubled, r), powerOfTwo(m, n, -1));
+}
+
+/** e^x down to the smallest number there is: 2^n as two factors, each in the normal range. */
+export function gradualExp(m: Arithmetic, x: Expr): Expr {
+  const { n, r } = reduce(m, x, m.wide ? -746 : -104);
+  const half = m.bind(m.shr(n, m.int(1)));
+  return m.mul(m.mul(m.polynomial(expTerms(m), r), powerOfTwo(m, half)), powerOfTwo(m, m.sub(n, half)));
 }
 
 /** s in log m = 2·s·(atanh(s)/s) for m in [√½, √2]: |s| ≤ 0.1716. */

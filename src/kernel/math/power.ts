@@ -4,7 +4,7 @@ import type { Expr } from '../ir.ts';
 import type { StatementWriter } from '../rewriteKernel.ts';
 import { arithmeticOf, overRoot, polynomials } from './arithmetic.ts';
 import type { Arithmetic } from './arithmetic.ts';
-import { exp, lanewise, ln2, log, splitPower } from './exponential.ts';
+import { gradualExp, lanewise, ln2, log, splitPower } from './exponential.ts';
 import { fitPolynomial } from './fit.ts';
 
 /** Integer exponents up to this are products, which are exact where the result is a small integer. */
@@ -44,7 +44,7 @@ function powBy(power: Power, m: Arithmetic, a: Expr, b: Expr): Expr {
 
 const wide: Power = (m, magnitude, y, isInteger) => {
   const isShort = m.and(isInteger, m.le(m.unary('abs', y), LARGEST_PRODUCT));
-  const raised = m.out.bindIf(m.xor(isShort, constant('bool', 1)), m.number(1), () => exp(m, m.bind(m.mul(y, log(m, magnitude)))));
+  const raised = m.out.bindIf(m.xor(isShort, constant('bool', 1)), m.number(1), () => gradualExp(m, m.bind(m.mul(y, log(m, magnitude)))));
   return m.out.bindIf(isShort, raised, () => productOf(m, magnitude, y));
 };
 
@@ -116,7 +116,7 @@ const narrow: Power = (m, x, y, isInteger) => {
 
   const logarithm = logPair(m, x);
   const exponent = productPair(m, y, logarithm.high);
-  const power = m.bind(exp(m, exponent.high));
+  const power = m.bind(gradualExp(m, exponent.high));
   // What rounding left out; beyond the range of f32 it may be no number.
   const low = m.add(exponent.low, m.mul(y, logarithm.low));
   const isInside = m.and(m.gt(power, 0), m.lt(power, Infinity));

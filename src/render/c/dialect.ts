@@ -158,6 +158,8 @@ export interface Dialect {
   fma(p: Prelude, dtype: Real): string;
   /** The name of a function that adds the products of the parts of words a and b to c, where the language reaches an instruction for it; `plain` says the same lane by lane. */
   dot?(p: Prelude, parts: WordParts, type: ExprType, plain: string): string;
+  /** The name of a function for the least or greatest of two vectors, where there is a better one than `plain`, which says so for scalars a and b, lane by lane. */
+  extreme?(p: Prelude, fn: 'min' | 'max', type: ExprType, plain: string): string;
   /** The same bits as another scalar type. */
   bitcast(p: Prelude, from: ComputeDType, to: ComputeDType, x: string): string;
   readonly vectors: VectorSyntax;

@@ -37,8 +37,13 @@ const infix =
   (operator: string): BinaryText =>
   (_, __, a, b) =>
     `(${a} ${operator} ${b})`;
-const least: BinaryText = (p, type, a, b) => `${p.lanewise('min', type, [type, type], 'a < b ? a : b')}(${a}, ${b})`;
-const greatest: BinaryText = (p, type, a, b) => `${p.lanewise('max', type, [type, type], 'a > b ? a : b')}(${a}, ${b})`;
+/** The second where either is no number. */
+const extreme =
+  (fn: 'min' | 'max'): BinaryText =>
+  (p, type, a, b) => {
+    const plain = fn === 'min' ? 'a < b ? a : b' : 'a > b ? a : b';
+    return `${p.dialect.extreme?.(p, fn, type, plain) ?? p.lanewise(fn, type, [type, type], plain)}(${a}, ${b})`;
+  };
 
 const binaryTexts: { readonly [F in Exclude<BinaryFn, MathBinary>]: BinaryText } = {
   add: infix('+'),
@@ -46,8 +51,8 @@ const binaryTexts: { readonly [F in Exclude<BinaryFn, MathBinary>]: BinaryText }
   mul: infix('*'),
   div: infix('/'),
   rem: infix('%'),
-  min: least,
-  max: greatest,
+  min: extreme('min'),
+  max: extreme('max'),
   and: infix('&'),
   or: infix('|'),
   xor: infix('^'),

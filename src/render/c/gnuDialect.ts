@@ -92,6 +92,9 @@ function bitcastByCopy(p: Prelude, from: ComputeDType, to: ComputeDType, x: stri
   return `${p.inline(name, `${p.scalar(to)} ${name}(${p.scalar(from)} a)`, `${p.scalar(to)} r; __builtin_memcpy(&r, &a, sizeof r); return r;`)}(${x})`;
 }
 
+/** Of x86: where it has vectors of so many floats. The second operand is the result where either is no number, as in C's `a < b ? a : b`, of which GCC makes two instructions. */
+const extremeFeatures: Readonly<Partial<Record<number, string>>> = { 4: '__AVX__', 8: '__AVX__', 16: '__AVX512F__' };
+
 export const gnuDialect: Dialect = {
   head: HEAD,
   index: 'i64',
@@ -126,6 +129,15 @@ export const gnuDialect: Dialect = {
     const name = `dot_${parts}_at_once_${full}`;
     const lines = choices.map(({ feature, statement }, i) => `#${i === 0 ? 'if' : 'elif'} ${feature}\n${statement}\n`);
     return p.use(name, () => `static inline ${full} ${name}(${full} a, ${full} b, ${full} c) {\n${lines.join('')}#else\nreturn ${lane}(a, b, c);\n#endif\n}\n`);
+  },
+  extreme: (p, fn, type, plain) => {
+    const lane = p.lanewise(fn, type, [type, type], plain);
+    const feature = type.dtype === 'f32' ? extremeFeatures[type.lanes] : undefined;
+    if (feature === undefined) return lane;
+    const full = p.type(type);
+    const name = `${fn}_at_once_${full}`;
+    const atOnce = `${full} r; __asm__("v${fn}ps %2, %1, %0" : "=v"(r) : "v"(a), "vm"(b)); return r;`;
+    return p.use(name, () => `static inline ${full} ${name}(${full} a, ${full} b) {\n#ifdef ${feature}\n${atOnce}\n#else\nreturn ${lane}(a, b);\n#endif\n}\n`);
   },
   bitcast: bitcastByCopy,
   vectors,
