@@ -93,7 +93,7 @@ function bitcastByCopy(p: Prelude, from: ComputeDType, to: ComputeDType, x: stri
 }
 
 /** Of x86: where it has vectors of so many floats. The second operand is the result where either is no number, as in C's `a < b ? a : b`, of which GCC makes two instructions. */
-const extremeFeatures: Readonly<Partial<Record<number, string>>> = { 4: '__AVX__', 8: '__AVX__', 16: '__AVX512F__' };
+const extremeFeatures: Readonly<Partial<Record<number, string>>> = { 8: '__AVX__', 16: '__AVX512F__' };
 
 export const gnuDialect: Dialect = {
   head: HEAD,

@@ -12,13 +12,6 @@ typedef float f32x4 __attribute__((vector_size(16)));
 static inline f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
 static inline f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
-static inline f32x4 max_at_once_f32x4(f32x4 a, f32x4 b) {
-#ifdef __AVX__
-f32x4 r; __asm__("vmaxps %2, %1, %0" : "=v"(r) : "v"(a), "vm"(b)); return r;
-#else
-return max_f32x4(a, b);
-#endif
-}
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);
@@ -26,9 +19,9 @@ typedef void steps(char *const *, char *, i64, i64);
 static void k0_map_0_steps(const float *restrict b0, const float *restrict b1, float *restrict b2, char *scratch, i64 begin, i64 end) {
   for (i64 g = begin; g < end; g++) {
     for (i64 n0 = 0; n0 < 16; n0 += 4) {
-      *(floatx4_at *)(b2 + n0) = (floatx4_at)max_at_once_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + n0))) * ((f32x4)(*(const floatx4_at *)(b1 + n0)))) + splat_f32x4(0.5f)));
+      *(floatx4_at *)(b2 + n0) = (floatx4_at)max_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + n0))) * ((f32x4)(*(const floatx4_at *)(b1 + n0)))) + splat_f32x4(0.5f)));
     }
-    *(floatx4_at *)(b2 + 14) = (floatx4_at)max_at_once_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + 14))) * ((f32x4)(*(const floatx4_at *)(b1 + 14)))) + splat_f32x4(0.5f)));
+    *(floatx4_at *)(b2 + 14) = (floatx4_at)max_f32x4(splat_f32x4(0.0f), ((((f32x4)(*(const floatx4_at *)(b0 + 14))) * ((f32x4)(*(const floatx4_at *)(b1 + 14)))) + splat_f32x4(0.5f)));
   }
 }
 HIDDEN void k0_map_0(char *const *p, char *scratch, i64 begin, i64 end) {

@@ -12,13 +12,6 @@ typedef float f32x4 __attribute__((vector_size(16)));
 static inline f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
 static inline f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
-static inline f32x4 max_at_once_f32x4(f32x4 a, f32x4 b) {
-#ifdef __AVX__
-f32x4 r; __asm__("vmaxps %2, %1, %0" : "=v"(r) : "v"(a), "vm"(b)); return r;
-#else
-return max_f32x4(a, b);
-#endif
-}
 typedef int i32x4 __attribute__((vector_size(16)));
 static inline f32x4 select_f32x4(i32x4 m, f32x4 a, f32x4 b) { return (f32x4)((m & (i32x4)a) | (~m & (i32x4)b)); }
 static inline float max_f32(float a, float b) { return a > b ? a : b; }
@@ -44,7 +37,7 @@ static void k0_reduce_0_steps(const float *restrict b0, float *restrict b1, char
       i64 t0 = n0 * 10;
       for (i64 n1 = 0; n1 < 8; n1 += 4) {
         f32x4 t1 = ((f32x4)(*(const floatx4_at *)(b0 + (t0 + n1))));
-        a0 = select_f32x4((t1 != t1), t1, max_at_once_f32x4(t1, a0));
+        a0 = select_f32x4((t1 != t1), t1, max_f32x4(t1, a0));
       }
       for (i64 n2 = 8; n2 < 10; n2++) {
         float t2 = b0[(t0 + n2)];
