@@ -113,36 +113,41 @@ async function measure(test: BenchCase, { folder, probes }: Surroundings): Promi
 const progressOf = ({ name, races, problem }: Row): string =>
   `${name}: ${problem ?? races.map((race) => `${race.device.runner} ${race.device.timing?.medianMillis.toFixed(3) ?? '–'} ms, ratio ${ratioOf(race)?.toFixed(2) ?? '–'}`).join('; ')}`;
 
-async function measureAll(): Promise<Results> {
+/** `keep` is given what there is behind each case, so that little is lost where a run is cut off. */
+async function measureAll(keep: (results: Results) => void): Promise<Results> {
   const folder = mkdtempSync(join(tmpdir(), 'anychip-bench-'));
-  const [started, load] = [Date.now(), loadNow()];
-  if (load > BUSY && clock === 'wall') say(`the machine is busy (load ${load.toFixed(1)}): times that pass say little`);
-  try {
-    const [probes, versions] = [await openProbes(threads, clock), await versionsHere(), await bundleWorker()];
-    const rows: Row[] = [];
-    for (const test of cases) {
-      const row = await measure(test, { folder, probes }).catch((error: unknown): Row => ({
-        name: test.name,
-        group: test.group,
-        races: [],
-        problem: error instanceof Error ? error.message : String(error),
-      }));
-      say(progressOf(row));
-      rows.push(row);
-    }
-    const seconds = (Date.now() - started) / 1000;
-    return { date: new Date(started).toISOString().slice(0, 10), machine: machineFacts({ before: load, after: loadNow() }), versions, threads, clock, seconds, rows };
-  } finally {
+  // However this ends: what was built may be large.
+  process.on('exit', () => {
     removeBundle();
     rmSync(folder, { recursive: true, force: true });
+  });
+  process.on('SIGINT', () => process.exit(130));
+  const [started, load] = [Date.now(), loadNow()];
+  if (load > BUSY && clock === 'wall') say(`the machine is busy (load ${load.toFixed(1)}): times that pass say little`);
+  const [probes, versions] = [await openProbes(threads, clock), await versionsHere(), await bundleWorker()];
+  const rows: Row[] = [];
+  const resultsNow = (): Results => {
+    const [date, seconds] = [new Date(started).toISOString().slice(0, 10), (Date.now() - started) / 1000];
+    return { date, machine: machineFacts({ before: load, after: loadNow() }), versions, threads, clock, seconds, rows };
+  };
+  for (const test of cases) {
+    const row = await measure(test, { folder, probes }).catch((error: unknown): Row => ({
+      name: test.name,
+      group: test.group,
+      races: [],
+      problem: error instanceof Error ? error.message : String(error),
+    }));
+    say(progressOf(row));
+    rows.push(row);
+    keep(resultsNow());
   }
+  return resultsNow();
 }
 
 function writeResults(results: Results, folder: string): void {
   mkdirSync(folder, { recursive: true });
   const files = { 'bench.json': `${JSON.stringify(results, null, 1)}\n`, 'bench.md': markdownOf(results, 'bench.svg'), 'bench.svg': svgOf(results) };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  say(`written: ${Object.keys(files).map((name) => join(folder, name)).join(', ')}`); // prettier-ignore
 }
 
 const wanted = given.write;
@@ -150,8 +155,8 @@ if (wanted !== undefined) for (const test of cases) say(test.files(join(wanted, 
 else if (given.list) process.stdout.write(`${cases.map(({ name, group }) => `${group}: ${name}`).join('\n')}\n`);
 else if (cases.length === 0) fail(`no case matches '${given.only}': --list names them`);
 else {
-  const results = await measureAll();
-  process.stdout.write(`${terminalTable(results)}\n`);
   const out = given.out ?? (given.only === undefined && !given.quick ? fileURLToPath(new URL('results', import.meta.url)) : undefined);
-  if (out !== undefined) writeResults(results, out);
+  const results = await measureAll((found) => out !== undefined && writeResults(found, out));
+  process.stdout.write(`${terminalTable(results)}\n`);
+  if (out !== undefined) say(`written into ${out}: bench.json, bench.md, bench.svg`);
 }
