@@ -16,11 +16,12 @@ const CHANNELS = 1;
 /** Distances between neighbours that are multiples of so many bytes fall into the same few lines of a cache. */
 const FOLDED_BYTES = 2048;
 
-/** Strides with channels innermost; images of so many channels that caches would fold neighbours have `lanes` elements between them. */
-export function channelsLast(shape: Shape, elementBytes: number, lanes: number): readonly number[] {
-  const channels = shape[CHANNELS]!;
-  const pitch = (channels * elementBytes) % FOLDED_BYTES === 0 ? channels + lanes : channels;
-  const inner = stridesOf([shape[0]!, ...shape.slice(CHANNELS + 1), pitch]);
+/** Elements from one pixel to the next: its channels, and `lanes` more where caches would fold neighbours. */
+export const pixelPitch = (channels: number, elementBytes: number, lanes: number): number => ((channels * elementBytes) % FOLDED_BYTES === 0 ? channels + lanes : channels);
+
+/** Strides with channels innermost. */
+function channelsLast(shape: Shape, elementBytes: number, lanes: number): readonly number[] {
+  const inner = stridesOf([shape[0]!, ...shape.slice(CHANNELS + 1), pixelPitch(shape[CHANNELS]!, elementBytes, lanes)]);
   return [inner[0]!, 1, ...inner.slice(1, -1)];
 }
 

@@ -179,6 +179,69 @@ function randomDepthwiseLast(m: Maker): Operand {
   return b.transpose(random(2) === 0 ? sums : b.max(sums, b.full(acc, sums.shape, 0)), last);
 }
 
+/** One convolution of any shape whose results lie with channels last; what it reads does too, or lies in row-major order. */
+function randomConvLast(m: Maker): Operand {
+  const { b, random } = m;
+  const rank = [1, 2, 2, 2, 2, 3][random(6)]!;
+  const groups = random(4) === 0 ? 2 : 1;
+  const [channels, filters] = [between(random, 1, 24), between(random, 2, 40)];
+  const each = (make: () => number): number[] => Array.from({ length: rank }, make);
+  const isPlain = rank === 3 || random(3) === 0;
+  const [taps, strides, dilations] = [each(() => between(random, 1, 4)), each(() => between(random, 1, 3)), each(() => between(random, 1, 2))];
+  const [low, high] = [each(() => (isPlain ? 0 : random(4))), each(() => (isPlain ? 0 : random(4)))];
+  const sizes = taps.map((size, i) => (size - 1) * dilations[i]! + 1 + random(rank === 3 ? 4 : 15));
+  const [from, acc, words] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
+  const first = [0, rank + 1, ...sizes.map((_, i) => i + 1)];
+  const last = [0, ...sizes.map((_, i) => i + 2), 1];
+  const batch = between(random, 1, 2);
+  const x = random(4) === 0 ? operand(m, from, [batch, channels * groups, ...sizes]) : b.transpose(operand(m, from, [batch, ...sizes, channels * groups]), first);
+  const w = operand(m, from, [filters * groups, channels, ...taps]);
+  const sums = b.conv(x, w, { strides, dilations, low, high, groups, acc, ...(words === undefined ? {} : { words }) });
+  return b.transpose(random(2) === 0 ? sums : b.max(sums, b.full(acc, sums.shape, 0)), last);
+}
+
+/** Convolutions that follow one another, with what stands between them in nets: whose results lie as the schedule likes. */
+function randomNet(m: Maker): Operand {
+  const { b, random } = m;
+  const conv = (x: Operand, filters: number, size: number, stride: number): Operand => {
+    const channels = x.shape[1]!;
+    const w = b.constant(randomTensor(random, 'f32', [filters, channels, size, size]));
+    const low = [size >> 1, size >> 1];
+    return b.conv(x, w, { strides: [stride, stride], dilations: [1, 1], low, high: low, groups: 1, acc: 'f32' });
+  };
+  const small = (x: Operand): Operand => b.mul(x, b.full('f32', x.shape, 1 / 64));
+  const pool = (x: Operand): Operand => {
+    const windows = b.window(
+      x,
+      [2, 3].map((axis) => ({ axis, size: 2, stride: 2, dilation: 1 })),
+    );
+    return b.reshape(b.reduce('max', windows, [4, 5]), windows.shape.slice(0, 4));
+  };
+  const steps: readonly ((x: Operand) => Operand)[] = [
+    pool,
+    (x) => b.max(x, b.full('f32', x.shape, 0)),
+    (x) => b.add(small(conv(x, x.shape[1]!, 3, 1)), x),
+    (x) => b.concat([small(conv(x, 16, 1, 1)), small(conv(x, 24, 3, 1))], 1),
+    (x) => small(conv(x, 32, 1 + 2 * random(2), 1 + random(2))),
+    (x) => b.slice(x, [0, 4, 0, 0], [...x.shape.slice(0, 1), x.shape[1]! - 4, ...x.shape.slice(2)], [1, 1, 1, 1]),
+    // The groups of channels exchanged with what is within them.
+    (x) => b.reshape(b.transpose(b.reshape(x, [x.shape[0]!, 2, x.shape[1]! / 2, ...x.shape.slice(2)]), [0, 2, 1, 3, 4]), x.shape),
+  ];
+  const heads: readonly ((x: Operand) => Operand)[] = [
+    (x) => x,
+    (x) => b.reduce('sum', x, [2, 3]),
+    (x) => b.reduce('max', x, [1]),
+    (x) => {
+      const flat = b.reshape(x, [x.shape[0]!, elementCount(x.shape.slice(1))]);
+      return b.matmul(flat, b.constant(randomTensor(random, 'f32', [flat.shape[1]!, 8])), 'f32');
+    },
+    (x) => b.transpose(b.reshape(x, [x.shape[0]!, x.shape[1]!, x.shape[2]! * x.shape[3]!]), [0, 2, 1]),
+  ];
+  let x = small(conv(operand(m, 'f32', [between(random, 1, 2), 3, 12, 16]), 32, 3, 1));
+  for (let i = between(random, 2, 4); i > 0; i--) x = steps[random(steps.length)]!(x);
+  return heads[random(heads.length)]!(small(conv(x, 32, 1, 1)));
+}
+
 interface Kind {
   readonly make: (m: Maker) => Operand;
   readonly seeds: number;
@@ -190,6 +253,8 @@ interface Kind {
 const kinds: Readonly<Record<string, Kind>> = {
   'matrix products': { make: randomMatmul, seeds: 20 },
   convolutions: { make: randomConv, seeds: 20 },
+  'convolutions, channels last': { make: randomConvLast, seeds: 20 },
+  'nets of convolutions': { make: randomNet, seeds: 12, error: 8e-6 },
   'convolutions of 3×3, channels last': { make: randomWinogradLast, seeds: 6, kernel: 'winograd', error: 8e-6 },
   'depthwise convolutions, channels last': { make: randomDepthwiseLast, seeds: 16, kernel: 'depthwise' },
   'convolutions of 3×3': { make: randomWinograd, seeds: 6, kernel: 'winograd', error: 8e-6 },

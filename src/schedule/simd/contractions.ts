@@ -1,4 +1,5 @@
 // The templates for contractions, tried in order. Where none fits, the contraction is a plain loop nest.
+import { channelsTemplate } from './contractions/channels.ts';
 import { convTemplate } from './contractions/conv.ts';
 import { depthwiseLastTemplate } from './contractions/depthwiseLast.ts';
 import { depthwiseTemplate } from './contractions/depthwise.ts';
@@ -13,5 +14,6 @@ export const contractionTemplates: readonly ContractionTemplate[] = [
   depthwiseTemplate,
   winogradLastTemplate,
   winogradTemplate,
+  channelsTemplate,
   convTemplate,
 ];

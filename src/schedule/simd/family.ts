@@ -12,9 +12,6 @@ import { lowerTopK } from './topK.ts';
 /** Scratch memory is the thread's own: what matters is that a row stays in its cache. */
 const KEPT_BYTES = 1 << 18;
 
-/** Whether vectors run along channels: not before every template is faster so. */
-const CHANNELS_LAST = false;
-
 function lowerContraction(capabilities: SimdCapabilities, at: ContractionRoot): readonly LoweredKernel[] {
   const cost = at.nodes.reduce((sum, n) => sum + (n.op === 'unary' || n.op === 'binary' ? costOf(n) : 0), 0);
   const site = createSite(capabilities, at, cost);
@@ -27,7 +24,7 @@ function lowerContraction(capabilities: SimdCapabilities, at: ContractionRoot): 
 
 export const createSimdFamily = (capabilities: SimdCapabilities): Family => ({
   keptBytes: KEPT_BYTES,
-  channelLanes: CHANNELS_LAST ? capabilities.simd.vectorLanes : 1,
+  channelLanes: capabilities.simd.vectorLanes,
   lowerNest: (name, nest, flops) => [lowerNest(name, nest, capabilities.simd, flops)],
   lowerContraction: (site) => lowerContraction(capabilities, site),
   lowerChain: (chain) => lowerAttention(chain, capabilities.simd),

@@ -100,7 +100,7 @@ function lowerConv(site: ContractionSite, g: ConvGeometry, weights: Side): Lower
     depth,
     tile,
     parts,
-    position: ([image, group, ...outer], row, inner) => [image!, addIndex(scaleIndex(group!, g.filters), row), ...outer, ...innerPosition(g, rank, inner)],
+    position: ([image, group, ...outer], row, inner) => [image!, addIndex(scaleIndex(group!, g.filters), row.at), ...outer, ...innerPosition(g, rank, inner)],
   });
 }
 

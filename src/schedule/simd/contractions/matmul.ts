@@ -174,7 +174,7 @@ function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
     columns: columns(depth, tilesPerBlock(site, p, tile, chunk)),
     depth,
     tile,
-    position: (batch, row, [column]) => p.position(batch, row, column!),
+    position: (batch, row, [column]) => p.position(batch, row.at, column!),
   });
 }
 
@@ -205,7 +205,8 @@ function thinned(
   const { attrs, inputs } = node;
   const [x, w] = [inputs[0]!, inputs[1]!];
   const hasOneTap = w.shape.slice(2).every((k) => k === 1) && [...attrs.low, ...attrs.high].every((p) => p === 0);
-  if (site.isConstant(0) || !hasOneTap || attrs.strides.every((s) => s === 1) || w.shape[0]! / attrs.groups < THINNED_FILTERS) return undefined;
+  if (site.isConstant(0) || site.operands[0].strides[1] === 1 || !hasOneTap || attrs.strides.every((s) => s === 1) || w.shape[0]! / attrs.groups < THINNED_FILTERS)
+    return undefined;
   const shape = [...x.shape.slice(0, 2), ...site.shape.slice(2)];
   const target = contiguous(createSlot('value', { dtype: x.dtype, shape }), shape);
   const [source] = site.operands;

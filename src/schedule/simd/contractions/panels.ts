@@ -41,6 +41,8 @@ export interface Side {
   readonly storage: Storage;
   readonly extent: number;
   readonly stride: number;
+  /** Lines of so many elements, one after the other, where they do not follow each other at one stride. */
+  readonly lines?: StridedAxis;
   /** The axes that the depth counts through, the last fastest, as few as can be. */
   readonly depth: readonly StridedAxis[];
   readonly batchStrides: readonly number[];
@@ -51,7 +53,7 @@ export interface Side {
 /** Whether the depth is one axis in memory: what only a packed copy can do without. */
 export const isStraight = (side: Side): boolean => side.depth.length <= 1;
 
-const depthOffset = ({ depth }: Side, k: IndexExpr): IndexExpr => {
+export const depthOffset = ({ depth }: Side, k: IndexExpr): IndexExpr => {
   const at =
     depth.length === 1
       ? [k]
@@ -113,6 +115,7 @@ export function packedRows(site: ContractionSite, side: Side, shape: PanelShape,
 export function rowsInPanels(operand: 0 | 1, slot: MemorySlot, batchStrides: readonly number[], extent: number, shape: PanelShape, tile: RegisterTile): Rows {
   return {
     operand,
+    lines: 1,
     extent,
     reachesBack: false,
     open(emitter, batch, number) {
@@ -132,10 +135,11 @@ export function stridedRows(side: Side, shape: PanelShape, tile: RegisterTile): 
   const type = computeType(slot.dtype);
   return {
     operand: side.operand,
+    lines: side.lines?.extent ?? 1,
     extent: side.extent,
     reachesBack: side.extent >= tile.rows,
     open(emitter, batch, _number, first) {
-      const begin = addIndex(linearIndex(batch, side.batchStrides, offset), scaleIndex(first, side.stride));
+      const begin = linearIndex([...batch, first.line, first.at], [...side.batchStrides, side.lines?.stride ?? 0, side.stride], offset);
       const buffer = emitter.buffer(slot, 'read');
       return (depth) => {
         const base = emitter.bind(emitter.index(addIndex(begin, depthOffset(side, depth))));

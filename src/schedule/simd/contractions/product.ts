@@ -1,7 +1,7 @@
 // The frame of every blocked product: grid steps over batches, blocks of columns and chunks of rows; within one, the depth in chunks whose
 // panel of columns stays in the first-level cache; within a chunk, tiles of registers; and behind the last chunk what is fused to the
 // contraction, on whole vectors of results. Where rows and columns come from is given to it.
-import { ZERO, addIndex, delinearize, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
@@ -31,16 +31,31 @@ export interface Depth {
   readonly units: number;
   readonly unit: number;
   readonly chunk: number;
+  /** The axes that the steps of a unit count through, where tiles walk them one within the other: then a chunk is one unit. */
+  readonly axes?: readonly number[];
+}
+
+/** A row: its line, and where in the line; `from`: the first line of the grid step. */
+export interface RowPlace {
+  readonly line: IndexExpr;
+  readonly at: IndexExpr;
+  readonly from: IndexExpr;
 }
 
 export interface Rows {
   /** Of the contraction; the columns are of the other. */
   readonly operand: 0 | 1;
+  /** Lines of `extent` rows each; tiles stay within a line. */
+  readonly lines: number;
   readonly extent: number;
   /** Whether the last tile reaches back over rows of the one before, so that none of its rows is past the last. */
   readonly reachesBack: boolean;
-  /** For the rows from `first`, tile number `tile`: scalars of the tile's rows at a depth counted from the beginning. */
-  open(emitter: Emitter, batch: Position, tile: IndexExpr, first: IndexExpr): (depth: IndexExpr) => readonly Expr[];
+  /** Bytes that `prepare` leaves for a chunk of the depth. */
+  readonly preparedBytes?: number;
+  /** Copies what `count` lines from `first` on read of a chunk of the depth, where rows are not read where they lie: grid steps take whole lines then. */
+  prepare?(emitter: Emitter, batch: Position, lines: { readonly first: IndexExpr; readonly count: Expr }, chunk: DepthChunk): void;
+  /** For the rows of tile number `tile`: scalars of the tile's rows at a depth counted from the beginning. */
+  open(emitter: Emitter, batch: Position, tile: IndexExpr, first: RowPlace): (depth: IndexExpr) => readonly Expr[];
 }
 
 export interface Columns {
@@ -69,7 +84,7 @@ export interface Product {
   /** Parts of the rows, each in grid steps of its own; counted here where absent. */
   readonly parts?: number;
   /** Where a result stands, of the contraction's own dtype. */
-  position(batch: Position, row: IndexExpr, column: Position): Position;
+  position(batch: Position, row: Omit<RowPlace, 'from'>, column: Position): Position;
 }
 
 /** Rows that should share a copied block of columns. */
@@ -82,6 +97,8 @@ interface Frame {
   readonly lanes: number;
   readonly dtype: NumericDType;
   readonly rowTiles: number;
+  /** Of one line. */
+  readonly lineTiles: number;
   /** Tiles of rows of one grid step. */
   readonly chunkTiles: number;
   readonly columnTiles: number;
@@ -94,18 +111,20 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const { tile, columns, rows, depth } = product;
   const lanes = site.capabilities.simd.vectorLanes;
   const emitter = site.createEmitter();
-  const rowTiles = Math.ceil(rows.extent / tile.rows);
+  const lineTiles = Math.ceil(rows.extent / tile.rows);
+  const rowTiles = rows.lines * lineTiles;
   const columnTiles = Math.ceil(columns.blockColumns / (tile.vectors * lanes));
   const existing = elementCount(product.batch) * columns.blocks;
-  const work = (existing * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
+  const work = (existing * rows.lines * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
   // Rows that share a copied block of columns stay together.
   const mostParts = columns.copied ? Math.floor((rowTiles * tile.rows) / SHARING_ROWS) : rowTiles;
-  const chunkTiles = Math.ceil(rowTiles / (product.parts ?? partsFor(work, existing, rowTiles, mostParts)));
+  const unit = rows.prepare === undefined ? 1 : lineTiles;
+  const chunkTiles = Math.ceil(rowTiles / unit / (product.parts ?? partsFor(work, existing, rowTiles, mostParts))) * unit;
   const depthChunks = Math.ceil(depth.units / depth.chunk);
   const { dtype } = site.node.outputs[0]!;
   const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;
   const slot = createSlot('scratch', { dtype, shape: [kept * tile.rows * tile.vectors * lanes] });
-  const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write') };
+  const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, lineTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write') };
   const { position, grid } = openGrid(emitter, [...product.batch, columns.blocks, Math.ceil(rowTiles / chunkTiles)]);
   writeStep(frame, position.slice(0, -2), position.at(-2)!, position.at(-1)!);
   return site.finish(emitter, product.name, grid);
@@ -121,29 +140,34 @@ export function openGrid(emitter: Emitter, extents: readonly number[]): { readon
 
 /** One grid step: a chunk of rows times a block of columns. */
 function writeStep(frame: Frame, batch: Position, block: IndexExpr, rowChunk: IndexExpr): void {
-  const { emitter, product, lanes, rowTiles, chunkTiles, columnTiles, depthChunks } = frame;
-  const { tile, depth } = product;
+  const { emitter, product, lanes, rowTiles, lineTiles, chunkTiles, columnTiles, depthChunks } = frame;
+  const { tile, depth, rows } = product;
   const width = tile.vectors * lanes;
   const count = product.columns.count(emitter, block);
   const tiles = quotientUp(emitter, count, width);
   const from = emitter.bind(emitter.index(scaleIndex(rowChunk, chunkTiles)));
   const to = rowTiles % chunkTiles === 0 && from.kind !== 'const' ? at(from, chunkTiles) : least(at(from, chunkTiles), index(rowTiles));
   const end = emitter.bind(to);
+  const fromLine = nameIndex(emitter, floorDiv(scaleIndex(rowChunk, chunkTiles), lineTiles));
   const chunkSymbol = emitter.fresh('chunk');
   emitter.loop(chunkSymbol, index(0), index(depthChunks), 1, () => {
     const chunk = nameIndex(emitter, indexSymbol(chunkSymbol, 0, depthChunks - 1));
     const first = scaleIndex(chunk, depth.chunk);
     const units = depth.units % depth.chunk === 0 ? index(depth.chunk) : emitter.bind(least(minus(index(depth.units), emitter.index(first)), index(depth.chunk)));
-    const range: DepthRange = { steps: emitter.bind(mul(units, index(depth.unit))), most: depth.chunk * depth.unit };
+    const range: DepthRange = { steps: emitter.bind(mul(units, index(depth.unit))), most: depth.chunk * depth.unit, ...(depth.axes === undefined ? {} : { axes: depth.axes }) };
     const columns = product.columns.open(emitter, batch, block, { first, units });
+    if (rows.prepare !== undefined) {
+      const count = least(index(chunkTiles / lineTiles), minus(index(rows.lines), emitter.index(fromLine)));
+      rows.prepare(emitter, batch, { first: fromLine, count: emitter.bind(count) }, { first, units });
+    }
     const [row, column] = [emitter.fresh('row'), emitter.fresh('tile')];
     const r = indexSymbol(row, 0, rowTiles - 1);
     const j = indexSymbol(column, 0, columnTiles - 1);
-    const write = (): void => writeOne(frame, { batch, block, rowChunk, rowTile: r, columnTile: j, chunk, first, range, columns, count });
+    const write = (): void => writeOne(frame, { batch, block, rowChunk, fromLine, rowTile: r, columnTile: j, chunk, first, range, columns, count });
     const overRows = (inner: () => void): void => emitter.loop(row, from, end, 1, inner);
     const overColumns = (inner: () => void): void => emitter.loop(column, index(0), tiles, 1, inner);
     // Either the panel of columns stays in the first-level cache while all rows pass, or the rows of a tile while all columns do.
-    const rowBytes = chunkTiles * tile.rows * range.most * 4;
+    const rowBytes = rows.preparedBytes ?? chunkTiles * tile.rows * range.most * 4;
     if (rowBytes * 2 <= frame.site.capabilities.simd.l2Bytes) overColumns(() => overRows(write));
     else overRows(() => overColumns(write));
   });
@@ -153,6 +177,8 @@ interface OneTile {
   readonly batch: Position;
   readonly block: IndexExpr;
   readonly rowChunk: IndexExpr;
+  /** The grid step's first line. */
+  readonly fromLine: IndexExpr;
   readonly rowTile: IndexExpr;
   readonly columnTile: IndexExpr;
   readonly chunk: IndexExpr;
@@ -167,10 +193,10 @@ function writeOne(frame: Frame, one: OneTile): void {
   const { emitter, product, lanes, dtype, columnTiles, chunkTiles, depthChunks, sums } = frame;
   const { tile, depth } = product;
   const size = tile.rows * tile.vectors * lanes;
-  const { firstRow, skipped } = rowsOfTile(frame, one.rowTile);
+  const { line, firstRow, skipped } = rowsOfTile(frame, one.rowTile);
   const local = addIndex(one.rowTile, scaleIndex(one.rowChunk, -chunkTiles));
   const base = depthChunks === 1 ? index(0) : emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(local, columnTiles), one.columnTile), size)));
-  const rows = product.rows.open(emitter, one.batch, one.rowTile, firstRow);
+  const rows = product.rows.open(emitter, one.batch, one.rowTile, { line, at: firstRow, from: one.fromLine });
   const begin = scaleIndex(one.first, depth.unit);
   const { scale } = product.columns;
   const operands: TileOperands = {
@@ -185,32 +211,35 @@ function writeOne(frame: Frame, one: OneTile): void {
   const inOrder = words === undefined || product.rows.operand === 0;
   const ordered: MultiplyAdd = (row, column, sum) => (inOrder ? multiplyAdd(row, column, sum) : multiplyAdd(column, row, sum));
   writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, multiplyAdd: ordered, place: { buffer: sums, base }, resumes });
-  const store = (): void => writeResults(frame, one, { firstRow, skipped, base });
+  const store = (): void => writeResults(frame, one, { line, firstRow, skipped, base });
   if (depthChunks === 1) return store();
   const isLast = compare('eq', emitter.index(one.chunk), index(depthChunks - 1));
   const then = emitter.block(store, true);
   emitter.push({ kind: 'if', condition: isLast, then, else: [] });
 }
 
-/** Where a tile of rows begins, and how many of its rows belong to the one before. */
-function rowsOfTile({ emitter, product: { rows, tile } }: Frame, number: IndexExpr): { readonly firstRow: IndexExpr; readonly skipped: Expr } {
-  const plain = scaleIndex(number, tile.rows);
-  if (!rows.reachesBack || rows.extent % tile.rows === 0) return { firstRow: plain, skipped: index(0) };
+/** The line of a tile of rows, where in it the tile begins, and how many of its rows belong to the one before. */
+function rowsOfTile({ emitter, lineTiles, product: { rows, tile } }: Frame, number: IndexExpr): Pick<TileResults, 'line' | 'firstRow' | 'skipped'> {
+  const line = nameIndex(emitter, floorDiv(number, lineTiles));
+  const plain = scaleIndex(modIndex(number, lineTiles), tile.rows);
+  if (!rows.reachesBack || rows.extent % tile.rows === 0) return { line, firstRow: rows.lines === 1 ? plain : nameIndex(emitter, plain), skipped: index(0) };
   const last = rows.extent - tile.rows;
   const name = emitter.fresh('first');
-  emitter.define(name, emitter.bind(least(emitter.index(plain), index(last))));
+  const begin = emitter.bind(emitter.index(plain));
+  emitter.define(name, emitter.bind(least(begin, index(last))));
   const firstRow = indexSymbol(name, 0, last);
-  return { firstRow, skipped: emitter.bind(minus(emitter.index(plain), emitter.index(firstRow))) };
+  return { line, firstRow, skipped: emitter.bind(minus(begin, emitter.index(firstRow))) };
 }
 
 interface TileResults {
+  readonly line: IndexExpr;
   readonly firstRow: IndexExpr;
   readonly skipped: Expr;
   readonly base: Expr;
 }
 
 /** Stores the tile's sums, row by row: whole vectors, then what is left one by one. */
-function writeResults(frame: Frame, one: OneTile, { firstRow, skipped, base }: TileResults): void {
+function writeResults(frame: Frame, one: OneTile, { line, firstRow, skipped, base }: TileResults): void {
   const { emitter, product, lanes, dtype, sums, site } = frame;
   const { tile } = product;
   const width = tile.vectors * lanes;
@@ -226,7 +255,7 @@ function writeResults(frame: Frame, one: OneTile, { firstRow, skipped, base }: T
     const place = emitter.bind(add(base, emitter.index(scaleIndex(r, width))));
     storeColumns(emitter, left, width, lanes, (v, count, lane) => {
       const column = addIndex(addIndex(firstColumn, v), lane);
-      const target = product.position(one.batch, addIndex(firstRow, r), product.columns.position(one.block, column));
+      const target = product.position(one.batch, { line, at: addIndex(firstRow, r) }, product.columns.position(one.block, column));
       site.store(emitter, target, load(sums, add(place, emitter.index(v)), type, count));
     });
   });

@@ -2,6 +2,7 @@
 // register by register; addresses inside the loop are one base per operand and constants.
 import { ZERO, addIndex, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
+import { elementCount } from '../../../core/shape.ts';
 import type { WordParts } from '../../../core/words.ts';
 import { add, assign, binary, constant, declare, dot, fma, index, load, mul, splat, store, variable } from '../../../kernel/build.ts';
 import type { ComputeDType, Expr } from '../../../kernel/ir.ts';
@@ -55,6 +56,18 @@ export interface DepthRange {
   readonly steps: Expr;
   /** The most that `steps` can be. */
   readonly most: number;
+  /** The axes that the steps count through, where there is a loop for each; `steps` is constant then. */
+  readonly axes?: readonly number[];
+}
+
+/** Loops over the outer of the axes that a stretch of the depth counts through; `write` is given where each innermost stretch begins. */
+function overAxes(emitter: Emitter, range: DepthRange, first: IndexExpr, write: (first: IndexExpr, range: DepthRange) => void): void {
+  const [extent, ...inner] = range.axes ?? [];
+  if (extent === undefined) return write(first, range);
+  if (inner.length === 0) return write(first, { steps: index(extent), most: extent });
+  const name = emitter.fresh('tap');
+  const at = scaleIndex(indexSymbol(name, 0, extent - 1), elementCount(inner));
+  emitter.loop(name, index(0), index(extent), 1, () => overAxes(emitter, { ...range, axes: inner }, addIndex(first, at), write));
 }
 
 export interface TileWork {
@@ -72,7 +85,7 @@ export interface TileWork {
 }
 
 /** Sums the products over a stretch of the depth and leaves the tile at its place. */
-export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps, most }, operands, multiplyAdd, place, resumes }: TileWork): void {
+export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth, operands, multiplyAdd, place, resumes }: TileWork): void {
   const zero = splat(constant(dtype, typed(dtype, 0)), lanes);
   const sums = Array.from({ length: tile.rows * tile.vectors }, () => emitter.fresh('a'));
   const sum = (i: number): Expr => variable(sums[i]!, dtype, lanes);
@@ -82,11 +95,11 @@ export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth: { steps
   sums.forEach((name, i) => emitter.push(declare(name, resumes === true ? before(i) : zero)));
   if (resumes !== undefined && resumes !== true) emitter.push({ kind: 'if', condition: resumes, then: sums.map((name, i) => assign(name, before(i))), else: [] });
   const { scale } = operands;
-  if (scale === undefined) sumStretch(emitter, { tile, lanes, operands, multiplyAdd, sums, dtype }, ZERO, { steps, most });
+  if (scale === undefined) overAxes(emitter, depth, ZERO, (first, range) => sumStretch(emitter, { tile, lanes, operands, multiplyAdd, sums, dtype }, first, range));
   else {
     const stretch = emitter.fresh('stretch');
-    emitter.loop(stretch, index(0), quotient(emitter, steps, scale.steps), 1, () => {
-      const first = scaleIndex(indexSymbol(stretch, 0, Math.ceil(most / scale.steps) - 1), scale.steps);
+    emitter.loop(stretch, index(0), quotient(emitter, depth.steps, scale.steps), 1, () => {
+      const first = scaleIndex(indexSymbol(stretch, 0, Math.ceil(depth.most / scale.steps) - 1), scale.steps);
       const parts = sums.map(() => emitter.fresh('a'));
       for (const name of parts) emitter.push(declare(name, zero));
       sumStretch(emitter, { tile, lanes, operands, multiplyAdd, sums: parts, dtype }, first, { steps: index(scale.steps), most: scale.steps });

@@ -59,6 +59,10 @@ export function innerPosition({ isTurned }: ConvGeometry, rank: number, [row, co
 export const positionsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.output));
 export const tapsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.taps));
 
+/** Whether a window reaches beyond the image. */
+export const leavesImage = ({ lead, high, wide }: ConvGeometry): boolean =>
+  [...lead, high, wide].some((a) => a.low > 0 || (a.output - 1) * a.stride + (a.taps - 1) * a.dilation - a.low >= a.input);
+
 /** Blocks of `rows` rows of the result, or of a part of one row. */
 export interface ImageCut {
   readonly rows: number;

@@ -4,7 +4,7 @@ import { elementCount } from '../../../core/shape.ts';
 import type { ContractionSite } from '../templates.ts';
 import { cheapest, dealtCost, productCost, registerTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
-import { directCost } from './conv.ts';
+import { channelsCost } from './channels.ts';
 import type { Filtering } from './filtering.ts';
 import { columnBlocks, rowBlocks } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
@@ -124,5 +124,5 @@ export function planWinograd(site: ContractionSite, geometry: ConvGeometry, filt
   });
   if (options.length === 0 || elementCount([geometry.channels, geometry.filters]) < simd.vectorLanes ** 2) return undefined;
   const { plan, cost } = cheapest(options, (option) => option.cost);
-  return cost <= SAVED * directCost(site, geometry) ? plan : undefined;
+  return cost <= SAVED * channelsCost(site, geometry) ? plan : undefined;
 }

@@ -1,0 +1,172 @@
+// Convolutions of any rank, stride, dilation, padding and group whose results lie with channels last, as blocked products: positions of the
+// result times filters, with vectors along the filters. Positions are read where they lie, or, where a window may leave the image or
+// its channels lie apart, from a padded copy of the lines that a grid step needs.
+import { addIndex, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
+import { elementCount } from '../../../core/shape.ts';
+import { pixelPitch } from '../../layout.ts';
+import type { LoweredKernel } from '../../emit/emitter.ts';
+import { hasVectors } from '../templates.ts';
+import type { ContractionSite, ContractionTemplate } from '../templates.ts';
+import { cheapest, dealtCost, depthChunk, productCost, registerTiles } from './blocking.ts';
+import type { RegisterTile } from './blocking.ts';
+import { linesOf, paddedRows } from './lines.ts';
+import type { LinesCopy } from './lines.ts';
+import { mergeStrided, packedColumns, stridedRows } from './panels.ts';
+import type { PanelShape, Side, StridedAxis } from './panels.ts';
+import { lowerProduct } from './product.ts';
+import type { Depth, Rows } from './product.ts';
+import { geometryOf, innerPosition, leavesImage, positionsOf, tapsOf } from './window.ts';
+import type { ConvGeometry } from './window.ts';
+
+/** How the work is cut into grid steps: lines of the result, and tiles of filters. */
+interface Cut {
+  readonly lines: number;
+  readonly tiles: number;
+}
+
+interface Plan {
+  readonly tile: RegisterTile;
+  readonly cut: Cut;
+  /** Channels of one chunk of the depth: they divide those of a group. */
+  readonly channels: number;
+  readonly isCopied: boolean;
+  /** Multiply-adds in whose time all of it is done. */
+  readonly cost: number;
+}
+
+/** Multiply-adds that it costs to copy a vector of the input, and to bring a vector of weights near. */
+const COPY_COST = 2;
+const STREAM_COST = 8;
+/** A chunk of the depth is no shorter than this part of what the caches would hold. */
+const LEAST_PART = 3;
+
+/** The most channels, up to `most`, of which whole chunks make `channels`. */
+function divisorOf(channels: number, most: number): number {
+  for (let by = Math.ceil(channels / most); by <= channels && channels / by >= most / LEAST_PART; by++) if (channels % by === 0) return channels / by;
+  return channels;
+}
+
+const isApart = (site: ContractionSite): boolean => site.operands[0].strides[1] !== 1;
+const batchOf = (site: ContractionSite, g: ConvGeometry): readonly number[] => [site.shape[0]!, g.groups, ...g.lead.map((a) => a.output)];
+
+function planFor(site: ContractionSite, g: ConvGeometry): Plan {
+  const { simd } = site.capabilities;
+  const lanes = simd.vectorLanes;
+  const depth = g.channels * tapsOf(g);
+  const images = elementCount(batchOf(site, g));
+  const rowsIn = ({ rows }: RegisterTile): number => Math.ceil(g.wide.output / rows) * rows * g.high.output;
+  const workOf = (tile: RegisterTile): number => productCost({ rows: rowsIn(tile), blocks: [{ columns: g.filters, count: 1 }], depth }, tile, lanes) * images;
+  const tile = cheapest(registerTiles(simd).flat(), workOf);
+  const isCopied = isApart(site) || leavesImage(g);
+  const columnTiles = Math.ceil(g.filters / (tile.vectors * lanes));
+  const channelsFor = (lines: number): number => divisorOf(g.channels, depthChunk(simd, g.channels, tapsOf(g), tile.vectors * lanes, lines * g.wide.output));
+  const copied = (lines: number): number => (isCopied ? linesOf(g, lines).pixels * linesOf(g, lines).lines * g.channels : 0);
+  const fits = (lines: number): boolean => copied(lines) * (channelsFor(lines) / g.channels) * 4 * 2 <= simd.l2Bytes;
+  const options = Array.from({ length: g.high.output }, (_, i) => Math.ceil(g.high.output / (i + 1))).flatMap((lines, i, all) =>
+    lines === all[i - 1] || (lines > 1 && !fits(lines)) ? [] : Array.from({ length: columnTiles }, (__, t): Cut => ({ lines, tiles: Math.ceil(columnTiles / (t + 1)) })),
+  );
+  const work = workOf(tile);
+  const costOf = ({ lines, tiles }: Cut): number => {
+    const [above, beside] = [Math.ceil(g.high.output / lines), Math.ceil(columnTiles / tiles)];
+    const share = ((above * lines) / g.high.output) * ((beside * tiles) / columnTiles);
+    const streams = (depth * g.filters * STREAM_COST * above) / lanes;
+    const copies = copied(lines) * above * beside * COPY_COST * (isApart(site) ? 1 : 1 / lanes);
+    return dealtCost(work * share + (streams + copies) * images, images * above * beside);
+  };
+  const cut = cheapest(options, costOf);
+  return { tile, cut, channels: channelsFor(cut.lines), isCopied, cost: costOf(cut) };
+}
+
+/** Multiply-adds in whose time the convolution is done here. */
+export const channelsCost = (site: ContractionSite, g: ConvGeometry): number => planFor(site, g).cost;
+
+/** Taps, the outermost axis first, with what one step of each is in memory. */
+const tapAxes = ({ lead, high, wide }: ConvGeometry, strides: readonly number[]): StridedAxis[] =>
+  [...lead, high, wide].map((axis, i): StridedAxis => ({ extent: axis.taps, stride: axis.dilation * strides[i]! }));
+
+/** Positions of the result as rows: lines of them, and as the depth the chunks, taps and channels. */
+function positionsSide(site: ContractionSite, g: ConvGeometry, { channels, cut, isCopied }: Plan): { readonly side: Side; readonly copy: LinesCopy | undefined } {
+  const storage = site.operands[0];
+  const copy = isCopied ? { geometry: g, channels, lines: cut.lines, pitch: pixelPitch(channels, 4, site.capabilities.simd.vectorLanes) } : undefined;
+  const [line, pixel] = copy === undefined ? [g.high.memoryStride, g.wide.memoryStride] : [linesOf(g, cut.lines).pixels * copy.pitch, copy.pitch];
+  const inner = mergeStrided([...tapAxes(g, [...g.lead.map((a) => a.memoryStride), line, pixel]), { extent: channels, stride: 1 }]);
+  const side: Side = {
+    operand: 0,
+    storage,
+    extent: g.wide.output,
+    stride: g.wide.stride * pixel,
+    lines: { extent: g.high.output, stride: g.high.stride * line },
+    depth: [{ extent: g.channels / channels, stride: isCopied ? 0 : channels }, ...inner],
+    batchStrides: [storage.strides[0]!, g.channels * storage.strides[1]!, ...g.lead.map((a) => a.stride * a.memoryStride)],
+  };
+  return { side, copy };
+}
+
+/** Filters as columns, with the depth in the same order. */
+function filtersSide(site: ContractionSite, g: ConvGeometry, { channels }: Plan): Side {
+  const storage = site.operands[1];
+  const [filter, channel, ...taps] = storage.strides;
+  const shape = site.node.inputs[1]!.shape;
+  const axes = taps.map((stride, i): StridedAxis => ({ extent: shape[i + 2]!, stride }));
+  return {
+    operand: 1,
+    storage,
+    extent: g.filters,
+    stride: filter!,
+    depth: mergeStrided([{ extent: g.channels / channels, stride: channels * channel! }, ...axes, { extent: channels, stride: channel! }]),
+    batchStrides: [0, g.filters * filter!, ...g.lead.map(() => 0)],
+  };
+}
+
+function lowerChannels(site: ContractionSite, g: ConvGeometry): LoweredKernel {
+  const plan = planFor(site, g);
+  const { tile, cut, channels } = plan;
+  const unit = tapsOf(g) * channels;
+  const { side, copy } = positionsSide(site, g, plan);
+  const axes = side.depth.slice(1).map((a) => a.extent);
+  const depth: Depth = { units: g.channels / channels, unit, chunk: 1, axes };
+  const batch = batchOf(site, g);
+  const shape: PanelShape = { batch, depth: depth.units * unit, dtype: site.node.outputs[0]!.dtype };
+  const rows: Rows = copy === undefined ? stridedRows(side, shape, tile) : paddedRows(site, copy, side, tile);
+  return lowerProduct(site, {
+    name: 'conv',
+    batch,
+    rows,
+    columns: packedColumns(site, filtersSide(site, g, plan), shape, tile, depth, cut.tiles),
+    depth,
+    tile,
+    parts: Math.ceil(g.high.output / cut.lines),
+    position: ([image, group, ...outer], { line, at }, [column]) => [
+      image!,
+      addIndex(scaleIndex(group!, g.filters), column!),
+      ...outer,
+      ...innerPosition(g, site.shape.length - 2, [line, at]),
+    ],
+  });
+}
+
+/** Whether results of neighbouring filters lie side by side. */
+function isChannelsLast(site: ContractionSite): boolean {
+  const filter = indexSymbol('f', 0, site.shape[1]! - 1);
+  return (
+    site.storeStep(
+      site.shape.map((size, i) => (i === 1 ? filter : indexSymbol(`p${i}`, 0, size - 1))),
+      'f',
+    ) === 1
+  );
+}
+
+/** Fewer multiply-adds than this are not worth a blocked product. */
+const SMALL = 1 << 10;
+
+export const channelsTemplate: ContractionTemplate = {
+  name: 'channels',
+  plan(site) {
+    const { node } = site;
+    if (node.op !== 'conv' || !hasVectors(site) || site.shape.length < 3 || !site.isConstant(1) || !isChannelsLast(site)) return undefined;
+    const g = geometryOf(site, node);
+    if (g.filters * 2 < site.capabilities.simd.vectorLanes || positionsOf(g) * g.filters * g.channels * tapsOf(g) < SMALL) return undefined;
+    if ((leavesImage(g) || isApart(site)) && g.lead.length > 0) return undefined;
+    return () => [lowerChannels(site, g)];
+  },
+};
