@@ -117,10 +117,11 @@ export class Emitter extends BlockWriter {
 
   /** `x` in one lane. */
   atLane(x: IndexExpr, lane: number): IndexExpr {
-    return this.#laneSubstitution(lane).index(x);
+    return this.inLane(lane).index(x);
   }
 
-  #laneSubstitution(lane: number): Substitution {
+  /** One lane in place of all. */
+  inLane(lane: number): Substitution {
     const { name, substitutions } = this.#lane!;
     return (substitutions[lane] ??= new Substitution(
       new Map([[name, constantIndex(lane)]]),
@@ -134,7 +135,7 @@ export class Emitter extends BlockWriter {
   #localInLane(local: string, lane: number): string {
     const vector = this.find(local);
     if (vector === undefined || vector.expr.type.lanes === 1) return local;
-    const name = `${local}@${lane}`;
+    const name = laneOf(local, lane);
     if (this.find(name) === undefined) this.define(name, extract(vector.expr, lane), vector.level, index(lane));
     return name;
   }
@@ -288,7 +289,7 @@ export class Emitter extends BlockWriter {
       case 'uniform':
         return this.#scalar(e);
       case 'lanes':
-        return pack(Array.from({ length: lane.lanes }, (_, i) => this.point(this.#laneSubstitution(i).point(e))));
+        return pack(Array.from({ length: lane.lanes }, (_, i) => this.point(this.inLane(i).point(e))));
       case 'vector':
         break;
     }
@@ -377,8 +378,6 @@ export class Emitter extends BlockWriter {
     return variable(name, type, lanes);
   }
 
-  // ── the whole ──
-
   /** The kernel written so far, as a function of grid variable `grid.var`. */
   finish(name: string, grid: Kernel['grid'], cost: Kernel['cost']): LoweredKernel {
     const params = this.#params.map((p): BufferParam => ({
@@ -392,6 +391,8 @@ export class Emitter extends BlockWriter {
   }
 }
 
+/** The local that is one lane of another. */
+export const laneOf = (local: string, lane: number): string => `${local}@${lane}`;
 const partKey = (x: IndexExpr, take: (atom: IndexAtom) => boolean): string =>
   x.terms
     .filter((t) => take(t.atom))

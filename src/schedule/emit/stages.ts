@@ -1,49 +1,28 @@
 // The stages of a nest as loops: stores, reductions with several accumulators, extremes with their positions, running sums.
-import { substitute } from './places.ts';
-import { invariant } from '../../core/error.ts';
-import { constantIndex, linearIndex, symbolsIn } from '../../core/indexExpr.ts';
+import { symbolsIn } from '../../core/indexExpr.ts';
 import { dtypes, isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { assign, binary, compare, constant, fma, index, select, splat, unary, variable } from '../../kernel/build.ts';
-import { stridesOf } from '../../core/shape.ts';
-import type { Expr, Stmt } from '../../kernel/ir.ts';
+import { assign, compare, constant, fma, index, select, splat } from '../../kernel/build.ts';
+import type { Expr } from '../../kernel/ir.ts';
 import type { ReduceFn, ScatterFn } from '../../graph/prims.ts';
 import { guardPoint } from '../point.ts';
 import type { Condition, PointExpr, Substitution } from '../point.ts';
-import { axisIndex } from '../nest.ts';
 import type { Axis, Stage } from '../nest.ts';
 import { computeType, narrowTo, typed } from './compute.ts';
 import { combineReduced, identityOf } from './elementwise.ts';
 import type { LetScope } from './elementwise.ts';
+import { writeArgReduce } from './extremes.ts';
 import type { Emitter } from './emitter.ts';
 import { WORTHWHILE, vectorRatio } from './lanes.ts';
+import { declareAccumulator, loopAll, nameOf } from './walk.ts';
+import type { StageContext } from './walk.ts';
 import { halvings, widestLanes, writeStrips } from './strips.ts';
 
 type StageOf<K extends Stage['kind']> = Extract<Stage, { readonly kind: K }>;
 
-/** Where a stage is written: with `outerLanes`, values along the outer vector axis are already vectors. */
-export interface StageContext {
-  readonly emitter: Emitter;
-  /** Lanes of vectors within a stage, where the outer axis is walked one by one; 1 for none. */
-  readonly lanes: number;
-  /** Lanes of the outer axis: 1 if it is walked one by one. */
-  readonly outerLanes: number;
-  /** Whether points may be computed twice: nothing that is read is written. */
-  readonly overlap: boolean;
-  /** Replaces the outer vector axis. */
-  readonly substitution: Substitution;
-}
-
 const ACCUMULATORS = 4;
 
 export const letScope = (emitter: Emitter): LetScope => ({ bind: (x) => emitter.bind(x), rangeOf: () => ({ min: -Infinity, max: Infinity }) });
-
-/** Loops over all axes, outermost first. */
-export function loopAll(emitter: Emitter, axes: readonly Axis[], write: () => void): void {
-  const [first, ...rest] = axes;
-  if (first === undefined) return write();
-  emitter.loop(first.name, index(0), index(first.extent), 1, () => loopAll(emitter, rest, write));
-}
 
 /** Lanes for the innermost axis of a stage: more than 1 where vectors pay and the outer axis has none. */
 function innerLanes(context: StageContext, axis: Axis | undefined, values: readonly PointExpr[], stage: Stage): number {
@@ -127,12 +106,6 @@ export function accumulate(emitter: Emitter, stage: StageOf<'reduce'>, acc: Expr
   emitter.push(assign(nameOf(acc), next));
 }
 
-export function declareAccumulator(emitter: Emitter, value: Expr): Expr {
-  const name = emitter.fresh('a');
-  emitter.push({ kind: 'let', name, value });
-  return variable(name, value.type.dtype, value.type.lanes);
-}
-
 function writeReduce(context: StageContext, stage: StageOf<'reduce'>): void {
   const { emitter, substitution, outerLanes } = context;
   const value = substitution.point(stage.value);
@@ -184,46 +157,12 @@ export function acrossLanes(emitter: Emitter, stage: StageOf<'reduce'>, x: Expr)
   return select(anyNaN, constant(x.type.dtype, NaN), { kind: 'across', type, fn: stage.fn, x: bound });
 }
 
-/** Walks the axis in order and keeps the first extreme (the last where asked); NaN beats everything but an earlier (later) NaN. */
-function writeArgReduce(context: StageContext, stage: StageOf<'argReduce'>): void {
-  const { emitter, substitution } = context;
-  const value = substitution.point(stage.value);
-  const start = new Map(stage.axes.map((a) => [a.name, constantIndex(0)]));
-  const first = substitute(emitter, start).point(value);
-  const position = declareAccumulator(emitter, constant('i64', 0n));
-  const best = declareAccumulator(emitter, emitter.point(first));
-  // The axis may have been split; its parts count on in row-major order.
-  const along = linearIndex(stage.axes.map(axisIndex), stridesOf(stage.axes.map((a) => a.extent)));
-  loopAll(emitter, stage.axes, () => {
-    emitter.countUses(value);
-    const x = emitter.bind(emitter.point(value));
-    const take: Stmt[] = [assign(nameOf(best), x), assign(nameOf(position), { kind: 'cast', type: position.type, x: emitter.index(along) })];
-    emitter.push({ kind: 'if', condition: beats(stage, x, best, isFloat(value.dtype)), then: take, else: [] });
-  });
-  emitter.define(stage.local, position);
-}
-
-/** What a local is called. */
-export function nameOf(local: Expr): string {
-  invariant(local.kind === 'var', 'a local is a variable');
-  return local.name;
-}
-
-function beats({ fn, last }: StageOf<'argReduce'>, x: Expr, best: Expr, float: boolean): Expr {
-  const [a, b] = [x, best].map((v) => (v.type.dtype === 'bool' ? ({ kind: 'cast', type: { dtype: 'i32', lanes: 1 }, x: v } satisfies Expr) : v));
-  const better = compare(last ? (fn === 'max' ? 'ge' : 'le') : fn === 'max' ? 'gt' : 'lt', a!, b!);
-  if (!float) return better;
-  const isNaN = compare('ne', a!, a!);
-  const held = compare('ne', b!, b!);
-  return last ? binary('or', isNaN, better) : binary('or', binary('and', isNaN, unary('not', held)), better);
-}
-
-function writeScan(context: StageContext, stage: StageOf<'scan'>): void {
-  const { emitter, substitution, outerLanes } = context;
+/** Begins a running sum or product; gives what writes each of its steps. */
+export function beginScan({ emitter, substitution, outerLanes }: StageContext, stage: StageOf<'scan'>): () => void {
   const value = substitution.point(stage.value);
   const offset = substitution.index(stage.offset);
   const acc = declareAccumulator(emitter, identity(stage.fn, value.dtype, outerLanes));
-  loopAll(emitter, stage.axes, () => {
+  return () => {
     emitter.countUses(value);
     const x = splat(emitter.point(value), outerLanes);
     const next = narrowTo(value.dtype, combineReduced(stage.fn, value.dtype, acc, x, letScope(emitter)));
@@ -235,7 +174,7 @@ function writeScan(context: StageContext, stage: StageOf<'scan'>): void {
       emitter.push(assign(nameOf(acc), next));
       emitter.store(stage.slot, offset, acc);
     }
-  });
+  };
 }
 
 const UPDATES = { add: 'sum', mul: 'prod', min: 'min', max: 'max' } as const satisfies Record<Exclude<ScatterFn, 'replace'>, ReduceFn>;
@@ -264,9 +203,9 @@ export function writeStage(context: StageContext, stage: Stage): void {
     case 'reduce':
       return writeReduce(context, stage);
     case 'argReduce':
-      return writeArgReduce(context, stage);
+      return writeArgReduce(context, stage, innerLanes(context, stage.axes.at(-1), [stage.value], stage));
     case 'scan':
-      return writeScan(context, stage);
+      return loopAll(context.emitter, stage.axes, beginScan(context, stage));
     case 'update':
       return writeUpdate(context, stage);
   }

@@ -9,7 +9,7 @@ import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { PrimNodes } from '../positions.ts';
 import type { Storage } from '../storage.ts';
 import { computeType, hasLanes } from './compute.ts';
-import { nameOf } from './stages.ts';
+import { nameOf } from './walk.ts';
 import type { Emitter } from './emitter.ts';
 
 /** Above this k, sorting is cheaper than walking the list for each element that enters it. */

@@ -12,9 +12,10 @@ import { Substitution } from '../point.ts';
 import { pointsOf, trafficOf } from '../traffic.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
-import { scalarCost, vectorRatio } from '../emit/lanes.ts';
+import { writeArgRows } from '../emit/extremes.ts';
+import { WORTHWHILE, scalarCost, vectorRatio } from '../emit/lanes.ts';
 import { writeStage } from '../emit/stages.ts';
-import type { StageContext } from '../emit/stages.ts';
+import type { StageContext } from '../emit/walk.ts';
 import { tileTransposed } from './tile.ts';
 import { halvings, widestLanes, writeStrips } from '../emit/strips.ts';
 import type { StripRange } from '../emit/strips.ts';
@@ -41,6 +42,8 @@ function outerLanesOf(nest: Nest, machineLanes: number): number {
   const axis = nest.outer.at(-1);
   const lanes = axis === undefined ? 1 : widestLanes(axis.extent, machineLanes);
   if (axis === undefined || lanes === 1) return 1;
+  const rows = argRows(nest);
+  if (rows !== undefined) return vectorsAcross(nest, rows, axis, lanes);
   if (nest.stages.some((s) => s.kind === 'argReduce')) return 1;
   const locals = nest.stages.flatMap((s) => ('local' in s ? [s.local] : []));
   const question = (stage: Stage, along: Axis, known: readonly string[], width: number) =>
@@ -63,6 +66,24 @@ function outerLanesOf(nest: Nest, machineLanes: number): number {
   return outer < inner * 0.9 ? lanes : 1;
 }
 
+interface ArgRows {
+  readonly extreme: Extract<Stage, { readonly kind: 'argReduce' }>;
+  readonly store: Extract<Stage, { readonly kind: 'store' }>;
+}
+
+/** The stages of a nest that stores the position of one extreme for each outer point. */
+function argRows({ stages: [extreme, store, ...more] }: Nest): ArgRows | undefined {
+  return extreme?.kind === 'argReduce' && store?.kind === 'store' && store.axes.length === 0 && more.length === 0 ? { extreme, store } : undefined;
+}
+
+/** Lanes for rows that are walked together, where that costs less than vectors along each of them. */
+function vectorsAcross({ dynamic }: Nest, { extreme: { value, axes } }: ArgRows, axis: Axis, lanes: number): number {
+  const ratioAlong = (along: Axis): number => vectorRatio({ values: [value], offsets: [], dynamic, axis: along, lanes: widestLanes(along.extent, lanes), locals: [] });
+  const inner = axes.length === 1 ? ratioAlong(axes[0]!) : Infinity;
+  const outer = ratioAlong(axis);
+  return outer < WORTHWHILE && outer < inner ? lanes : 1;
+}
+
 /** Loops from `from` to `to` over the points of `axes` in row-major order, as one loop. */
 export function loopFlat(emitter: Emitter, axes: readonly Axis[], from: Expr, to: Expr, write: (bindings: Bindings) => void): void {
   const flat = emitter.fresh('p');
@@ -79,6 +100,13 @@ export function stepBounds(emitter: Emitter, total: number, size: number, steps:
 
 export interface SimdShape {
   readonly vectorLanes: number;
+}
+
+/** Writes what happens at one outer point, or at those of the lanes of a vector. */
+function writeEach(nest: Nest, context: StageContext): void {
+  const rows = context.outerLanes > 1 ? argRows(nest) : undefined;
+  if (rows !== undefined) return writeArgRows(context, rows.extreme, rows.store);
+  for (const stage of nest.stages) writeStage(context, stage);
 }
 
 /** Lowers `nest`; `flops` is what the graph says it computes, for reports. */
@@ -99,9 +127,7 @@ export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: n
   // Rows kept side by side for the lanes of the outer axis cannot be walked in vectors themselves.
   const innerLanes = outerLanes > 1 && nest.stages.some((s) => s.kind === 'keep') ? 1 : lanes;
   const contextOf = (substitution: Substitution, laneCount: number): StageContext => ({ emitter, lanes: innerLanes, outerLanes: laneCount, substitution, overlap });
-  const writeStages = (substitution: Substitution, laneCount: number): void => {
-    for (const stage of nest.stages) writeStage(contextOf(substitution, laneCount), stage);
-  };
+  const writeStages = (substitution: Substitution, laneCount: number): void => writeEach(nest, contextOf(substitution, laneCount));
   const shared = vectorAxis === undefined ? undefined : sharedWalk(nest, vectorAxis, outerLanes);
   const along = (axis: Axis, bindings: Bindings, range?: StripRange): void => {
     const place = (inner: Substitution): Substitution => chain(emitter, bindings, axis, inner);

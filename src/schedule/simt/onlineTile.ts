@@ -10,7 +10,7 @@ import type { Chain } from '../chains.ts';
 import { narrowTo } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
-import { declareAccumulator, nameOf } from '../emit/stages.ts';
+import { declareAccumulator, nameOf } from '../emit/walk.ts';
 import { guardPoint, literal, localPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import { createSlot } from '../storage.ts';
