@@ -121,7 +121,7 @@ async function measureAll(keep: (results: Results) => void): Promise<Results> {
     removeBundle();
     rmSync(folder, { recursive: true, force: true });
   });
-  process.on('SIGINT', () => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
   const [started, load] = [Date.now(), loadNow()];
   if (load > BUSY && clock === 'wall') say(`the machine is busy (load ${load.toFixed(1)}): times that pass say little`);
   const [probes, versions] = [await openProbes(threads, clock), await versionsHere(), await bundleWorker()];
