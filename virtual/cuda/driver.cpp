@@ -1,11 +1,6 @@
 // The driver interface of CUDA over host memory, as far as anychip calls it: names and numbers from the CUDA driver API reference.
 // Vendors that took the interface over give its functions names of their own: NAME(…) in their names.h.
-#include <cstdio>
-#include <string>
-
-#include "../core/gpu/gpu.cpp"
-
-using namespace anychip;
+#include "../core/gpu/functions.cpp"
 
 #ifndef ERROR_NAMES
 #define ERROR_NAMES \
@@ -25,21 +20,14 @@ using namespace anychip;
   {STREAM_CAPTURE_UNSUPPORTED, ERROR_PREFIX "STREAM_CAPTURE_UNSUPPORTED"}
 #endif
 
-#define DRIVER extern "C" __attribute__((visibility("default"))) int
-
 namespace {
 
-/** Never destroyed: its thread may outlive `main`. */
-Gpu &gpu() {
-  static Gpu *only = new Gpu(ARCHITECTURE_PREFIX + std::to_string(fact("architecture")));
-  return *only;
-}
 bool isInitialized;
 int retained;
 int contextObject;
 thread_local void *current;
 
-/** Whether the calling thread may use the device now; a fault stays until the context is gone. */
+/** A fault stays until the context is gone. */
 int enter() {
   if (!isInitialized) return say(Rule::order, "a call before the driver was started"), NOT_INITIALIZED;
   if (current != &contextObject || retained == 0) return say(Rule::order, "a call from a thread that has no context of the device"), INVALID_CONTEXT;
@@ -48,20 +36,11 @@ int enter() {
 
 }  // namespace
 
-#define ENTER                            \
-  if (int entered = enter(); entered) { \
-    return entered;                      \
-  }
-
 DRIVER NAME(Init)(unsigned flags) {
   if (flags != 0) return INVALID_VALUE;
   return isInitialized = true, SUCCESS;
 }
-DRIVER NAME(DriverGetVersion)(int *version) { return *version = static_cast<int>(fact("driverVersion")), SUCCESS; }
 DRIVER NAME(DeviceGetCount)(int *count) { return *count = 1, SUCCESS; }
-DRIVER NAME(DeviceGet)(int *out, int ordinal) { return ordinal == 0 ? (*out = 0, SUCCESS) : INVALID_DEVICE; }
-DRIVER NAME(DeviceGetName)(char *name, int bytes, int) { return std::snprintf(name, static_cast<std::size_t>(bytes), "%s", chip.title), SUCCESS; }
-DRIVER NAME2(DeviceTotalMem)(std::size_t *bytes, int) { return *bytes = gpu().totalBytes(), SUCCESS; }
 
 DRIVER NAME(DevicePrimaryCtxRetain)(void **context, int) { return retained++, *context = &contextObject, SUCCESS; }
 DRIVER NAME2(DevicePrimaryCtxRelease)(int) {
@@ -71,10 +50,6 @@ DRIVER NAME2(DevicePrimaryCtxRelease)(int) {
   return SUCCESS;
 }
 DRIVER NAME(CtxSetCurrent)(void *context) { return current = context, SUCCESS; }
-DRIVER NAME2(MemGetInfo)(std::size_t *free, std::size_t *total) {
-  ENTER
-  return *free = gpu().freeBytes(), *total = gpu().totalBytes(), SUCCESS;
-}
 
 DRIVER NAME2(MemAlloc)(void **out, std::size_t bytes) {
   ENTER
@@ -84,31 +59,7 @@ DRIVER NAME2(MemFree)(void *address) {
   ENTER
   return gpu().free(address);
 }
-DRIVER NAME2(MemcpyHtoDAsync)(void *to, const void *from, std::size_t bytes, Stream *stream) {
-  ENTER
-  return gpu().copy(Gpu::Way::in, to, from, bytes, stream);
-}
-DRIVER NAME2(MemcpyDtoHAsync)(void *to, const void *from, std::size_t bytes, Stream *stream) {
-  ENTER
-  return gpu().copy(Gpu::Way::out, to, from, bytes, stream);
-}
-DRIVER NAME2(MemcpyDtoDAsync)(void *to, const void *from, std::size_t bytes, Stream *stream) {
-  ENTER
-  return gpu().copy(Gpu::Way::within, to, from, bytes, stream);
-}
 
-DRIVER NAME(ModuleLoadData)(Module **out, const void *image) {
-  ENTER
-  return gpu().loadModule(out, image);
-}
-DRIVER NAME(ModuleUnload)(Module *module) {
-  ENTER
-  return gpu().unloadModule(module);
-}
-DRIVER NAME(ModuleGetFunction)(Function **out, Module *module, const char *name) {
-  ENTER
-  return gpu().findKernel(out, module, name);
-}
 #ifdef FUNCTION_ATTRIBUTE
 DRIVER NAME(FuncSetAttribute)(Function *function, int attribute, int value) {
   ENTER
@@ -125,48 +76,11 @@ DRIVER NAME(StreamCreate)(Stream **out, unsigned flags) {
   ENTER
   return flags > 1 ? INVALID_VALUE : gpu().createStream(out);
 }
-DRIVER NAME2(StreamDestroy)(Stream *stream) { return gpu().destroyStream(stream); }
-DRIVER NAME(StreamSynchronize)(Stream *stream) {
-  ENTER
-  return gpu().wait(stream);
-}
-DRIVER NAME(StreamQuery)(Stream *stream) {
-  ENTER
-  return gpu().poll(stream);
-}
 
 DRIVER NAME(EventCreate)(Event **out, unsigned) {
   ENTER
   return gpu().createEvent(out);
 }
-DRIVER NAME2(EventDestroy)(Event *event) { return gpu().destroyEvent(event); }
-DRIVER NAME(EventRecord)(Event *event, Stream *stream) {
-  ENTER
-  return gpu().record(event, stream);
-}
-DRIVER NAME(EventElapsedTime)(float *millis, Event *from, Event *to) {
-  ENTER
-  return gpu().elapsed(millis, from, to);
-}
-
-DRIVER NAME2(StreamBeginCapture)(Stream *stream, int) {
-  ENTER
-  return gpu().beginCapture(stream);
-}
-DRIVER NAME(StreamEndCapture)(Stream *stream, Graph **out) {
-  ENTER
-  return gpu().endCapture(stream, out);
-}
-DRIVER NAME(GraphInstantiateWithFlags)(Graph **out, Graph *graph, unsigned long long) {
-  ENTER
-  return gpu().instantiate(out, graph);
-}
-DRIVER NAME(GraphLaunch)(Graph *graph, Stream *stream) {
-  ENTER
-  return gpu().launchGraph(graph, stream);
-}
-DRIVER NAME(GraphDestroy)(Graph *graph) { return gpu().destroyGraph(graph); }
-DRIVER NAME(GraphExecDestroy)(Graph *graph) { return gpu().destroyGraph(graph); }
 
 DRIVER NAME(GetErrorName)(int status, const char **text) {
   const struct {

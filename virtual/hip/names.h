@@ -2,6 +2,7 @@
 #pragma once
 
 #define NAME(name) hip##name
+#define NAME2(name) NAME(name)
 #define ERROR_PREFIX "hipError"
 #define ARCHITECTURE_PREFIX "gfx"
 

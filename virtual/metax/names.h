@@ -2,6 +2,7 @@
 #pragma once
 
 #define NAME(name) mc##name
+#define NAME2(name) NAME(name)
 #define ERROR_PREFIX "mcError"
 #define ARCHITECTURE_PREFIX "xcore"
 
