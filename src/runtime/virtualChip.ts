@@ -26,7 +26,7 @@ export interface VirtualChip {
 const SOURCES = fileURLToPath(new URL('../../virtual', import.meta.url));
 const LIBRARY_FLAGS = ['-std=c++17', '-O1', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-pthread'];
 /** Programs jump between the stacks of their threads, which checked forms of the jump forbid. */
-const RUNTIME_FLAGS = ['-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-Wall', '-Wextra'];
+const RUNTIME_FLAGS = ['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-Wall', '-Wextra'];
 
 const filesOf = (folder: string, suffix: RegExp): string[] =>
   readdirSync(join(SOURCES, folder))

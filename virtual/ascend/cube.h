@@ -21,13 +21,13 @@ inline void inSpace(const char *what, const LocalTensor<T> &x, int space, uint64
 inline void atMost(const char *what, const char *name, uint64_t value, uint64_t most) {
   if (value > most) anychip_stop(Rule::limit, "%s with %s of %llu: at most %llu", what, name, (unsigned long long)value, (unsigned long long)most);
 }
-/** Bytes with what is known of them. */
-ANYCHIP_PLAIN inline void pass(char *to, const char *from, uint64_t bytes, int pipe) {
+/** Lines with what is known of each. */
+ANYCHIP_PLAIN inline void pass(char *to, const char *from, uint64_t bytes, uint64_t line, int pipe) {
   anychip_touch(from, bytes, pipe, false);
   anychip_touch(to, bytes, pipe, true);
-  const bool isWritten = anychip_is_written(from, bytes);
   __builtin_memcpy(to, from, bytes);
-  anychip_mark(to, bytes, isWritten);
+  if (anychip_is_written(from, bytes)) return anychip_mark(to, bytes, true);
+  for (uint64_t at = 0; at < bytes; at += line) anychip_mark(to + at, line, anychip_is_written(from + at, line));
 }
 
 struct Nd2NzParams {
@@ -46,12 +46,19 @@ ANYCHIP_PLAIN inline void DataCopy(const LocalTensor<T> &to, const GlobalTensor<
       const uint64_t source = (uint64_t)d * p.srcNdMatrixStride + (uint64_t)n * p.srcDValue;
       from.check(source, p.dValue, "reads");
       anychip_use(from.address + source, p.dValue * sizeof(T), anychip::IN, false);
-      for (uint32_t c = 0; c < p.dValue; c += C0) {
-        const uint64_t at = (uint64_t)d * p.dstNzMatrixStride * sizeof(T) + ((uint64_t)(c / C0) * p.dstNzC0Stride + (uint64_t)n * p.dstNzNStride) * C0_BYTES;
-        inSpace("DataCopy", to, anychip::STAGING, at + C0_BYTES);
-        anychip_use(to.address + at, C0_BYTES, anychip::IN, true);
-        __builtin_memset(to.address + at, 0, C0_BYTES);
-        __builtin_memcpy(to.address + at, from.address + source + c, (p.dValue - c < C0 ? p.dValue - c : C0) * sizeof(T));
+    }
+  for (uint32_t d = 0; d < p.ndNum; d++)
+    for (uint32_t c = 0; c < p.dValue; c += C0) {
+      const uint32_t count = p.dValue - c < C0 ? p.dValue - c : C0;
+      const uint64_t first = (uint64_t)d * p.dstNzMatrixStride * sizeof(T) + (uint64_t)(c / C0) * p.dstNzC0Stride * C0_BYTES, step = (uint64_t)p.dstNzNStride * C0_BYTES;
+      // Lines that lie side by side are used at once.
+      const uint32_t together = p.dstNzNStride == 1 ? p.nValue : 1;
+      inSpace("DataCopy", to, anychip::STAGING, first + (p.nValue - 1) * step + C0_BYTES);
+      for (uint32_t n = 0; n < p.nValue; n += together) anychip_use(to.address + first + n * step, (uint64_t)together * C0_BYTES, anychip::IN, true);
+      for (uint32_t n = 0; n < p.nValue; n++) {
+        char *line = to.address + first + n * step;
+        __builtin_memset(line, 0, C0_BYTES);
+        __builtin_memcpy(line, from.address + (uint64_t)d * p.srcNdMatrixStride + (uint64_t)n * p.srcDValue + c, count * sizeof(T));
       }
     }
 }
@@ -100,7 +107,7 @@ ANYCHIP_PLAIN inline void LoadData(const LocalTensor<T> &to, const LocalTensor<T
     const uint64_t source = (uint64_t)(p.startIndex + r * p.srcStride) * FRACTAL_BYTES, target = (uint64_t)r * (1 + p.dstGap) * FRACTAL_BYTES;
     inSpace("LoadData", from, anychip::STAGING, source + FRACTAL_BYTES);
     inSpace("LoadData", to, space, target + FRACTAL_BYTES);
-    for (uint32_t line = 0; line < CUBE; line++) pass(to.address + target + line * C0_BYTES, from.address + source + line * C0_BYTES, C0_BYTES, anychip::FILL);
+    pass(to.address + target, from.address + source, FRACTAL_BYTES, C0_BYTES, anychip::FILL);
   }
 }
 
@@ -120,6 +127,15 @@ ANYCHIP_PLAIN inline void LoadDataWithTranspose(const LocalTensor<T> &to, const 
   for (uint32_t r = 0; r < p.repeatTimes; r++) {
     const uint64_t source = (uint64_t)(p.startIndex + r * p.srcStride) * SQUARE, first = (uint64_t)r * (1 + p.dstGap) * BLOCK;
     inSpace("LoadDataWithTranspose", from, anychip::STAGING, (source + SQUARE) * sizeof(T));
+    const T *square = from.data() + source;
+    anychip_touch(square, SQUARE * sizeof(T), anychip::FILL, false);
+    const bool isWritten = anychip_is_written(square, SQUARE * sizeof(T));
+    for (uint32_t b = 0; b < SQUARE / BLOCK; b++) {
+      const uint64_t block = first + (uint64_t)b * (1 + p.dstFracGap) * BLOCK;
+      inSpace("LoadDataWithTranspose", to, space, (block + BLOCK) * sizeof(T));
+      anychip_touch(to.data() + block, BLOCK * sizeof(T), anychip::FILL, true);
+      if (isWritten) anychip_mark(to.data() + block, BLOCK * sizeof(T), true);
+    }
     for (uint32_t i = 0; i < SIDE; i++)
       for (uint32_t j = 0; j < SIDE; j++) {
         // Element (i, j) of the square; of four bytes its right half is the second block.
@@ -127,8 +143,8 @@ ANYCHIP_PLAIN inline void LoadDataWithTranspose(const LocalTensor<T> &to, const 
         // Turned: line j, element i.
         const uint32_t half = sizeof(T) == 1 ? j / CUBE : sizeof(T) == 4 ? i / C0 : 0;
         const uint64_t out = first + (uint64_t)half * (1 + p.dstFracGap) * BLOCK + (sizeof(T) == 1 ? j % CUBE : j) * C0 + i % C0;
-        inSpace("LoadDataWithTranspose", to, space, (out + 1) * sizeof(T));
-        pass(to.address + out * sizeof(T), from.address + (source + in) * sizeof(T), sizeof(T), anychip::FILL);
+        to.data()[out] = square[in];
+        if (!isWritten) anychip_mark(to.data() + out, sizeof(T), anychip_is_written(square + in, sizeof(T)));
       }
   }
 }
@@ -138,6 +154,11 @@ struct MmadParams {
   bool isBias = false, cmatrixInitVal = true, cmatrixSource = false, kDirectionAlign = false;
   uint8_t unitFlag = 0;
 };
+/** By value: conversions of types with functions of their own are checked as if the core itself read memory. */
+template <class T>
+ANYCHIP_PLAIN inline float numberOf(T x) {
+  return (float)x;
+}
 /** sum (+)= a·b. Blocks of a go row after row, those of b too, each turned, those of the sum column after column. */
 template <class S, class T>
 ANYCHIP_PLAIN inline void Mmad(const LocalTensor<S> &sum, const LocalTensor<T> &a, const LocalTensor<T> &b, const MmadParams &p) {
@@ -153,22 +174,43 @@ ANYCHIP_PLAIN inline void Mmad(const LocalTensor<S> &sum, const LocalTensor<T> &
   anychip_touch(a.address, (uint64_t)rows * steps * FRACTAL_BYTES, anychip::MATRIX, false);
   anychip_touch(b.address, (uint64_t)deep * columns * FRACTAL_BYTES, anychip::MATRIX, false);
   anychip_touch(sum.address, (uint64_t)rows * columns * CUBE * CUBE * sizeof(S), anychip::MATRIX, true);
+  // Factors as lines of numbers, each with whether all of it was written.
+  const uint32_t depth = deep * C0;
+  float *left = (float *)anychip_room(0, (uint64_t)p.m * depth * sizeof(float)), *right = (float *)anychip_room(1, (uint64_t)depth * p.n * sizeof(float));
+  double *totals = (double *)anychip_room(2, (uint64_t)p.m * p.n * sizeof(double));
+  bool *isLeft = (bool *)anychip_room(3, p.m), *isRight = (bool *)anychip_room(4, p.n);
+  for (uint32_t i = 0; i < p.m; i++) {
+    isLeft[i] = true;
+    for (uint32_t s = 0; s < deep; s++) {
+      const T *line = a.data() + ((uint64_t)(i / CUBE) * steps + s) * CUBE * C0 + i % CUBE * C0;
+      isLeft[i] &= anychip_is_written(line, C0_BYTES);
+      for (uint32_t e = 0; e < C0; e++) left[(uint64_t)i * depth + s * C0 + e] = numberOf(line[e]);
+    }
+  }
+  for (uint32_t j = 0; j < p.n; j++) {
+    isRight[j] = true;
+    for (uint32_t s = 0; s < deep; s++) {
+      const T *line = b.data() + ((uint64_t)s * columns + j / CUBE) * CUBE * C0 + j % CUBE * C0;
+      isRight[j] &= anychip_is_written(line, C0_BYTES);
+      for (uint32_t e = 0; e < C0; e++) right[(uint64_t)(s * C0 + e) * p.n + j] = numberOf(line[e]);
+    }
+  }
+  const auto cellOf = [&](uint32_t i, uint32_t j) ANYCHIP_PLAIN { return sum.data() + ((uint64_t)(j / CUBE) * rows + i / CUBE) * CUBE * CUBE + i % CUBE * CUBE + j % CUBE; };
   for (uint32_t i = 0; i < p.m; i++)
-    for (uint32_t j = 0; j < p.n; j++) {
-      S *cell = sum.data() + ((uint64_t)(j / CUBE) * rows + i / CUBE) * CUBE * CUBE + i % CUBE * CUBE + j % CUBE;
-      bool isWritten = p.cmatrixInitVal || anychip_is_written(cell, sizeof(S));
-      // What one step adds is rounded once.
-      double total = p.cmatrixInitVal ? 0 : (double)*cell;
-      for (uint32_t s = 0; s < deep; s++) {
-        const T *x = a.data() + ((uint64_t)(i / CUBE) * steps + s) * CUBE * C0 + i % CUBE * C0, *y = b.data() + ((uint64_t)s * columns + j / CUBE) * CUBE * C0 + j % CUBE * C0;
-        isWritten = isWritten && anychip_is_written(x, C0_BYTES) && anychip_is_written(y, C0_BYTES);
-        for (uint32_t e = 0; e < C0; e++) {
-          const T u = x[e], v = y[e];
-          total += (double)(float)u * (double)(float)v;
-        }
+    for (uint32_t j = 0; j < p.n; j++) totals[(uint64_t)i * p.n + j] = p.cmatrixInitVal ? 0 : (double)*cellOf(i, j);
+  // What one step adds is rounded once.
+  anychip_multiply(totals, left, right, p.m, p.n, depth);
+  for (uint32_t i = 0; i < p.m; i++)
+    for (uint32_t j = 0; j < p.n; j += CUBE) {
+      const uint32_t count = p.n - j < CUBE ? p.n - j : CUBE;
+      S *line = cellOf(i, j);
+      bool isWritten = isLeft[i] && (p.cmatrixInitVal || anychip_is_written(line, count * sizeof(S)));
+      for (uint32_t e = 0; e < count; e++) isWritten &= isRight[j + e];
+      for (uint32_t e = 0; e < count; e++) {
+        if (!isWritten) anychip_mark(line + e, sizeof(S), isLeft[i] && isRight[j + e] && (p.cmatrixInitVal || anychip_is_written(line + e, sizeof(S))));
+        line[e] = (S)totals[(uint64_t)i * p.n + j + e];
       }
-      *cell = (S)total;
-      anychip_mark(cell, sizeof(S), isWritten);
+      if (isWritten) anychip_mark(line, count * sizeof(S), true);
     }
 }
 
@@ -202,12 +244,15 @@ ANYCHIP_PLAIN inline void Fixpipe(const GlobalTensor<D> &to, const LocalTensor<S
   inSpace("Fixpipe", from, anychip::SUMS, columns * p.srcStride * CUBE * sizeof(S));
   for (uint32_t i = 0; i < p.mSize; i++) {
     to.check((uint64_t)i * p.dstStride, p.nSize, "writes");
-    for (uint32_t j = 0; j < p.nSize; j++) {
-      const S *cell = from.data() + (uint64_t)(j / CUBE) * p.srcStride * CUBE + i * CUBE + j % CUBE;
-      anychip_use(cell, sizeof(S), anychip::DRAIN, false);
-      const S value = *cell;
-      const D rounded = (D)value;
-      to.address[(uint64_t)i * p.dstStride + j] = rounded;
+    for (uint32_t j = 0; j < p.nSize; j += CUBE) {
+      const uint32_t count = p.nSize - j < CUBE ? p.nSize - j : CUBE;
+      const S *line = from.data() + (uint64_t)(j / CUBE) * p.srcStride * CUBE + i * CUBE;
+      anychip_use(line, count * sizeof(S), anychip::DRAIN, false);
+      for (uint32_t e = 0; e < count; e++) {
+        const S value = line[e];
+        const D rounded = (D)value;
+        to.address[(uint64_t)i * p.dstStride + j + e] = rounded;
+      }
     }
     anychip_use(to.address + (uint64_t)i * p.dstStride, p.nSize * sizeof(D), anychip::DRAIN, true);
   }

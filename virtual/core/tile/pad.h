@@ -78,6 +78,7 @@ class Pad {
     spans_[begin] = Span{};
     spans_[begin].written = tick;
     spans_[begin].writer = (unsigned)pipe;
+    if (begin > 0 && !memcmp(&spans_[borders_.before(begin - 1)], &spans_[begin], sizeof(Span))) borders_.remove(begin);
     return NONE;
   }
 

@@ -26,6 +26,7 @@ namespace {
 
 using u64 = unsigned long long;
 constexpr u64 STACK_BYTES = 8 << 20;
+constexpr int ROOMS = 8;
 
 const Machine *machine;
 u64 base, deviceBytes;
@@ -283,6 +284,25 @@ void anychip_use(const void *p, uint64_t bytes, int pipe, bool writes) {
   useGlobal(p, bytes, pipe, writes);
 }
 
+static struct {
+  void *at;
+  u64 bytes;
+} rooms[ROOMS];
+void *anychip_room(int number, uint64_t bytes) {
+  auto &room = rooms[number];
+  if (room.bytes < bytes) room.at = realloc(room.at, room.bytes = bytes);
+  return room.at;
+}
+void anychip_multiply(double *sums, const float *a, const float *b, uint32_t rows, uint32_t columns, uint32_t depth) {
+  for (u64 i = 0; i < rows; i++)
+    for (u64 s = 0; s < depth; s++) {
+      const double x = a[i * depth + s];
+      double *line = sums + i * columns;
+      const float *y = b + s * columns;
+      for (u64 j = 0; j < columns; j++) line[j] += x * (double)y[j];
+    }
+}
+
 void anychip_signal(int from, int to, int flag) {
   if (flag < 0 || flag >= FLAGS) anychip_stop(Rule::limit, "flag %d: there are %d", flag, FLAGS);
   Signal &signal = signals[from][to][flag];
@@ -338,6 +358,7 @@ EXPORT void anychip_unload(void) {
   if (lineCount > 0) munmap(lineOwners, lineCount * sizeof *lineOwners);
   munmap(padBase, SPACES * SPACE_BYTES);
   for (Pad &pad : pads) pad.drop();
+  for (auto &room : rooms) free(room.at);
   free(own);
   declared.drop();
 }

@@ -56,6 +56,10 @@ ANYCHIP_TILE bool anychip_is_scratch(const void *address);
 ANYCHIP_TILE bool anychip_is_global(const void *address);
 /** Whether they lie on the core's stack. */
 ANYCHIP_TILE bool anychip_is_stack(const void *address);
+/** Memory of the host that an instruction computes in, of a few by their number; the next call for it may move it. */
+ANYCHIP_TILE void *anychip_room(int number, uint64_t bytes);
+/** sums[i][j] += a[i][s]·b[s][j] for s from 0, each product exact. `sums` is [rows, columns], a [rows, depth], b [depth, columns]. */
+ANYCHIP_TILE void anychip_multiply(double *sums, const float *a, const float *b, uint32_t rows, uint32_t columns, uint32_t depth);
 ANYCHIP_TILE void anychip_signal(int from, int to, int flag);
 ANYCHIP_TILE void anychip_wait(int from, int to, int flag);
 /** What `pipe` begins from now on comes after all that `of` was given. */
