@@ -57,7 +57,7 @@ const folder = process.env['ANYCHIP_MODELS'] ?? '';
 const cases = existsSync(folder) ? listCases(folder) : [];
 
 /** What a virtual chip computes within some 20 s, MFLOP; those with cores run one instruction after the other. */
-const MOST: Readonly<Record<string, number>> = { simt: 1200, tile: 100, model: 100 };
+const MOST: Readonly<Record<string, number>> = { simt: 1200, tile: 500, model: 100 };
 
 /** MFLOP of a case, as kernels of threads would do them. */
 function workOf({ model, dataSets }: Case): number {

@@ -89,7 +89,7 @@ struct LocalTensor {
   char *address;
   uint64_t bytes;
 
-  T *data() const { return reinterpret_cast<T *>(address); }
+  ANYCHIP_WITHIN T *data() const { return reinterpret_cast<T *>(address); }
   ANYCHIP_PLAIN T GetValue(uint64_t i) const {
     check(i, 1, "reads");
     anychip_use(data() + i, sizeof(T), anychip::SCALAR, false);
@@ -258,19 +258,23 @@ ANYCHIP_PLAIN inline void DataCopy(const LocalTensor<T> &to, const LocalTensor<T
 // ---- vector instructions ----
 
 template <class T, class U, class F>
-ANYCHIP_PLAIN inline void mapOne(const char *what, const LocalTensor<T> &to, const LocalTensor<U> &from, int32_t count, F f) {
+ANYCHIP_LANES inline void mapOne(const char *what, const LocalTensor<T> &to, const LocalTensor<U> &from, int32_t count, F f) {
   anychip_give(anychip::VECTOR);
   from.use(what, count, anychip::VECTOR, false);
   to.use(what, count, anychip::VECTOR, true);
-  for (int32_t i = 0; i < count; i++) to.data()[i] = f(from.data()[i]);
+  T *out = to.data();
+  const U *x = from.data();
+  for (int32_t i = 0; i < count; i++) out[i] = f(x[i]);
 }
 template <class T, class F>
-ANYCHIP_PLAIN inline void mapTwo(const char *what, const LocalTensor<T> &to, const LocalTensor<T> &a, const LocalTensor<T> &b, int32_t count, F f) {
+ANYCHIP_LANES inline void mapTwo(const char *what, const LocalTensor<T> &to, const LocalTensor<T> &a, const LocalTensor<T> &b, int32_t count, F f) {
   anychip_give(anychip::VECTOR);
   a.use(what, count, anychip::VECTOR, false);
   b.use(what, count, anychip::VECTOR, false);
   to.use(what, count, anychip::VECTOR, true);
-  for (int32_t i = 0; i < count; i++) to.data()[i] = f(a.data()[i], b.data()[i]);
+  T *out = to.data();
+  const T *x = a.data(), *y = b.data();
+  for (int32_t i = 0; i < count; i++) out[i] = f(x[i], y[i]);
 }
 
 /** Integers wrap. */
@@ -293,19 +297,19 @@ using Wrap = typename Wrapping<T>::type;
   template <class T>                                                                                              \
   inline void name(const LocalTensor<T> &to, const LocalTensor<T> &left, const LocalTensor<T> &right, int32_t count) { \
     require<T, __VA_ARGS__>(#name);                                                                               \
-    mapTwo(#name, to, left, right, count, [](T a, T b) ANYCHIP_PLAIN -> T { return expression; });                \
+    mapTwo(#name, to, left, right, count, [](T a, T b) ANYCHIP_LANE -> T { return expression; });                 \
   }
 #define ANYCHIP_SCALAR(name, expression, ...)                                                    \
   template <class T>                                                                             \
   inline void name(const LocalTensor<T> &to, const LocalTensor<T> &from, T b, int32_t count) {   \
     require<T, __VA_ARGS__>(#name);                                                              \
-    mapOne(#name, to, from, count, [b](T a) ANYCHIP_PLAIN -> T { return expression; });          \
+    mapOne(#name, to, from, count, [b](T a) ANYCHIP_LANE -> T { return expression; });           \
   }
 #define ANYCHIP_UNARY(name, expression, ...)                                                   \
   template <class T>                                                                           \
   inline void name(const LocalTensor<T> &to, const LocalTensor<T> &from, int32_t count) {      \
     require<T, __VA_ARGS__>(#name);                                                            \
-    mapOne(#name, to, from, count, [](T a) ANYCHIP_PLAIN -> T { return expression; });         \
+    mapOne(#name, to, from, count, [](T a) ANYCHIP_LANE -> T { return expression; });          \
   }
 ANYCHIP_BINARY(Add, (T)((Wrap<T>)a + (Wrap<T>)b), half, float, int16_t, int32_t)
 ANYCHIP_BINARY(Sub, (T)((Wrap<T>)a - (Wrap<T>)b), half, float, int16_t, int32_t)
@@ -326,15 +330,16 @@ ANYCHIP_UNARY(Sqrt, (T)__builtin_sqrtf(a), half, float)
 ANYCHIP_UNARY(Not, (T)~a, int16_t, uint16_t)
 
 template <class T>
-ANYCHIP_PLAIN inline void Duplicate(const LocalTensor<T> &to, T value, int32_t count) {
+ANYCHIP_LANES inline void Duplicate(const LocalTensor<T> &to, T value, int32_t count) {
   require<T, half, bfloat16_t, float, int16_t, uint16_t, int32_t, uint32_t>("Duplicate");
   anychip_give(anychip::VECTOR);
   to.use("Duplicate", count, anychip::VECTOR, true);
-  for (int32_t i = 0; i < count; i++) to.data()[i] = value;
+  T *out = to.data();
+  for (int32_t i = 0; i < count; i++) out[i] = value;
 }
 
 enum class RoundMode { CAST_NONE, CAST_RINT, CAST_FLOOR, CAST_CEIL, CAST_ROUND, CAST_TRUNC, CAST_ODD };
-inline float roundAs(RoundMode mode, float x) {
+ANYCHIP_WITHIN float roundAs(RoundMode mode, float x) {
   switch (mode) {
     case RoundMode::CAST_FLOOR: return __builtin_floorf(x);
     case RoundMode::CAST_CEIL: return __builtin_ceilf(x);
@@ -345,7 +350,7 @@ inline float roundAs(RoundMode mode, float x) {
 }
 /** Out of range, integers are at the end of their range; NaN is 0. */
 template <class T>
-inline T saturate(float x, float low, float high) {
+ANYCHIP_WITHIN T saturate(float x, float low, float high) {
   return x != x ? (T)0 : x <= low ? (T)low : x >= high ? (high >= 2147483647.0f ? (T)2147483647 : (T)high) : (T)x;
 }
 template <class T, class U>
@@ -356,7 +361,7 @@ inline void castPair(bool) {
   if (!known) anychip_stop(Rule::dtype, "Cast from %s to %s", Name<U>::text, Name<T>::text);
 }
 template <class T, class U>
-ANYCHIP_PLAIN inline T castOne(U x, RoundMode mode) {
+ANYCHIP_WITHIN T castOne(U x, RoundMode mode) {
   if constexpr (oneOf<T, float>) return same<T, U> ? (T)roundAs(mode, (float)x) : (T)(float)x;
   else if constexpr (oneOf<T, half, bfloat16_t>) return (T)(float)x;
   else if constexpr (oneOf<U, float, half>) {
@@ -372,7 +377,7 @@ template <class T, class U>
 inline void Cast(const LocalTensor<T> &to, const LocalTensor<U> &from, RoundMode mode, uint32_t count) {
   castPair<U, T>(true);
   if (mode == RoundMode::CAST_NONE && (oneOf<T, half, bfloat16_t> && same<U, float>)) anychip_stop(Rule::dtype, "Cast from %s to %s needs a way to round", Name<U>::text, Name<T>::text);
-  mapOne("Cast", to, from, (int32_t)count, [mode](U x) ANYCHIP_PLAIN -> T { return castOne<T, U>(x, mode); });
+  mapOne("Cast", to, from, (int32_t)count, [mode](U x) ANYCHIP_LANE -> T { return castOne<T, U>(x, mode); });
 }
 
 enum class CMPMODE { LT, GT, EQ, LE, GE, NE };
@@ -454,15 +459,15 @@ ANYCHIP_PLAIN inline void fold(const char *what, const LocalTensor<T> &to, const
 }
 template <class T>
 inline void ReduceSum(const LocalTensor<T> &to, const LocalTensor<T> &from, const LocalTensor<T> &work, int32_t count) {
-  fold("ReduceSum", to, from, work, count, [](T a, T b) ANYCHIP_PLAIN -> T { return a + b; });
+  fold("ReduceSum", to, from, work, count, [](T a, T b) ANYCHIP_LANE -> T { return a + b; });
 }
 template <class T>
 inline void ReduceMax(const LocalTensor<T> &to, const LocalTensor<T> &from, const LocalTensor<T> &work, int32_t count) {
-  fold("ReduceMax", to, from, work, count, [](T a, T b) ANYCHIP_PLAIN -> T { return a > b ? a : b; });
+  fold("ReduceMax", to, from, work, count, [](T a, T b) ANYCHIP_LANE -> T { return a > b ? a : b; });
 }
 template <class T>
 inline void ReduceMin(const LocalTensor<T> &to, const LocalTensor<T> &from, const LocalTensor<T> &work, int32_t count) {
-  fold("ReduceMin", to, from, work, count, [](T a, T b) ANYCHIP_PLAIN -> T { return a < b ? a : b; });
+  fold("ReduceMin", to, from, work, count, [](T a, T b) ANYCHIP_LANE -> T { return a < b ? a : b; });
 }
 
 inline float ToFloat(bfloat16_t x) { return (float)x; }

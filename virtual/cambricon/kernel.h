@@ -39,14 +39,14 @@ inline void begin(const char *what, int count) {
 }
 
 template <class T, class U, class F>
-ANYCHIP_PLAIN inline void mapOne(const char *what, T *to, const U *from, int count, F f) {
+ANYCHIP_LANES inline void mapOne(const char *what, T *to, const U *from, int count, F f) {
   begin(what, count);
   useVector(what, from, count * sizeof(U), false);
   useVector(what, to, count * sizeof(T), true);
   for (int i = 0; i < count; i++) to[i] = f(from[i]);
 }
 template <class T, class F>
-ANYCHIP_PLAIN inline void mapTwo(const char *what, T *to, const T *a, const T *b, int count, F f) {
+ANYCHIP_LANES inline void mapTwo(const char *what, T *to, const T *a, const T *b, int count, F f) {
   begin(what, count);
   useVector(what, a, count * sizeof(T), false);
   useVector(what, b, count * sizeof(T), false);
@@ -85,11 +85,11 @@ inline void __sync() {
 }
 
 #define ANYCHIP_BINARY(name, expression) \
-  inline void name(float *to, const float *left, const float *right, int count) { anychip::mapTwo(#name, to, left, right, count, [](float a, float b) ANYCHIP_PLAIN { return expression; }); }
+  inline void name(float *to, const float *left, const float *right, int count) { anychip::mapTwo(#name, to, left, right, count, [](float a, float b) ANYCHIP_LANE { return expression; }); }
 #define ANYCHIP_SCALAR(name, expression) \
-  inline void name(float *to, const float *from, float b, int count) { anychip::mapOne(#name, to, from, count, [b](float a) ANYCHIP_PLAIN { return expression; }); }
+  inline void name(float *to, const float *from, float b, int count) { anychip::mapOne(#name, to, from, count, [b](float a) ANYCHIP_LANE { return expression; }); }
 #define ANYCHIP_UNARY(name, expression) \
-  inline void name(float *to, const float *from, int count) { anychip::mapOne(#name, to, from, count, [](float a) ANYCHIP_PLAIN { return expression; }); }
+  inline void name(float *to, const float *from, int count) { anychip::mapOne(#name, to, from, count, [](float a) ANYCHIP_LANE { return expression; }); }
 ANYCHIP_BINARY(__bang_add, a + b)
 ANYCHIP_BINARY(__bang_sub, a - b)
 ANYCHIP_BINARY(__bang_mul, a * b)
@@ -116,13 +116,13 @@ ANYCHIP_PLAIN inline void __bang_move(void *to, const void *from, int bytes) {
   __builtin_memmove(to, from, (uint64_t)bytes);
 }
 inline void __bang_half2float(float *to, const half *from, int count) {
-  anychip::mapOne("__bang_half2float", to, from, count, [](half a) ANYCHIP_PLAIN { return (float)a; });
+  anychip::mapOne("__bang_half2float", to, from, count, [](half a) ANYCHIP_LANE { return (float)a; });
 }
 inline void __bang_float2half_rn(half *to, const float *from, int count) {
-  anychip::mapOne("__bang_float2half_rn", to, from, count, [](float a) ANYCHIP_PLAIN { return half(a); });
+  anychip::mapOne("__bang_float2half_rn", to, from, count, [](float a) ANYCHIP_LANE { return half(a); });
 }
 template <class T>
-ANYCHIP_PLAIN inline void __bang_write_value(T *to, int count, T value) {
+ANYCHIP_LANES inline void __bang_write_value(T *to, int count, T value) {
   anychip::begin("__bang_write_value", count);
   anychip::useVector("__bang_write_value", to, count * sizeof(T), true);
   for (int i = 0; i < count; i++) to[i] = value;

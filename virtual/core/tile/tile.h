@@ -70,5 +70,9 @@ ANYCHIP_TILE void anychip_stop(anychip::Rule rule, const char *format, ...) __at
 
 /** Functions of headers, whose own accesses are checked by what they call. */
 #define ANYCHIP_PLAIN __attribute__((no_sanitize_thread))
-/** Parts of these. */
+/** Those that go through many lanes, which the compiler may take together. */
+#define ANYCHIP_LANES __attribute__((no_sanitize_thread, optimize("O3")))
+/** What they do to one. */
+#define ANYCHIP_LANE __attribute__((no_sanitize_thread, always_inline))
+/** Parts of such functions. */
 #define ANYCHIP_WITHIN __attribute__((no_sanitize_thread, always_inline)) inline
