@@ -105,6 +105,19 @@ function randomMatmul(m: Maker): Operand {
   return epilogue(m, sums, sums.shape.length - 1);
 }
 
+/** Few rows, and columns that lie along the sum, as weights of linear layers and caches of keys do. */
+function randomFewRows(m: Maker): Operand {
+  const { b, random } = m;
+  const [from, acc] = ACCUMULATORS[random(5)]!;
+  const batch = random(3) === 0 ? [3] : [];
+  const [rows, columns, depth] = [between(random, 1, 9), between(random, 2, 150), between(random, 64, 150)];
+  const x = operand(m, from, [...(random(2) === 0 ? batch : batch.map(() => 1)), rows, depth]);
+  const w = operand(m, from, [...batch, columns, depth]);
+  const axes = batch.map((_, i) => i);
+  const sums = b.matmul(x, b.transpose(w, [...axes, batch.length + 1, batch.length]), acc);
+  return epilogue(m, sums, sums.shape.length - 1);
+}
+
 function randomConv(m: Maker): Operand {
   const { b, random } = m;
   const [from, acc, words] = ACCUMULATORS[random(ACCUMULATORS.length)]!;
@@ -252,6 +265,7 @@ interface Kind {
 
 const kinds: Readonly<Record<string, Kind>> = {
   'matrix products': { make: randomMatmul, seeds: 20 },
+  'products of few rows': { make: randomFewRows, seeds: 16, kernel: 'dots' },
   convolutions: { make: randomConv, seeds: 20 },
   'convolutions, channels last': { make: randomConvLast, seeds: 20 },
   'nets of convolutions': { make: randomNet, seeds: 12, error: 8e-6 },

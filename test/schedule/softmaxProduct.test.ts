@@ -131,8 +131,36 @@ const cores = {
   'long vectors': createCapabilities({ vectorLanes: 16, vectorRegisters: 32 }),
 };
 
+/** Heads that share keys and values, which are repeated by views; a cache before them, and masks by place. */
+const grouped: Problem = {
+  shapes: [
+    [2, 9, 4, 8],
+    [2, 2, 21, 8],
+    [2, 9, 2, 8],
+    [2, 2, 30, 8],
+  ],
+  build: (b, [q, past, k, v]) => {
+    const repeat = (x: Operand): Operand => b.reshape(b.expand(b.reshape(x, [2, 2, 1, 30, 8]), [2, 2, 2, 30, 8]), [2, 4, 30, 8]);
+    const [query, fresh] = [q!, k!].map((x) => b.transpose(x, [0, 2, 1, 3]));
+    const keys = b.concat([past!, fresh!], 2);
+    const place = (size: number, axis: number): Operand => b.reshape(b.iota('i32', [size], 0), axis === 2 ? [1, 1, size, 1] : [1, 1, 1, size]);
+    const seen = b.le(place(30, 3), b.add(place(9, 2), b.scalar('i32', 21)));
+    const masked = b.where(seen, scores(b, query!, repeat(keys)), b.scalar('f32', -Infinity));
+    return b.reshape(b.transpose(b.matmul(softmax(b, masked), repeat(v!)), [0, 2, 1, 3]), [2, 9, 32]);
+  },
+};
+
 describe('a softmax between two products, on cores with vectors', () => {
   const cases = Object.entries(cores).flatMap(([machine, on]) => Object.entries(one).map(([name, problem]) => ({ machine, on, name, problem })));
+  it.each(Object.entries(cores))('reads what heads share where it lies: %s', (_, on) => {
+    const graph = graphOf(grouped);
+    const names = namesOf(graph, on);
+    expect(names.filter((name) => name !== 'map')).toEqual(['attention']);
+    const schedule = scheduleGraph(graph, on);
+    expect(problemsOf(graph, schedule)).toEqual([]);
+    const inputs = graph.inputs.map((x, i) => numeric(randomTensor(createRandom(i), x.dtype, x.shape)));
+    expectClose(interpretSchedule(graph, schedule, inputs)[0]!, interpretPrims(graph, inputs)[0]!, 'shared heads', 1e-3);
+  });
   it.each(cases)(
     'is one kernel: $name, $machine',
     ({ on, name, problem }) => {

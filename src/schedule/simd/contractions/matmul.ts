@@ -153,8 +153,11 @@ function planColumns(site: ContractionSite, p: MatrixProduct, shape: PanelShape)
   const tile = bestTile(site, p);
   const derivation = derive(site, p.n, shape);
   if (derivation === undefined) {
-    const columns = site.isConstant(p.n.operand) ? packedColumns : copiedColumns;
-    return { tile, chunk: chunkFor(tile), columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
+    const isPacked = site.isConstant(p.n.operand);
+    const columns = isPacked ? packedColumns : copiedColumns;
+    // What one tile of rows alone reads stays in no cache.
+    const chunk = isPacked && p.m.extent <= tile.rows ? p.depth : chunkFor(tile);
+    return { tile, chunk, columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
   }
   const { step } = derivation;
   const few = cheapest(streamingTiles(simd, step), (t) => tileCost(site, p, t));
@@ -194,6 +197,15 @@ const rules: { readonly [K in ContractionNode['op']]: Rule<K> } = { matmul: from
 const productOf = <K extends ContractionNode['op']>(op: K, site: ContractionSite, node: Extract<ContractionNode, { readonly op: K }>): MatrixProduct | undefined =>
   rules[op](site, node);
 
+/** The contraction as a product of matrices, and the same with its sides exchanged. */
+export function matrixProducts(site: ContractionSite): readonly [MatrixProduct, MatrixProduct] | undefined {
+  const { node } = site;
+  const found = node.op === 'matmul' ? productOf(node.op, site, node) : productOf(node.op, site, node);
+  if (found === undefined) return undefined;
+  const plain = foldBatch(found);
+  return [plain, transposed(plain)];
+}
+
 /** Fewer filters than this do not pay for a copy of what they read. */
 const THINNED_FILTERS = 8;
 
@@ -228,11 +240,9 @@ export const matmulTemplate: ContractionTemplate = {
     if (!hasVectors(given)) return undefined;
     const thin = given.node.op === 'conv' ? thinned(given, given.node) : undefined;
     const site = thin?.site ?? given;
-    const { node } = site;
-    const found = node.op === 'matmul' ? productOf(node.op, site, node) : productOf(node.op, site, node);
+    const found = matrixProducts(site);
     if (found === undefined) return undefined;
-    const plain = foldBatch(found);
-    const exchanged = transposed(plain);
+    const [plain, exchanged] = found;
     const p = costOf(site, exchanged) < EXCHANGED * costOf(site, plain) ? exchanged : plain;
     if (elementCount(p.batch) * p.m.extent * p.n.extent * p.depth < SMALL) return undefined;
     if (p.n.extent * 2 < site.capabilities.simd.vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
