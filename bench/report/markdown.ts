@@ -107,7 +107,7 @@ export function markdownOf(results: Results, picture: string): string {
   return [
     '# Results of the bench\n',
     `${facts.join('\n')}\n`,
-    'Medians of runs that took turns, milliseconds. **Ratio**: the first peer’s time by anychip’s, so above 1 anychip is ahead. *Of FMA peak*: multiply-adds of products and convolutions, counted plainly (filtering needs fewer), by time, of what the probe did. *Of bandwidth*: weights, inputs and outputs, each once, the same way; what stays in caches between runs goes beyond 100 %. tfjs-wasm has one thread in Node.\n',
+    'Medians of runs that took turns, milliseconds. **Ratio**: the first peer’s time by anychip’s, so above 1 anychip is ahead. *Of FMA peak*: multiply-adds of products and convolutions, counted plainly (filtering needs fewer, and bytes are multiplied faster than floats, so both can pass 100 %), by time, of what the probe did. *Of bandwidth*: weights, inputs and outputs, each once, the same way; what stays in caches between runs goes beyond 100 %. tfjs-wasm has one thread in Node.\n',
     `![Ratios](${picture})\n`,
     `${meansOf(results)}\n`,
     ...groups,
