@@ -29,7 +29,7 @@ function limitsOf(capabilities: Capabilities): Readonly<Record<string, number>> 
     }
     case 'tile': {
       const { scratchBytes, alignBytes, lineBytes, countMultiple, matrix } = capabilities.tile.rules;
-      const memories = matrix === undefined ? {} : { stagingBytes: matrix.bytes.staging, aBytes: matrix.bytes.a, bBytes: matrix.bytes.b, sumBytes: matrix.bytes.sum };
+      const memories = Object.fromEntries(Object.entries(matrix?.bytes ?? {}).map(([memory, bytes]) => [`${memory}Bytes`, bytes]));
       return { cores: capabilities.tile.cores, scratchBytes, alignBytes, lineBytes, countMultiple, ...memories };
     }
     case 'simd':

@@ -162,10 +162,11 @@ export interface MatrixUnit {
   readonly acc: 'f32' | 'i32';
   /**
    * What a factor is read from. strided: rows or columns that lie any distance apart. fractal: blocks in an order of the unit's own, in
-   * memory that is there for nothing else (`ScratchBuffer.fragment`). swizzled: swizzled memory of the block, which the unit reads itself,
-   * beside what its threads do.
+   * memory that is there for nothing else (`ScratchBuffer.fragment`). lines: lines of the factor's own, one after the other and filled up
+   * to whole sides; they are brought as blocks are, and turned and filled up in scratch memory. swizzled: swizzled memory of the block,
+   * which the unit reads itself, beside what its threads do.
    */
-  readonly layout: 'strided' | 'fractal' | 'swizzled';
+  readonly layout: 'strided' | 'fractal' | 'lines' | 'swizzled';
   /** Threads that take its steps together, where they are not those of a subgroup of the machine. */
   readonly threads?: number;
 }
@@ -239,8 +240,8 @@ export interface ScratchBuffer {
   /** Common to the threads of a block rather than private to each. */
   readonly shared?: boolean;
   /**
-   * Memory that this factor of a matrix unit is filled from, in blocks as the unit has them: copied into line by line, as if the lines lay
-   * one after the other, and read by nothing else.
+   * Memory that this factor of a matrix unit is filled from, in blocks or lines as the unit has them: copied into line by line, as if the
+   * lines lay one after the other, and read by nothing else.
    */
   readonly fragment?: Fragment;
   /**
@@ -271,9 +272,12 @@ export interface MatrixRules {
   readonly isApart: boolean;
   /** Fragments have a multiple of the sides of one of these. */
   readonly units: readonly MatrixUnit[];
-  /** Memory of what factors are filled from, and of all fragments of each role. */
-  readonly bytes: Readonly<Record<'staging' | Fragment['role'], number>>;
+  /** Memory of what factors are filled from, and of all fragments of each role; what is absent lies in the scratchpad. */
+  readonly bytes: Readonly<Partial<Record<MatrixMemory, number>>>;
+  /** Where sums are stored. */
+  readonly sumsTo: 'global' | 'scratch';
 }
+export type MatrixMemory = 'staging' | Fragment['role'];
 
 /** A function over buffers. Its body runs once for each value of `grid.var` in [0, extent), in any order, on any thread or block of threads. */
 export interface Kernel {

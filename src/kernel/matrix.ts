@@ -1,7 +1,8 @@
 // Matrix units in kernels: how large fragments are, what a step reads and writes, what is wrong with one, and what it computes.
 import { decodeFloat } from '../core/float.ts';
+import { byteWidth } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
-import type { Expr, Fragment, FragmentPlace, MatrixStep, MatrixUnit } from './ir.ts';
+import type { Expr, Fragment, FragmentPlace, MatrixMemory, MatrixRules, MatrixStep, MatrixUnit } from './ir.ts';
 
 /** dtypes of memory that a factor may be read from: its own, or the integer that holds its bits. */
 const stored: { readonly [I in MatrixUnit['in']]: readonly NumericDType[] } = {
@@ -48,6 +49,9 @@ export function linesOf(fragment: Fragment): readonly [lines: number, elements: 
   return fragment.order === 'rows' ? [rows, columns] : [columns, rows];
 }
 
+/** Whether lines of a factor are its own, rather than the sum's. */
+export const hasOwnLines = ({ role, order }: Fragment): boolean => (order === 'rows') === (role === 'a');
+
 /** The place with what is computed in it replaced. */
 export const mapPlaceExprs = (place: FragmentPlace, f: (e: Expr) => Expr): FragmentPlace => ({
   ...place,
@@ -71,6 +75,28 @@ export function mapPlace(step: MatrixStep, f: (place: FragmentPlace) => Fragment
 
 /** dtype of a fragment's elements. */
 export const fragmentDType = ({ unit, role }: Fragment): NumericDType => (role === 'sum' ? unit.acc : stored[unit.in][0]!);
+
+const fragmentBytes = (fragment: Fragment): number => shapeOf(fragment).reduce((bytes, side) => bytes * side, byteWidth(fragmentDType(fragment)));
+
+/**
+ * Bytes of each memory that fragments and what they are filled from take, and of scratch memory beside: where lines are turned and filled
+ * up there, and products lie until they are added, as much as the largest fragment.
+ */
+export function matrixBytes(fragments: Iterable<Fragment>, staged: Iterable<Fragment>): Record<MatrixMemory | 'beside', number> {
+  const bytes = { staging: 0, a: 0, b: 0, sum: 0, beside: 0 };
+  for (const fragment of staged) bytes.staging += fragmentBytes(fragment);
+  for (const fragment of fragments) {
+    bytes[fragment.role] += fragmentBytes(fragment);
+    if (fragment.unit.layout === 'lines') bytes.beside = Math.max(bytes.beside, fragmentBytes(fragment));
+  }
+  return bytes;
+}
+
+export const MATRIX_MEMORIES = ['staging', 'a', 'b', 'sum'] as const satisfies readonly MatrixMemory[];
+
+/** How much of it is in the scratchpad. */
+export const inScratchpad = (bytes: Readonly<Record<MatrixMemory | 'beside', number>>, rules: MatrixRules): number =>
+  MATRIX_MEMORIES.reduce((sum, memory) => (rules.bytes[memory] === undefined ? sum + bytes[memory] : sum), bytes.beside);
 
 /** f32 with the mantissa of f16: the nearest, ties away from zero, where half a unit of its last place is added; toward zero where nothing is. */
 function roundToTf32(x: number, half: number): number {

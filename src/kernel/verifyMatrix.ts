@@ -1,8 +1,7 @@
 // Verifies what a core's matrix unit asks of a tile kernel: sides of fragments, memory of each role, and that what factors are filled
-// from is filled and read as a whole, in the blocks that the unit has.
-import { byteWidth } from '../core/dtype.ts';
+// from is filled and read as a whole, in the blocks or lines that the unit has.
 import type { Fragment, FragmentPlace, Kernel, MatrixRules, MatrixUnit, Rows, ScratchBuffer, Stmt, TileRules } from './ir.ts';
-import { fragmentDType, linesOf, shapeOf } from './matrix.ts';
+import { MATRIX_MEMORIES, fragmentDType, linesOf, matrixBytes, shapeOf } from './matrix.ts';
 import { storePipe } from './pipes.ts';
 import { allStatements } from './statements.ts';
 
@@ -22,12 +21,14 @@ class MatrixVerifier {
   readonly problems: string[] = [];
   readonly #rules: MatrixRules;
   readonly #staged: ReadonlyMap<string, ScratchBuffer>;
+  readonly #scratch: ReadonlySet<string>;
   readonly #fragments = new Map<string, Fragment>();
   #steps = 0;
   #instructions = 0;
 
   constructor(kernel: Kernel, rules: MatrixRules) {
     this.#rules = rules;
+    this.#scratch = new Set(kernel.scratch.map((s) => s.name));
     this.#staged = new Map(kernel.scratch.flatMap((s) => (s.fragment === undefined ? [] : [[s.name, s]])));
     allStatements(kernel.body).forEach((s) => this.#statement(s));
     for (const s of this.#staged.values()) this.#buffer(s, s.fragment!);
@@ -43,16 +44,12 @@ class MatrixVerifier {
   }
 
   #capacity(): void {
-    const bytes = { staging: 0, a: 0, b: 0, sum: 0 };
-    for (const s of this.#staged.values()) bytes.staging += s.elements * byteWidth(s.dtype);
-    for (const fragment of this.#fragments.values()) {
-      const [rows, columns] = shapeOf(fragment);
-      bytes[fragment.role] += rows * columns * byteWidth(fragmentDType(fragment));
+    for (const fragment of this.#fragments.values())
       if (!isMade(fragment.unit, this.#rules)) this.problems.push(`the unit multiplies no ${sizeOf(fragment)} as ${fragment.role}`);
-    }
-    for (const role of ['staging', 'a', 'b', 'sum'] as const) {
-      const most = this.#rules.bytes[role];
-      if (bytes[role] > most) this.problems.push(`${bytes[role]} bytes of ${role} of a matrix unit, and a core has ${most}`);
+    const bytes = matrixBytes(this.#fragments.values(), [...this.#staged.values()].map((s) => s.fragment!));
+    for (const memory of MATRIX_MEMORIES) {
+      const most = this.#rules.bytes[memory] ?? Infinity;
+      if (bytes[memory] > most) this.problems.push(`${bytes[memory]} bytes of ${memory} of a matrix unit, and a core has ${most}`);
     }
   }
 
@@ -64,7 +61,12 @@ class MatrixVerifier {
     const { step } = s;
     if (step.do === 'declare') this.#fragments.set(step.name, step.fragment);
     if (step.do === 'load') this.#load(step.fragment, step.from);
-    if (step.do === 'store' && this.#staged.has(step.to.buffer)) this.problems.push(`a sum is stored into ${step.to.buffer}, which factors are filled from`);
+    if (step.do === 'store') this.#store(step.to.buffer);
+  }
+
+  #store(buffer: string): void {
+    if (this.#staged.has(buffer)) this.problems.push(`a sum is stored into ${buffer}, which factors are filled from`);
+    if (this.#scratch.has(buffer) !== (this.#rules.sumsTo === 'scratch')) this.problems.push(`a sum is stored into ${buffer}, and the unit stores to ${this.#rules.sumsTo} memory`);
   }
 
   /** Memory in blocks is filled from its first line on, as lines without room between them. */
@@ -75,7 +77,7 @@ class MatrixVerifier {
   }
 
   #load(fragment: Fragment, from: FragmentPlace): void {
-    if (fragment.unit.layout !== 'fractal') return;
+    if (fragment.unit.layout === 'strided') return;
     const staged = this.#staged.get(from.buffer)?.fragment;
     const isWhole = staged !== undefined && sameFragment(staged, fragment) && isZero(from) && from.stride === linesOf(fragment)[1];
     if (!isWhole) this.problems.push(`a factor is filled from ${from.buffer}, which is not there for it`);

@@ -4,15 +4,21 @@ import { byteWidth } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import { gcd } from '../core/integers.ts';
 import type { BufferParam, Expr, Kernel, Rows, ScratchBuffer, Stmt, StmtKind, TileRules } from './ir.ts';
-import { placeOf } from './matrix.ts';
+import { inScratchpad, matrixBytes, placeOf } from './matrix.ts';
 import { operandsOf } from './rewriteKernel.ts';
+import { declaredIn } from './statements.ts';
 import { matrixProblems } from './verifyMatrix.ts';
 
 type StmtOf = { readonly [K in StmtKind]: Extract<Stmt, { kind: K }> };
 
-/** Bytes of scratch memory that the buffers fill, each rounded up; what a matrix unit is filled from lies elsewhere. */
-export const tileBytes = (scratch: readonly ScratchBuffer[], { alignBytes }: Pick<TileRules, 'alignBytes'>): number =>
-  scratch.reduce((sum, s) => (s.fragment === undefined ? sum + Math.ceil((s.elements * byteWidth(s.dtype)) / alignBytes) * alignBytes : sum), 0);
+/** Bytes of scratch memory that a kernel fills: its buffers, each rounded up, and what of a matrix unit's memory lies there. */
+export function tileBytes({ scratch, body }: Pick<Kernel, 'scratch' | 'body'>, { alignBytes, matrix }: Pick<TileRules, 'alignBytes' | 'matrix'>): number {
+  const buffers = scratch.reduce((sum, s) => (s.fragment === undefined ? sum + Math.ceil((s.elements * byteWidth(s.dtype)) / alignBytes) * alignBytes : sum), 0);
+  if (matrix === undefined) return buffers;
+  const fragments = declaredIn(body).map(([, fragment]) => fragment);
+  const staged = scratch.flatMap((s) => s.fragment ?? []);
+  return buffers + inScratchpad(matrixBytes(fragments, staged), matrix);
+}
 
 /** A number that divides every value of the index `e`, 0 where it is 0; `known` tells that of variables. */
 function divisorOf(e: Expr, known: ReadonlyMap<string, number>): number {
@@ -35,7 +41,7 @@ class TileVerifier {
     this.#rules = rules;
     this.#params = new Map(kernel.params.map((p) => [p.name, p]));
     this.#scratch = new Map(kernel.scratch.map((s) => [s.name, s]));
-    const bytes = tileBytes(kernel.scratch, rules);
+    const bytes = tileBytes(kernel, rules);
     if (bytes > rules.scratchBytes) this.#report(`${bytes} bytes of scratch memory, and a core has ${rules.scratchBytes}`);
     if (kernel.block !== undefined) this.#report('a tile kernel runs on cores, not on blocks of threads');
     kernel.body.forEach((s) => this.#statement(s));

@@ -1,6 +1,7 @@
 // Tile kernels with one rule broken each: work that nothing waits for, copies and instructions past the end or at odd places, tails that
 // are not filled, too much of the scratchpad, lines of memory that two cores store into, and what a language asks beyond the IR.
 import { byteWidth } from '../../src/core/dtype.ts';
+import { fragmentDType } from '../../src/kernel/matrix.ts';
 import { add, index } from '../../src/kernel/build.ts';
 import type { Expr, Kernel, MatrixStep, MatrixUnit, Pipe, Stmt } from '../../src/kernel/ir.ts';
 import { storePipe } from '../../src/kernel/pipes.ts';
@@ -21,8 +22,10 @@ export interface TileLanguageRules {
   readonly alignsCopies: boolean;
   /** Whether there is a matrix unit. */
   readonly hasMatrix: boolean;
-  /** Text that may not be left out, wherever `where` finds it needed: the places in the text, by number. */
-  readonly texts: Readonly<Record<string, { readonly pattern: RegExp; readonly rule: RegExp; readonly needed: (kernel: Kernel) => readonly number[] }>>;
+  /** Text that may not be left out, or changed `by` what is given: the places where it is needed, by number. */
+  readonly texts: Readonly<
+    Record<string, { readonly pattern: RegExp; readonly rule: RegExp; readonly by?: (found: string) => string; readonly needed: (kernel: Kernel) => readonly number[] }>
+  >;
 }
 
 const bounds = /out of bounds/;
@@ -46,6 +49,7 @@ const stagedOf = (kernel: Kernel) => {
   return (name: string): boolean => staged.has(name);
 };
 
+const isMoreThanOne = (rows: Expr): boolean => rows.kind !== 'const' || Number(rows.value) > 1;
 const further = (at: Expr, elements: number): Expr => add(at, index(elements));
 
 /** The instruction with the operands that it reads changed. */
@@ -257,7 +261,7 @@ const matrix: Readonly<Record<string, Mutation>> = {
       mutants(
         steps(kernel, (step) => (step.do === 'store' ? { ...step, to: { ...step.to, index: further(step.to.index, by) } } : undefined)),
         `sum written ${by} on:`,
-        /out of bounds|never-written|race/,
+        /out of bounds|never-written|race|misaligned/,
       ),
     ),
   'more of a sum than there is': (kernel) =>
@@ -267,10 +271,19 @@ const matrix: Readonly<Record<string, Mutation>> = {
         `more ${side} of a sum:`,
         /out of bounds|never-written|race/,
       ),
+    ).concat(
+      // Where sums lie in the scratchpad, a copy takes them on.
+      mutants(
+        editEach(kernel, (s) => (s.kind === 'copy' && isMoreThanOne(s.rows) && !stagedOf(kernel)(s.to.buffer) ? [{ ...s, rows: further(s.rows, 64) }] : undefined)),
+        'more rows of a tile:',
+        /out of bounds|never-written|race/,
+      ),
     ),
   'too much memory of fragments': (kernel) =>
     (['a', 'b'] as const).flatMap((role) => {
-      const wider = (unit: MatrixUnit): MatrixUnit => ({ ...unit, k: unit.k * 64 });
+      const { bytes, units } = kernel.tiles!.matrix!;
+      const least = (unit: MatrixUnit): number => unit.k * Math.min(unit.m, unit.n) * Math.min(...units.map((each) => byteWidth(fragmentDType({ unit: each, role, order: 'rows' }))));
+      const wider = (unit: MatrixUnit): MatrixUnit => ({ ...unit, k: unit.k * (Math.ceil((bytes[role] ?? kernel.tiles!.scratchBytes) / least(unit)) + 1) });
       const changed = steps(kernel, (step) =>
         step.do === 'declare' && step.fragment.role === role ? { ...step, fragment: { ...step.fragment, unit: wider(step.fragment.unit) } } : undefined,
       );
@@ -281,7 +294,7 @@ const matrix: Readonly<Record<string, Mutation>> = {
 const scratchpad: Readonly<Record<string, Mutation>> = {
   'too much of the scratchpad': (kernel) =>
     kernel.scratch.map((s, i) => {
-      const most = s.fragment === undefined ? kernel.tiles!.scratchBytes : kernel.tiles!.matrix!.bytes.staging;
+      const most = s.fragment === undefined ? kernel.tiles!.scratchBytes : (kernel.tiles!.matrix!.bytes.staging ?? kernel.tiles!.scratchBytes);
       const elements = Math.ceil(most / byteWidth(s.dtype)) + 256;
       const scratch = kernel.scratch.map((other, j) => (i === j ? { ...other, elements } : other));
       return { title: `${s.name} too large`, kernel: { ...kernel, scratch }, verdict: 'sure', rule: /limit of the chip: .*(asks for|declares) \d+ bytes/ };
@@ -302,12 +315,12 @@ const scratchpad: Readonly<Record<string, Mutation>> = {
 /** What is left out of the text, where it is needed. */
 const textual = (texts: TileLanguageRules['texts']): Readonly<Record<string, Mutation>> =>
   Object.fromEntries(
-    Object.entries(texts).map(([kind, { pattern, rule, needed }]): readonly [string, Mutation] => [
+    Object.entries(texts).map(([kind, { pattern, rule, by = () => '', needed }]): readonly [string, Mutation] => [
       kind,
       (kernel) =>
         needed(kernel).map((at): Mutant => {
           let count = 0;
-          return { title: `${kind}: ${at}`, kernel, verdict: 'sure', rule, text: (text) => text.replaceAll(pattern, (found) => (count++ === at ? '' : found)) };
+          return { title: `${kind}: ${at}`, kernel, verdict: 'sure', rule, text: (text) => text.replaceAll(pattern, (found) => (count++ === at ? by(found) : found)) };
         }),
     ]),
   );

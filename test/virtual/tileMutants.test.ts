@@ -1,7 +1,7 @@
 // Virtual chips of cores with scratchpads under mutation: of rendered kernels that are in order and break one rule, they name the rule.
 import { describe, it } from 'vitest';
 import type { Expr, Kernel, Pipe, Stmt } from '../../src/kernel/ir.ts';
-import { storePipe } from '../../src/kernel/pipes.ts';
+import { stepPipe, storePipe } from '../../src/kernel/pipes.ts';
 import { operandsOf } from '../../src/kernel/rewriteKernel.ts';
 import type { PrimGraph } from '../../src/graph/builder.ts';
 import { createAscendTarget } from '../../src/targets/ascend/target.ts';
@@ -58,22 +58,48 @@ const ascendC: TileLanguageRules = {
   },
 };
 
-/** Waits in BANG C are the core's, for all that a unit was given; those for copies are for either way. */
+const handOver = (from: Pipe, to: Pipe): Stmt[] => [
+  { kind: 'signal', from, to, flag: 0 },
+  { kind: 'wait', from, to, flag: 0 },
+];
+/** What one unit of an MLU core does, in order. */
+const COMPUTE: readonly Pipe[] = ['vector', 'fill', 'matrix', 'drain'];
+const fillsFilter = (s: Stmt): boolean => s.kind === 'matrix' && s.step.do === 'load' && s.step.fragment.role === 'b';
+
+/** Waits in BANG C are the core's, for all that a unit was given; those for copies are for either way. A filter is filled when its step ends. */
 const inBang = (kernel: Kernel): Kernel => {
+  const inOrder = (s: Stmt): Stmt[] => {
+    const pipe = isInstruction(s) ? 'vector' : s.kind === 'matrix' && s.step.do !== 'declare' ? stepPipe(s.step) : undefined;
+    const others = pipe === undefined ? [] : COMPUTE.filter((other) => other !== pipe).flatMap((other) => handOver(pipe, other));
+    return [s, ...others, ...(fillsFilter(s) ? COMPUTE.flatMap((from) => handOver(from, 'scalar')) : [])];
+  };
   const waits = (s: Stmt): Stmt[] => {
     if (s.kind === 'signal') return [];
     if (s.kind === 'for') return [{ ...s, body: s.body.flatMap(waits) }];
     if (s.kind === 'if') return [{ ...s, then: s.then.flatMap(waits), else: s.else.flatMap(waits) }];
-    if (s.kind !== 'wait' || s.from === 'scalar') return s.kind === 'wait' ? [] : [s];
-    const pipes = s.from === 'vector' ? (['vector'] as const) : (['in', 'out'] as const);
-    return pipes.flatMap((from): Stmt[] => [
-      { kind: 'signal', from, to: 'scalar', flag: 0 },
-      { kind: 'wait', from, to: 'scalar', flag: 0 },
-    ]);
+    if (s.kind !== 'wait') return inOrder(s);
+    if (s.from === 'scalar' || (COMPUTE.includes(s.from) && COMPUTE.includes(s.to))) return [];
+    return (COMPUTE.includes(s.from) ? COMPUTE : (['in', 'out'] as const)).flatMap((from) => handOver(from, 'scalar'));
   };
   return { ...kernel, body: kernel.body.flatMap(waits) };
 };
-const bangC: TileLanguageRules = { hasSignals: false, hasCounts: (value) => value.kind !== 'across', alignsCopies: false, hasMatrix: false, texts: {} };
+const filtersOf = (kernel: Kernel): number[] => flat(kernel.body).filter(fillsFilter).map((_, i) => i);
+const productsOf = (kernel: Kernel): number[] => flat(kernel.body).flatMap((s) => (s.kind === 'matrix' && s.step.do === 'multiply' ? [s] : [])).map((_, i) => i);
+const bangC: TileLanguageRules = {
+  hasSignals: false,
+  hasCounts: (value) => value.kind !== 'across',
+  alignsCopies: false,
+  hasMatrix: true,
+  texts: {
+    'a wait for a filter left out': { pattern: /__sync_move\(\);/g, rule: /missing order/, needed: filtersOf },
+    'a wait before a filter is moved left out': { pattern: /(?<=; )__sync_compute\(\);(?= __memcpy_async)/g, rule: /missing order/, needed: filtersOf },
+    'a filter that is not in the order of its memory': { pattern: /__bang_reshape_filter\([^;]*;/g, rule: /layout|never-written/, needed: filtersOf },
+    'a filter at an odd place': { pattern: /wram \+ \w+(?=\), \w+_side)/g, by: (found) => `${found} + 4`, rule: /misaligned|never-written/, needed: productsOf },
+    'a filter moved to an odd place': { pattern: /wram \+ \w+(?=\), (?!\w+_side))/g, by: (found) => `${found} + 4`, rule: /misaligned/, needed: filtersOf },
+    'rows of a filter taken as longer': { pattern: /\w+_depth(?=, \d+\);)/g, by: (found) => `${found} + 32`, rule: /layout|out of bounds|never-written/, needed: productsOf },
+    'a part of a filter moved': { pattern: /(?<=, )64(?= \* \w+ \* \d, NRAM2WRAM)/g, by: () => '32', rule: /layout|granularity/, needed: filtersOf },
+  },
+};
 
 /** Fences in XPU C++ are the core's: after each instruction for what the core does itself, and for everything where there is a wait for more. */
 const inXpu = (kernel: Kernel): Kernel => {
@@ -118,6 +144,12 @@ const products: readonly PrimGraph[] = [
   graph('i8', [90, 72], (b, x) => [b.matmul(b.transpose(x, [1, 0]), x, 'i32')]),
 ];
 
+/** For units that take f32, and do what follows the sum: wide for one core, of a tail in every direction. */
+const filters: readonly PrimGraph[] = [
+  graph('f32', [70, 200], (b, x) => [b.max(b.matmul(x, constant(b, 3, [200, 130])), b.scalar('f32', 0))]),
+  graph('f16', [70, 150], (b, x) => [b.matmul(x, b.transpose(x, [1, 0]), 'f32')]),
+];
+
 interface Bench {
   readonly target: Target;
   readonly rules: TileLanguageRules;
@@ -129,7 +161,7 @@ interface Bench {
 }
 const chips: Readonly<Record<string, Bench>> = {
   Ascend: { target: createAscendTarget().virtual!.open('910b4', 'ascend:virtual')!, rules: ascendC, more: products },
-  Cambricon: { target: createCambriconTarget().virtual!.open('mlu370', 'cambricon:virtual')!, rules: bangC, meaning: inBang },
+  Cambricon: { target: createCambriconTarget().virtual!.open('mlu370', 'cambricon:virtual')!, rules: bangC, meaning: inBang, more: filters },
   Kunlunxin: {
     target: createKunlunTarget().virtual!.open('r200', 'kunlun:virtual')!,
     rules: xpu,

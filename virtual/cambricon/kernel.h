@@ -16,12 +16,18 @@
   static __attribute__((used, aligned(128))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[128]; \
   static
 
+/** A variable in weight memory, as its name tells. */
+#define __wram__                                                                                         \
+  static __attribute__((used, aligned(128))) char ANYCHIP_NAME(anychip_guard_, __COUNTER__)[128]; \
+  static
+#define wram apart_wram
+
 #define taskId ((int)anychip_core)
 #define taskDim ((int)anychip_cores)
 
-const anychip::Rules anychip_rules = {{"scalar", "compute", "IO", "IO out", "compute", "compute", "compute"}, false, false, {"NRAM"}};
+const anychip::Rules anychip_rules = {{"scalar", "compute", "IO", "IO out", "move", "compute", "compute"}, false, false, {"NRAM"}};
 
-enum mluMemcpyDirection_t { GDRAM2NRAM, NRAM2GDRAM };
+enum mluMemcpyDirection_t { GDRAM2NRAM, NRAM2GDRAM, NRAM2WRAM };
 
 namespace anychip {
 
@@ -63,9 +69,12 @@ ANYCHIP_PLAIN inline void copyRow(void *to, const void *from, uint64_t bytes, ml
   __builtin_memmove(to, from, bytes);
 }
 
+void copyFilter(void *to, const void *from, uint64_t bytes);
+
 }  // namespace anychip
 
 inline void __memcpy_async(void *to, const void *from, int bytes, mluMemcpyDirection_t direction) {
+  if (direction == NRAM2WRAM) return anychip::copyFilter(to, from, (uint64_t)bytes);
   anychip_give(direction == GDRAM2NRAM ? anychip::IN : anychip::OUT);
   anychip::copyRow(to, from, (uint64_t)bytes, direction);
 }
@@ -78,6 +87,7 @@ inline void __sync_io() {
   anychip_order(anychip::IN, anychip::SCALAR);
   anychip_order(anychip::OUT, anychip::SCALAR);
 }
+inline void __sync_move() { anychip_order(anychip::FILL, anychip::SCALAR); }
 inline void __sync_compute() { anychip_order(anychip::VECTOR, anychip::SCALAR); }
 inline void __sync() {
   for (int of = 0; of < anychip::PIPES; of++)
@@ -127,3 +137,5 @@ ANYCHIP_LANES inline void __bang_write_value(T *to, int count, T value) {
   anychip::useVector("__bang_write_value", to, count * sizeof(T), true);
   for (int i = 0; i < count; i++) to[i] = value;
 }
+
+#include "matrix.h"

@@ -7,7 +7,7 @@
 namespace anychip {
 
 /** The rules of a chip that programs can break. `ruleNames` in report.cpp has a word for each. */
-enum class Rule : int { none, bounds, freed, misaligned, unwritten, race, barrier, host, limit, granularity, order, dtype, fault };
+enum class Rule : int { none, bounds, freed, misaligned, unwritten, race, barrier, host, limit, granularity, order, dtype, layout, fault };
 
 /** Bits of the shadow of a byte of device memory. */
 constexpr unsigned char ALLOCATED = 1, WRITTEN = 2;
@@ -57,6 +57,8 @@ struct SharedVariable {
   std::uint64_t bytes;
   const char *kernel;
   const char *name;
+  /** Of cores with scratchpads: in a matrix unit's own memory of factor b, as its name says. */
+  bool isApart;
 };
 
 struct Launch {

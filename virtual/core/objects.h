@@ -76,6 +76,9 @@ struct Objects {
     const auto declared = function->module->program->sharedBytes(kernel);
     if (declared > static_cast<std::uint64_t>(fact("scratchBytes")))
       return statusOf(say(Rule::limit, "kernel %s declares %llu bytes of scratchpad, and a core has %lld", kernel->name, static_cast<unsigned long long>(declared), fact("scratchBytes")));
+    const auto apart = function->module->program->apartBytes(kernel);
+    if (apart > 0 && apart > static_cast<std::uint64_t>(fact("bBytes")))
+      return statusOf(say(Rule::limit, "kernel %s declares %llu bytes of a matrix unit's memory, and a core has %lld", kernel->name, static_cast<unsigned long long>(apart), fact("bBytes")));
     if (isFaulty("launch")) return statusOf(say(Rule::fault, "this launch of %s fails, as ANYCHIP_FAULT asks", kernel->name));
     const bool hangs = isFaulty("hang");
     auto args = std::make_shared<Arguments>(kernel, params);

@@ -215,7 +215,7 @@ std::unique_ptr<Program> Program::load(const void *bytes, const std::string &arc
     if (!program->has(variable.kernel)) continue;
     program->names_.push_back(variable.kernel);
     program->names_.push_back(variable.name);
-    program->shared_.push_back({base + variable.offset, variable.bytes, program->names_.end()[-2].c_str(), program->names_.back().c_str()});
+    program->shared_.push_back({base + variable.offset, variable.bytes, program->names_.end()[-2].c_str(), program->names_.back().c_str(), !variable.name.compare(0, 6, "apart_")});
   }
   described = &memory;
   program->machine_ = {memory.base(), memory.reserved(), memory.shadow(), {memory.notes(0), memory.notes(1)}, memory.clock(), static_cast<unsigned>(hasFact("subgroupThreads") ? fact("subgroupThreads") : 1), fact, describe};
@@ -248,7 +248,14 @@ static constexpr std::uint64_t GIVEN_ALIGNMENT = 1024;
 std::uint64_t Program::sharedBytes(const KernelEntry *kernel) const {
   std::uint64_t sum = 0;
   for (auto &variable : shared_)
-    if (!std::strcmp(variable.kernel, kernel->name) && !isGiven(variable)) sum += variable.bytes;
+    if (!std::strcmp(variable.kernel, kernel->name) && !isGiven(variable) && !variable.isApart) sum += variable.bytes;
+  return sum;
+}
+
+std::uint64_t Program::apartBytes(const KernelEntry *kernel) const {
+  std::uint64_t sum = 0;
+  for (auto &variable : shared_)
+    if (!std::strcmp(variable.kernel, kernel->name) && variable.isApart) sum += variable.bytes;
   return sum;
 }
 

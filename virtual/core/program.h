@@ -43,6 +43,8 @@ class Program {
   std::uint64_t sharedBytes(const KernelEntry *kernel) const;
   /** Those that it expects the launch to give. */
   std::uint64_t givenBytes(const KernelEntry *kernel) const;
+  /** Those that it declares in a matrix unit's own memory. */
+  std::uint64_t apartBytes(const KernelEntry *kernel) const;
   Rule run(const Launch &launch) const;
 
  private:

@@ -12,7 +12,7 @@
 namespace anychip {
 
 static const char *const ruleNames[] = {"none",           "out of bounds",        "use after free", "misaligned",    "read of never-written memory", "race", "barrier",
-                                        "host memory",    "limit of the chip",    "granularity",    "missing order", "unsupported dtype",            "injected fault"};
+                                        "host memory",    "limit of the chip",    "granularity",    "missing order", "unsupported dtype",            "layout",    "injected fault"};
 
 const char *ruleName(Rule rule) { return ruleNames[static_cast<int>(rule)]; }
 

@@ -2,7 +2,7 @@
 // orders and rules from the Ascend C API reference (CANN 8, architecture 2201).
 import { invariant } from '../../core/error.ts';
 import type { Fragment, Kernel } from '../../kernel/ir.ts';
-import { fragmentDType, linesOf, shapeOf } from '../../kernel/matrix.ts';
+import { fragmentDType, hasOwnLines, linesOf, shapeOf } from '../../kernel/matrix.ts';
 import { declaredIn } from '../../kernel/statements.ts';
 import type { TileMatrixSyntax } from '../c/dialect.ts';
 import type { Prelude } from '../c/prelude.ts';
@@ -77,8 +77,6 @@ template <class D, class S> ${helper} void any_drain(GlobalTensor<D> to, LocalTe
 const use = (p: Prelude): void => void p.use('matrix', () => library(p.dialect.helper));
 
 const element = (fragment: Fragment): string => storageOf(fragmentDType(fragment)).c;
-/** Whether lines are the factor's own, rather than the sum's. */
-const hasOwnLines = ({ role, order }: Fragment): boolean => (order === 'rows') === (role === 'a');
 /** Most points along a factor's own side, and along the sum. */
 const sidesOf = ({ unit, role }: Fragment): readonly [number, number] => [role === 'a' ? unit.m : unit.n, unit.k];
 

@@ -6,6 +6,7 @@ import type { BufferText, RowsText, TileInstruction, TileOperand, TileSyntax } f
 import type { LaunchedLanguage } from '../c/launched.ts';
 import { scalarDialect, scalarLibrary } from '../c/scalars.ts';
 import { isIn, tileOf } from '../c/tileOperands.ts';
+import { bangMatrix, matrixMemory } from './matrix.ts';
 
 const HELPER = '__mlu_func__ inline';
 const HEAD = `#include <bang.h>
@@ -62,6 +63,8 @@ function instruct({ value, to, operands, count }: TileInstruction): string {
 
 const COMPUTE = '__sync_compute();';
 const WAITS: { readonly [P in Pipe]: string } = { scalar: '__sync();', vector: COMPUTE, in: '__sync_io();', out: '__sync_io();', fill: COMPUTE, matrix: COMPUTE, drain: COMPUTE };
+/** What computes does so in order. */
+const computes = (pipe: Pipe): boolean => WAITS[pipe] === COMPUTE;
 
 const tiles: TileSyntax = {
   element: ({ name }, at) => `${name}[${at}]`,
@@ -71,7 +74,8 @@ const tiles: TileSyntax = {
   vector: (_, instruction) => instruct(instruction),
   // Whoever waits waits for all that a unit was given.
   signal: () => undefined,
-  wait: ({ from }) => WAITS[from],
+  wait: ({ from, to }) => (computes(from) && computes(to) ? undefined : WAITS[from]),
+  matrix: bangMatrix,
 };
 
 export const bangLanguage: LaunchedLanguage = {
@@ -81,6 +85,7 @@ export const bangLanguage: LaunchedLanguage = {
   head: (symbol) => `extern "C" __mlu_global__ void ${symbol}`,
   param: ({ name, access }, element) => ({ declaration: `${access === 'read' ? 'const ' : ''}${element} *${name}` }),
   scratch: ({ name, elements }, element) => [`__nram__ __attribute__((aligned(${ALIGN_BYTES}))) ${element} ${name}[${elements}];`],
+  enter: matrixMemory,
   block: 'taskId',
   thread: '0',
 };

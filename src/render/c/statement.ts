@@ -120,7 +120,7 @@ function tileMatrixText(step: MatrixStep, scope: Scope): string {
 }
 
 function matrixLines(step: MatrixStep, scope: Scope): readonly string[] {
-  if (scope.prelude.dialect.tiles !== undefined) return [tileMatrixText(step, scope)];
+  if (scope.prelude.dialect.tiles !== undefined) return [tileMatrixText(step, scope)].filter((text) => text !== '');
   const p = scope.prelude;
   const { matrix } = p.dialect;
   invariant(matrix !== undefined, 'the language has no matrix units: the schedule must not ask for them');

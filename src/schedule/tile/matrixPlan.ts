@@ -2,10 +2,10 @@
 // about those of a chip for data centres; only their ratios matter.
 import { ZERO, coefficientOf, substituteIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
-import { byteWidth, dtypes } from '../../core/dtype.ts';
+import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import type { MatrixRules, MatrixUnit } from '../../kernel/ir.ts';
-import { fragmentDType } from '../../kernel/matrix.ts';
+import type { Fragment, MatrixUnit, TileRules } from '../../kernel/ir.ts';
+import { MATRIX_MEMORIES, fragmentDType, inScratchpad, matrixBytes } from '../../kernel/matrix.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import type { Contraction, Factor } from '../contraction.ts';
 import { inDType } from '../factors.ts';
@@ -86,31 +86,40 @@ interface Extents {
   readonly k: number;
 }
 
-function fits({ m, n, k, in: input, acc }: MatrixUnit, stages: number, { bytes }: MatrixRules): boolean {
-  const width = byteWidth(fragmentDType({ unit: { m, n, k, in: input, acc, layout: 'fractal' }, role: 'a', order: 'rows' }));
-  const [a, b, sum] = [stages * m * k * width, stages * n * k * width, m * n * dtypes[acc].bytes];
-  return a <= bytes.a && b <= bytes.b && sum <= bytes.sum && a + b <= bytes.staging;
+/** Lines of a tile that instructions on what follows the sum may take in the scratchpad, and cycles of each that they work on. */
+const ENDING_LINES = 16;
+const LINE_CYCLES = 20;
+
+function fits(unit: MatrixUnit, stages: number, tiles: number, { matrix, scratchBytes }: TileRules): boolean {
+  if (matrix === undefined) return false;
+  const fragment = (role: Fragment['role']): Fragment => ({ unit, role, order: 'rows' });
+  const factors = Array.from({ length: stages }, () => [fragment('a'), fragment('b')]).flat();
+  const bytes = matrixBytes([...factors, fragment('sum')], factors);
+  const ending = matrix.sumsTo === 'scratch' ? (unit.m * tiles + ENDING_LINES) * unit.n * byteWidth(unit.acc) : 0;
+  return MATRIX_MEMORIES.every((memory) => bytes[memory] <= (matrix.bytes[memory] ?? Infinity)) && inScratchpad(bytes, matrix) + ending <= scratchBytes;
 }
 
 function cyclesOf(tile: MatrixUnit, unit: MatrixUnit, { batch, m, n, k }: Extents, cores: number, width: number): number {
   const tiles = batch * Math.ceil(m / tile.m) * Math.ceil(n / tile.n);
   const multiply = (tile.m / unit.m) * (tile.n / unit.n) * (tile.k / unit.k);
   const move = ((tile.m + tile.n) * tile.k * width) / MOVE_BYTES;
-  const drain = (tile.m * tile.n * dtypes[unit.acc].bytes) / MOVE_BYTES;
+  const drain = (tile.m * tile.n * byteWidth(unit.acc)) / MOVE_BYTES;
   return Math.ceil(tiles / cores) * (Math.ceil(k / tile.k) * (Math.max(multiply, move) + STEP_CYCLES) + drain + TILE_CYCLES);
 }
 
 /** Elements of what must be made into a matrix first. */
 const madeElements = ({ strided, factor }: MatrixFactor, { batch, k }: Extents): number => (strided === undefined ? batch * pointsOf(factor.axes) * k : 0);
 
-/** What the contraction is like without a matrix unit, and whether nothing follows the sum. */
+/** What the contraction is like without a matrix unit, and whether what follows the sum is done by another kernel. */
 export interface Alternative {
   readonly isVector: boolean;
-  readonly isPlain: boolean;
+  readonly isEndedLater: boolean;
+  /** Tiles of sums and of what they become that are in the scratchpad, where the unit stores there; more than one where that is done there. */
+  readonly tiles: number;
 }
 
 /** The unit and the tile that take the least time, if they take less than the alternative. */
-export function planMatrix(c: Contraction, { rules, cores, matrixCores = cores }: TileFacts, { isVector, isPlain }: Alternative): MatrixPlan | undefined {
+export function planMatrix(c: Contraction, { rules, cores, matrixCores = cores }: TileFacts, { isVector, isEndedLater, tiles }: Alternative): MatrixPlan | undefined {
   if (rules.matrix === undefined) return undefined;
   const extents: Extents = { batch: pointsOf(c.batch), m: pointsOf(c.a.axes), n: pointsOf(c.b.axes), k: pointsOf(c.summed) };
   let least = (extents.batch * extents.m * extents.n * extents.k) / (isVector ? VECTOR_RATE : SCALAR_RATE) / cores;
@@ -120,13 +129,14 @@ export function planMatrix(c: Contraction, { rules, cores, matrixCores = cores }
     if (unit.acc !== c.sum.dtype || a === undefined || b === undefined) continue;
     const width = byteWidth(a.dtype);
     const made = [a, b].map((factor) => madeElements(factor, extents));
-    const behind = isPlain ? 0 : extents.batch * extents.m * extents.n * dtypes[unit.acc].bytes;
+    const behind = isEndedLater ? extents.batch * extents.m * extents.n * byteWidth(unit.acc) : 0;
     const before = made.reduce((sum, elements) => sum + (elements > 0 ? KERNEL_CYCLES : 0) + (elements * width) / cores, 0);
-    const extra = before + (isPlain ? 0 : KERNEL_CYCLES) + behind / MOVE_BYTES / cores;
+    const extra = before + (isEndedLater ? KERNEL_CYCLES : 0) + behind / MOVE_BYTES / cores;
     for (const tile of tilesOf(unit, extents)) {
       const stages = extents.k > tile.k ? 2 : 1;
-      if (!fits(tile, stages, rules.matrix)) continue;
-      const cycles = extra + cyclesOf(tile, unit, extents, matrixCores, width);
+      if (!fits(tile, stages, tiles, rules)) continue;
+      const lines = tiles > 1 ? (extents.batch * extents.m * Math.ceil(extents.n / tile.n) * LINE_CYCLES) / matrixCores : 0;
+      const cycles = extra + lines + cyclesOf(tile, unit, extents, matrixCores, width);
       if (cycles < least) [best, least] = [{ unit: tile, a, b, stages }, cycles];
     }
   }

@@ -1,11 +1,11 @@
 // A contraction on a core's matrix unit: tiles of both factors are copied into its memory, filled in and multiplied, and the sums written.
-// Factors that are no matrices in memory are made into ones before, by kernels of their own, and what is fused behind the sum comes after.
+// Factors that are no matrices in memory are made into ones before, by kernels of their own; what is fused behind the sum: matrixEnding.ts.
 import { substitute } from '../emit/places.ts';
-import { addIndex, constantIndex, delinearize, indexSymbol, linearIndex, scaleIndex } from '../../core/indexExpr.ts';
+import { ZERO, addIndex, constantIndex, delinearize, indexSymbol, linearIndex, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { stridesOf } from '../../core/shape.ts';
 import { binary, index } from '../../kernel/build.ts';
-import type { Expr, Fragment, ScratchBuffer, Stmt } from '../../kernel/ir.ts';
+import type { Expr, Fragment, FragmentPlace, Rows, ScratchBuffer } from '../../kernel/ir.ts';
 import { linesOf } from '../../kernel/matrix.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import type { Contraction } from '../contraction.ts';
@@ -13,23 +13,19 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
-import { applyPoint, guardPoint, loadPoint, visitPoints } from '../point.ts';
-import type { PointExpr, Substitution } from '../point.ts';
+import { loadPoint, visitPoints } from '../point.ts';
+import type { Substitution } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
 import { GRID_VAR, coreBounds } from './cores.ts';
+import { instruct } from './instruct.ts';
 import { finishTiles, instructionsIn } from './loops.ts';
-import { baseOf, flatStride, planMatrix } from './matrixPlan.ts';
+import { EndingWriter, endingTiles, endingsOf, withLoad } from './matrixEnding.ts';
+import type { Target } from './matrixEnding.ts';
+import { baseOf, planMatrix } from './matrixPlan.ts';
 import type { MatrixFactor, MatrixPlan, Strided } from './matrixPlan.ts';
 import { synchronize } from './synchronize.ts';
-
-/** Where sums go: [batch][a][b], b side by side. */
-interface Target {
-  readonly slot: MemorySlot;
-  readonly base: IndexExpr;
-  readonly stride: number;
-}
 
 /** One factor of a tile, and one of the places that it is brought to. */
 interface Side {
@@ -39,6 +35,13 @@ interface Side {
   readonly param: string;
   readonly staging: readonly string[];
   readonly names: readonly string[];
+}
+
+/** What a step of the sum takes: `start` and `depth` along the sum, `stage` the place. */
+interface Steps {
+  bring(start: IndexExpr, depth: number, stage: number): void;
+  fill(depth: number, stage: number): void;
+  multiply(stage: number): void;
 }
 
 /** How much of a tile is there along both sides. */
@@ -53,14 +56,20 @@ class MatrixWriter {
   readonly #plan: MatrixPlan;
   readonly #sides: readonly Side[];
   readonly #scratch: ScratchBuffer[] = [];
-  readonly #out: string;
+  /** Sums of a tile in scratch memory. */
+  readonly #kept: MemorySlot;
+  readonly #facts: TileFacts;
   readonly #target: Target;
+  /** What is fused behind the sum; undefined where nothing is, here. */
+  readonly #ending: EndingWriter | undefined;
 
-  constructor(nest: Nest, c: Contraction, plan: MatrixPlan, factors: readonly [Strided, Strided], target: Target) {
+  constructor(nest: Nest, c: Contraction, plan: MatrixPlan, factors: readonly [Strided, Strided], target: Target, facts: TileFacts, isEnded: boolean) {
     this.emitter = new Emitter(nest.dynamic);
-    [this.#c, this.#plan, this.#target] = [c, plan, target];
+    [this.#c, this.#plan, this.#target, this.#facts] = [c, plan, target, facts];
     this.#sides = [this.#side('a', factors[0]), this.#side('b', factors[1])];
-    this.#out = this.emitter.buffer(target.slot, 'write');
+    this.#kept = createSlot('scratch', { dtype: c.sum.dtype, shape: [plan.unit.m, plan.unit.n] });
+    this.emitter.buffer(target.slot, 'write');
+    this.#ending = isEnded ? new EndingWriter(this.emitter, c, plan.unit) : undefined;
   }
 
   #side(role: 'a' | 'b', from: Strided): Side {
@@ -72,9 +81,10 @@ class MatrixWriter {
     return { role, fragment, from, param: this.emitter.buffer(from.slot, 'read'), staging, names: staging.map(() => this.emitter.fresh(role)) };
   }
 
-  /** Every tile of the result, dealt out to the cores. */
-  write(name: string, facts: TileFacts, flops: number): LoweredKernel {
+  /** Every tile of the result, dealt out to the cores; undefined where there are no instructions for what follows the sum. */
+  write(name: string, flops: number): LoweredKernel | undefined {
     const { emitter } = this;
+    const facts = this.#facts;
     const { batch, a, b } = this.#c;
     const { unit } = this.#plan;
     const counts = [pointsOf(batch), Math.ceil(pointsOf(a.axes) / unit.m), Math.ceil(pointsOf(b.axes) / unit.n)];
@@ -89,9 +99,14 @@ class MatrixWriter {
       this.#tile(new Map(unflatten(batch, inBatch!)), scaleIndex(inA!, unit.m), scaleIndex(inB!, unit.n));
     });
     const lowered = finishTiles(emitter, name, cores, { flops, bytes: 0 }, facts);
-    const { kernel } = lowered;
-    const body = synchronize(kernel.body, new Set(kernel.params.map((p) => p.name)));
-    return { ...lowered, kernel: { ...kernel, body, scratch: this.#scratch, grid: { var: GRID_VAR, extent: cores } } };
+    const kernel = { ...lowered.kernel, scratch: [...lowered.kernel.scratch, ...this.#scratch], grid: { var: GRID_VAR, extent: cores } };
+    if (this.#sumsTo === 'global') return { ...lowered, kernel: { ...kernel, body: synchronize(kernel.body, new Set(kernel.params.map((p) => p.name))) } };
+    const instructed = instruct({ ...lowered, kernel }, facts);
+    return 'problem' in instructed ? undefined : instructed;
+  }
+
+  get #sumsTo(): 'global' | 'scratch' | undefined {
+    return this.#facts.rules.matrix?.sumsTo;
   }
 
   #tile(batch: ReadonlyMap<string, IndexExpr>, startA: IndexExpr, startB: IndexExpr): void {
@@ -102,35 +117,57 @@ class MatrixWriter {
     const sum = emitter.fresh('sum');
     const fragment: Fragment = { unit, role: 'sum', order: 'rows' };
     emitter.push({ kind: 'matrix', step: { do: 'declare', name: sum, fragment } });
-    const step = (start: IndexExpr, depth: number, stage: number): void => {
-      this.#sides.forEach((side) => this.#bring(side, at, { own: side.role === 'a' ? startA : startB, sum: start }, ends[side.role], index(depth), stage));
-      const [a, b] = this.#sides;
-      const fragments = { a: a!.fragment, b: b!.fragment };
-      emitter.push({ kind: 'matrix', step: { do: 'multiply', sum, a: a!.names[stage]!, b: b!.names[stage]!, fragments } });
-    };
-    this.#steps(step);
-    const { slot, base, stride } = this.#target;
-    const place = addIndex(at.index(base), addIndex(scaleIndex(startA, stride), startB));
-    const to = { buffer: emitter.buffer(slot, 'write'), index: emitter.index(place), stride, lines: ends.a, elements: ends.b };
-    emitter.push({ kind: 'matrix', step: { do: 'store', name: sum, fragment, to: { ...to, buffer: this.#out } } });
+    const [a, b] = this.#sides;
+    const fragments = { a: a!.fragment, b: b!.fragment };
+    this.#steps({
+      bring: (start, depth, stage) =>
+        this.#sides.forEach((side) => this.#bring(side, at, { own: side.role === 'a' ? startA : startB, sum: start }, ends[side.role], index(depth), stage)),
+      fill: (depth, stage) => this.#sides.forEach((side) => this.#fill(side, ends[side.role], index(depth), stage)),
+      multiply: (stage) => emitter.push({ kind: 'matrix', step: { do: 'multiply', sum, a: a!.names[stage]!, b: b!.names[stage]!, fragments } }),
+    });
+    const out = this.#place(at, startA, startB);
+    const store = (to: FragmentPlace): void => emitter.push({ kind: 'matrix', step: { do: 'store', name: sum, fragment, to } });
+    if (this.#sumsTo === 'global') return store({ ...out, lines: ends.a, elements: ends.b });
+    const kept: Rows = { buffer: emitter.buffer(this.#kept, 'write'), index: index(0), stride: unit.n };
+    store({ ...kept, lines: ends.a, elements: index(unit.n) });
+    if (this.#ending === undefined) emitter.push({ kind: 'copy', to: out, from: kept, rows: ends.a, elements: ends.b });
+    else this.#ending.write(batch, { buffer: kept.buffer, startA, startB, rows: ends.a, unit, to: out });
   }
 
-  /** The sum, step by step, in places that take turns. */
-  #steps(step: (start: IndexExpr, depth: number, stage: number) => void): void {
+  /** Where the sums of a tile go. */
+  #place(at: Substitution, startA: IndexExpr, startB: IndexExpr): Rows {
+    const { slot, base, stride } = this.#target;
+    const place = addIndex(at.index(base), addIndex(scaleIndex(startA, stride), startB));
+    return { buffer: this.emitter.buffer(slot, 'write'), index: this.emitter.index(place), stride };
+  }
+
+  /** The sum, step by step, in places that take turns: the factors of the next step are brought while those of one are multiplied. */
+  #steps({ bring, fill, multiply }: Steps): void {
     const { k } = this.#plan.unit;
     const { stages } = this.#plan;
     const all = pointsOf(this.#c.summed);
-    const whole = Math.floor(all / k);
+    const count = Math.ceil(all / k);
+    const depthOf = (i: number): number => Math.min(k, all - i * k);
+    const stageOf = (i: number): number => i % stages;
+    bring(ZERO, depthOf(0), 0);
+    // Steps after which a whole one comes, as many as fill all places.
+    const whole = Math.floor(all / k) - 1;
     const turns = whole - (whole % stages);
-    if (turns > stages) {
-      const name = this.emitter.fresh('k');
-      const turn = indexSymbol(name, 0, turns - 1);
-      this.emitter.loop(name, index(0), index(turns), stages, () => {
-        for (let stage = 0; stage < stages; stage++) step(scaleIndex(addIndex(turn, stage), k), k, stage);
-      });
-    } else for (let i = 0; i < turns; i++) step(constantIndex(i * k), k, i % stages);
-    for (let i = turns; i < whole; i++) step(constantIndex(i * k), k, i % stages);
-    if (all > whole * k) step(constantIndex(whole * k), all - whole * k, whole % stages);
+    const looped = turns > stages ? turns : 0;
+    const name = this.emitter.fresh('k');
+    const turn = indexSymbol(name, 0, Math.max(looped - 1, 0));
+    this.emitter.loop(name, index(0), index(looped), stages, () => {
+      for (let stage = 0; stage < stages; stage++) {
+        fill(k, stage);
+        bring(scaleIndex(addIndex(turn, stage + 1), k), k, stageOf(stage + 1));
+        multiply(stage);
+      }
+    });
+    for (let i = looped; i < count; i++) {
+      fill(depthOf(i), stageOf(i));
+      if (i + 1 < count) bring(constantIndex((i + 1) * k), depthOf(i + 1), stageOf(i + 1));
+      multiply(stageOf(i));
+    }
   }
 
   /** How many of `side` points from `start` on there are. */
@@ -146,8 +183,13 @@ class MatrixWriter {
     const [lines, elements] = from.alongSum ? [own, depth] : [depth, own];
     const place = addIndex(at.index(from.base), addIndex(scaleIndex(line, from.stride), along));
     const staging = { buffer: side.staging[stage]!, index: index(0), stride: linesOf(fragment)[1] };
-    const copy: Stmt = { kind: 'copy', to: staging, from: { buffer: side.param, index: this.emitter.index(place), stride: from.stride }, rows: lines, elements };
-    this.emitter.push(copy, { kind: 'matrix', step: { do: 'load', name: side.names[stage]!, fragment, from: { ...staging, lines, elements } } });
+    this.emitter.push({ kind: 'copy', to: staging, from: { buffer: side.param, index: this.emitter.index(place), stride: from.stride }, rows: lines, elements });
+  }
+
+  #fill({ staging, names, fragment, from }: Side, own: Expr, depth: Expr, stage: number): void {
+    const [lines, elements] = from.alongSum ? [own, depth] : [depth, own];
+    const place = { buffer: staging[stage]!, index: index(0), stride: linesOf(fragment)[1], lines, elements };
+    this.emitter.push({ kind: 'matrix', step: { do: 'load', name: names[stage]!, fragment, from: place } });
   }
 }
 
@@ -175,27 +217,6 @@ function makeStrided(
   return { strided: { slot, base: baseOf(offset, matrix), stride, alongSum: factor.alongSum }, kernels: lower('arrange', made) };
 }
 
-/** The value with what a stage made read from memory instead. */
-function withLoad(e: PointExpr, local: string, load: PointExpr): PointExpr {
-  if (e.kind === 'local') return e.name === local ? load : e;
-  if (e.kind === 'apply')
-    return applyPoint(
-      e.op,
-      e.dtype,
-      e.args.map((x) => withLoad(x, local, load)),
-    );
-  return e.kind === 'guard' ? guardPoint(e.conditions, withLoad(e.inside, local, load), withLoad(e.outside, local, load)) : e;
-}
-
-/** Where the unit can write the result itself: nothing is fused behind the sum, and columns lie side by side. */
-function directTarget(c: Contraction): Target | undefined {
-  const { value, slot, offset } = c.result;
-  const [stride, column] = [flatStride(offset, c.a.axes), flatStride(offset, c.b.axes)];
-  const isSum = value.kind === 'local' && value.name === c.sum.local && slot.dtype === c.sum.dtype;
-  if (!isSum || column !== 1 || stride === undefined || stride < pointsOf(c.b.axes)) return undefined;
-  return { slot, base: baseOf(offset, [...c.a.axes, ...c.b.axes]), stride };
-}
-
 /** The contraction on the core's matrix unit; undefined where it has none for it, or `plain`, the kernel without one, is faster. */
 export function lowerMatrix(
   name: string,
@@ -206,17 +227,27 @@ export function lowerMatrix(
   flops: number,
   lower: LowerNest,
 ): readonly LoweredKernel[] | undefined {
-  const direct = directTarget(c);
-  const plan = planMatrix(c, facts, { isVector: instructionsIn(plain.kernel.body) > 0, isPlain: direct !== undefined });
-  if (plan === undefined) return undefined;
-  const [a, b] = [makeStrided(plan.a, nest, c, lower), makeStrided(plan.b, nest, c, lower)];
+  const { matrix } = facts.rules;
+  if (matrix === undefined) return undefined;
+  const isVector = instructionsIn(plain.kernel.body) > 0;
+  for (const ending of endingsOf(c, nest, matrix)) {
+    const plan = planMatrix(c, facts, { isVector, isEndedLater: ending.how === 'later', tiles: endingTiles(c, nest, ending) });
+    if (plan === undefined) continue;
+    const [a, b] = [makeStrided(plan.a, nest, c, lower), makeStrided(plan.b, nest, c, lower)];
+    const later = ending.how === 'later' ? endLater(nest, c) : undefined;
+    const target = ending.how === 'later' ? later!.target : ending.target;
+    const product = new MatrixWriter(nest, c, plan, [a.strided, b.strided], target, facts, ending.how === 'tile').write(name, flops);
+    if (product !== undefined) return [...a.kernels, ...b.kernels, product, ...(later === undefined ? [] : lower('finish', later.nest))];
+  }
+  return undefined;
+}
+
+/** Sums in memory of their own, and what follows them from there. */
+function endLater(nest: Nest, c: Contraction): { readonly target: Target; readonly nest: Nest } {
   const axes: readonly Axis[] = [...c.batch, ...c.a.axes, ...c.b.axes];
   const shape = axes.map((axis) => axis.extent);
   const slot = createSlot('value', { dtype: c.sum.dtype, shape });
   const offset = linearIndex(axes.map(axisIndex), stridesOf(shape), 0);
-  const target = direct ?? { slot, base: baseOf(offset, [...c.a.axes, ...c.b.axes]), stride: pointsOf(c.b.axes) };
-  const product = new MatrixWriter(nest, c, plan, [a.strided, b.strided], target).write(name, facts, flops);
   const value = withLoad(c.result.value, c.sum.local, loadPoint(slot, offset));
-  const behind = direct === undefined ? lower('finish', { ...nest, stages: [{ ...c.result, value }] }) : [];
-  return [...a.kernels, ...b.kernels, product, ...behind];
+  return { target: { slot, base: baseOf(offset, [...c.a.axes, ...c.b.axes]), stride: pointsOf(c.b.axes) }, nest: { ...nest, stages: [{ ...c.result, value }] } };
 }

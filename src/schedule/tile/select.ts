@@ -325,6 +325,9 @@ class Selector {
         return this.#assign(s);
       case 'store':
         return s.value.type.lanes === 1 ? void this.#out.push({ ...s, index: this.#scalar(s.index), value: this.#scalar(s.value) }) : this.#store(s);
+      case 'copy':
+      case 'matrix':
+        return void this.#out.push(s);
       default:
         this.#fail(`${s.kind} before instructions are selected`);
     }

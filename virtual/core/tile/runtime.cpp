@@ -86,12 +86,17 @@ const char *padPlace(const void *p, u64 bytes) {
   return text;
 }
 
-inline bool isWithin(const SharedVariable &v, const void *p, u64 bytes) { return (char *)p >= v.address && (char *)p + bytes <= v.address + v.bytes; }
-bool isDeclared(const void *p, u64 bytes) {
-  if (lastOwn && isWithin(*lastOwn, p, bytes)) return true;
+/** The variable of the kernel that has the byte. */
+const SharedVariable *variableAt(const void *p) {
+  const auto has = [p](const SharedVariable &v) { return (char *)p >= v.address && (char *)p < v.address + v.bytes; };
+  if (lastOwn && has(*lastOwn)) return lastOwn;
   for (int i = 0; i < ownCount; i++)
-    if (isWithin(*own[i], p, bytes)) return lastOwn = own[i], true;
-  return false;
+    if (has(*own[i])) return lastOwn = own[i];
+  return nullptr;
+}
+bool isDeclared(const void *p, u64 bytes) {
+  const SharedVariable *variable = variableAt(p);
+  return variable && (char *)p + bytes <= variable->address + variable->bytes;
 }
 void findOwn() {
   ownCount = 0;
@@ -259,7 +264,17 @@ void anychip_give(int pipe) {
 }
 
 int anychip_space(const void *p) { return spaceOf(p); }
-bool anychip_is_scratch(const void *p) { return spaceOf(p) == PAD || declared.has(p); }
+bool anychip_is_scratch(const void *p) {
+  if (spaceOf(p) == PAD) return true;
+  const SharedVariable *variable = variableAt(p);
+  return variable ? !variable->isApart : declared.has(p);
+}
+char *anychip_variable(const void *p, uint64_t *bytes) {
+  const SharedVariable *variable = variableAt(p);
+  if (!variable) return nullptr;
+  *bytes = variable->bytes;
+  return variable->address;
+}
 
 bool anychip_is_global(const void *p) { return (u64)p - base < deviceBytes; }
 bool anychip_is_stack(const void *p) { return isStack(p); }

@@ -50,6 +50,8 @@ ANYCHIP_TILE bool anychip_is_written(const void *address, uint64_t bytes);
 ANYCHIP_TILE void anychip_mark(const void *address, uint64_t bytes, bool isWritten);
 /** The memory of the core that the address lies in; -1 for none. */
 ANYCHIP_TILE int anychip_space(const void *address);
+/** The variable that the address lies in, and its bytes; null for none. */
+ANYCHIP_TILE char *anychip_variable(const void *address, uint64_t *bytes);
 /** Whether the bytes lie in the scratchpad. */
 ANYCHIP_TILE bool anychip_is_scratch(const void *address);
 /** Whether the address is one of global memory. */
