@@ -44,9 +44,11 @@ class MatrixVerifier {
   }
 
   #capacity(): void {
-    for (const fragment of this.#fragments.values())
-      if (!isMade(fragment.unit, this.#rules)) this.problems.push(`the unit multiplies no ${sizeOf(fragment)} as ${fragment.role}`);
-    const bytes = matrixBytes(this.#fragments.values(), [...this.#staged.values()].map((s) => s.fragment!));
+    for (const fragment of this.#fragments.values()) if (!isMade(fragment.unit, this.#rules)) this.problems.push(`the unit multiplies no ${sizeOf(fragment)} as ${fragment.role}`);
+    const bytes = matrixBytes(
+      this.#fragments.values(),
+      [...this.#staged.values()].map((s) => s.fragment!),
+    );
     for (const memory of MATRIX_MEMORIES) {
       const most = this.#rules.bytes[memory] ?? Infinity;
       if (bytes[memory] > most) this.problems.push(`${bytes[memory]} bytes of ${memory} of a matrix unit, and a core has ${most}`);

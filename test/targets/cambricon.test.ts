@@ -3,7 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import { createBuilder } from '../../src/graph/builder.ts';
-import type { PrimGraph } from '../../src/graph/builder.ts';
+import type { Operand, PrimGraph } from '../../src/graph/builder.ts';
+import { allStatements } from '../../src/kernel/statements.ts';
 import { createFolder } from '../../src/reference/fold.ts';
 import { interpretPrims } from '../../src/reference/interpretPrims.ts';
 import { scheduleGraph } from '../../src/schedule/scheduleGraph.ts';
@@ -23,7 +24,64 @@ function vectorGraph(): { readonly graph: PrimGraph; readonly inputs: readonly N
   return { graph, inputs: [randomTensor(random, 'f32', [1000]), randomTensor(random, 'f16', [1000])] };
 }
 
+/** Sides of which none is a multiple of what the unit has, wide enough for it to be used. */
+const sides = { m: 77, n: 141, k: 203 } as const;
+type Turned = 'as it is' | 'turned';
+
+/** a · b with a bias along columns and a matrix added, its positive part, as `to`. */
+function productGraph(
+  dtype: 'f32' | 'f16',
+  [turnA, turnB]: readonly [Turned, Turned],
+  to: 'f32' | 'f16',
+  isPlain = false,
+): { readonly graph: PrimGraph; readonly inputs: readonly NumericTensor[] } {
+  const { m, n, k } = sides;
+  const b = createBuilder(createFolder());
+  const shapes = [turnA === 'turned' ? [k, m] : [m, k], turnB === 'turned' ? [n, k] : [k, n], [n], [m, n]] as const;
+  const inputs = shapes.map((shape, i) => b.input({ dtype: i < 2 ? dtype : to, shape }, `x${i}`));
+  const [x, y, bias, other] = inputs;
+  const turned = (e: Operand, turn: Turned): Operand => (turn === 'turned' ? b.transpose(e, [1, 0]) : e);
+  const sum = b.cast(b.matmul(turned(x!, turnA), turned(y!, turnB), 'f32'), to);
+  const graph = b.finish('product', inputs, [isPlain ? sum : b.max(b.add(b.add(sum, bias!), other!), b.scalar(to, 0))]);
+  const random = createRandom(9);
+  return { graph, inputs: shapes.map((shape, i) => randomTensor(random, i < 2 ? dtype : to, shape)) };
+}
+
 describe.skipIf(!works)('cambricon:virtual', () => {
+  it.each([
+    ['f32', ['as it is', 'as it is'], 'f32'],
+    ['f32', ['turned', 'turned'], 'f16'],
+    ['f16', ['as it is', 'turned'], 'f32'],
+    ['f16', ['turned', 'as it is'], 'f16'],
+  ] as const)(
+    'multiplies %s, %s, on the matrix unit, with what follows in %s',
+    async (dtype, turns, to) => {
+      for (const isPlain of [false, true]) {
+        const { graph, inputs } = productGraph(dtype, turns, to, isPlain);
+        const { module } = scheduleGraph(graph, target.capabilities);
+        expect(module.kernels.map(({ name }) => name)).toEqual(['matmul_0']);
+        const [text] = target.createRenderer().render(module).units;
+        for (const word of ['__bang_matmul(', '__bang_reshape_filter(', 'NRAM2WRAM', '__sync_move();']) expect(text).toContain(word);
+        expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, `${dtype} ${turns.join()}`, to === 'f16' ? 4e-3 : 1e-4);
+      }
+    },
+    60_000,
+  );
+
+  it('convolves on the matrix unit, with windows of images before it and what follows on its tiles', async () => {
+    const b = createBuilder(createFolder());
+    const x = b.input({ dtype: 'f32', shape: [1, 19, 23, 21] }, 'x');
+    const w = b.constant(randomTensor(createRandom(4), 'f32', [70, 19, 3, 3]));
+    const bias = b.constant(randomTensor(createRandom(5), 'f32', [1, 70, 1, 1]));
+    const y = b.conv(x, w, { strides: [1, 1], dilations: [1, 1], low: [1, 1], high: [1, 1], groups: 1, acc: 'f32' });
+    const graph = b.finish('convolution', [x], [b.max(b.add(y, bias), b.scalar('f32', 0))]);
+    const inputs = [randomTensor(createRandom(6), 'f32', [1, 19, 23, 21])];
+    const { kernels } = scheduleGraph(graph, target.capabilities).module;
+    expect(kernels.some(({ body }) => allStatements(body).some((s) => s.kind === 'matrix'))).toBe(true);
+    expect(kernels.map(({ name }) => name)).not.toContain('finish_0');
+    expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, 'convolution');
+  }, 120_000);
+
   it('computes random graphs as the reference does', () => expectRandomGraphs(target, 3), 120_000);
 
   it('computes in vector functions, halves too', async () => {

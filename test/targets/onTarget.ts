@@ -23,9 +23,9 @@ export async function run(on: Target, graph: PrimGraph, inputs: readonly Numeric
   }
 }
 
-export function expectClose(actual: NumericTensor, expected: NumericTensor, what: string): void {
+export function expectClose(actual: NumericTensor, expected: NumericTensor, what: string, within = 1e-4): void {
   const [a, b] = [toNumbers(actual), toNumbers(expected)];
-  const wrong = a.findIndex((x, i) => !(Object.is(x, b[i]) || x === b[i] || Math.abs(x - b[i]!) <= 1e-4 * (1 + Math.abs(b[i]!))));
+  const wrong = a.findIndex((x, i) => !(Object.is(x, b[i]) || x === b[i] || Math.abs(x - b[i]!) <= within * (1 + Math.abs(b[i]!))));
   if (wrong >= 0) expect.fail(`${what}: element ${wrong} is ${a[wrong]} instead of ${b[wrong]}`);
 }
 

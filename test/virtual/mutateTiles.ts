@@ -265,24 +265,27 @@ const matrix: Readonly<Record<string, Mutation>> = {
       ),
     ),
   'more of a sum than there is': (kernel) =>
-    (['lines', 'elements'] as const).flatMap((side) =>
-      mutants(
-        steps(kernel, (step) => (step.do === 'store' ? { ...step, to: { ...step.to, [side]: further(step.to[side] ?? index(0), 64) } } : undefined)),
-        `more ${side} of a sum:`,
-        /out of bounds|never-written|race/,
+    (['lines', 'elements'] as const)
+      .flatMap((side) =>
+        mutants(
+          steps(kernel, (step) => (step.do === 'store' ? { ...step, to: { ...step.to, [side]: further(step.to[side] ?? index(0), 64) } } : undefined)),
+          `more ${side} of a sum:`,
+          /out of bounds|never-written|race/,
+        ),
+      )
+      .concat(
+        // Where sums lie in the scratchpad, a copy takes them on.
+        mutants(
+          editEach(kernel, (s) => (s.kind === 'copy' && isMoreThanOne(s.rows) && !stagedOf(kernel)(s.to.buffer) ? [{ ...s, rows: further(s.rows, 64) }] : undefined)),
+          'more rows of a tile:',
+          /out of bounds|never-written|race/,
+        ),
       ),
-    ).concat(
-      // Where sums lie in the scratchpad, a copy takes them on.
-      mutants(
-        editEach(kernel, (s) => (s.kind === 'copy' && isMoreThanOne(s.rows) && !stagedOf(kernel)(s.to.buffer) ? [{ ...s, rows: further(s.rows, 64) }] : undefined)),
-        'more rows of a tile:',
-        /out of bounds|never-written|race/,
-      ),
-    ),
   'too much memory of fragments': (kernel) =>
     (['a', 'b'] as const).flatMap((role) => {
       const { bytes, units } = kernel.tiles!.matrix!;
-      const least = (unit: MatrixUnit): number => unit.k * Math.min(unit.m, unit.n) * Math.min(...units.map((each) => byteWidth(fragmentDType({ unit: each, role, order: 'rows' }))));
+      const least = (unit: MatrixUnit): number =>
+        unit.k * Math.min(unit.m, unit.n) * Math.min(...units.map((each) => byteWidth(fragmentDType({ unit: each, role, order: 'rows' }))));
       const wider = (unit: MatrixUnit): MatrixUnit => ({ ...unit, k: unit.k * (Math.ceil((bytes[role] ?? kernel.tiles!.scratchBytes) / least(unit)) + 1) });
       const changed = steps(kernel, (step) =>
         step.do === 'declare' && step.fragment.role === role ? { ...step, fragment: { ...step.fragment, unit: wider(step.fragment.unit) } } : undefined,

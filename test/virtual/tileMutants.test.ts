@@ -83,8 +83,14 @@ const inBang = (kernel: Kernel): Kernel => {
   };
   return { ...kernel, body: kernel.body.flatMap(waits) };
 };
-const filtersOf = (kernel: Kernel): number[] => flat(kernel.body).filter(fillsFilter).map((_, i) => i);
-const productsOf = (kernel: Kernel): number[] => flat(kernel.body).flatMap((s) => (s.kind === 'matrix' && s.step.do === 'multiply' ? [s] : [])).map((_, i) => i);
+const filtersOf = (kernel: Kernel): number[] =>
+  flat(kernel.body)
+    .filter(fillsFilter)
+    .map((_, i) => i);
+const productsOf = (kernel: Kernel): number[] =>
+  flat(kernel.body)
+    .flatMap((s) => (s.kind === 'matrix' && s.step.do === 'multiply' ? [s] : []))
+    .map((_, i) => i);
 const bangC: TileLanguageRules = {
   hasSignals: false,
   hasCounts: (value) => value.kind !== 'across',

@@ -43,7 +43,14 @@ export function matrixMemory({ body }: Kernel): string[] {
 }
 
 /** Statements that bring a factor from where it was copied to into lines of its own, filled up: between two places, and which of them it ends in. */
-function fillUp(fragment: Fragment, buffer: BufferText, lines: string, elements: string, whole: string, end: string | undefined): { readonly text: string; readonly at: string; readonly free: string } {
+function fillUp(
+  fragment: Fragment,
+  buffer: BufferText,
+  lines: string,
+  elements: string,
+  whole: string,
+  end: string | undefined,
+): { readonly text: string; readonly at: string; readonly free: string } {
   const c = element(fragment);
   const beside = `(${c} *)beside`;
   const [side, depth] = hasOwnLines(fragment) ? [lines, elements] : [elements, lines];

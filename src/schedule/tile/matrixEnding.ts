@@ -135,7 +135,8 @@ export class EndingWriter {
     const [row, lane] = [emitter.fresh('row'), emitter.fresh('lane')];
     const line = indexSymbol(row, 0, unit.m - 1);
     const inTile = addIndex(scaleIndex(line, unit.n), indexSymbol(lane, 0, width - 1));
-    const brought = new Map(this.#matrices.flatMap((matrix) => (this.#bring(batch, tile, matrix, width) ? [[matrix.load as PointExpr, matrix.slot] as const] : [])));
+    const brought = new Map<PointExpr, MemorySlot>();
+    for (const matrix of this.#matrices) if (this.#bring(batch, tile, matrix, width)) brought.set(matrix.load, matrix.slot);
     const value = replaceIn(c.result.value, (e) => {
       const slot = brought.get(e);
       return slot === undefined ? undefined : loadPoint(slot, inTile);
@@ -152,7 +153,12 @@ export class EndingWriter {
   }
 
   /** Copies a tile of a matrix that is read whole; what instructions work on beyond its columns is 0, of f32 alone. */
-  #bring(batch: Bindings, { startA, startB, unit, rows }: SummedTile, { load: { slot: from, offset, dtype }, slot }: { readonly load: Load; readonly slot: MemorySlot }, width: number): boolean {
+  #bring(
+    batch: Bindings,
+    { startA, startB, unit, rows }: SummedTile,
+    { load: { slot: from, offset, dtype }, slot }: { readonly load: Load; readonly slot: MemorySlot },
+    width: number,
+  ): boolean {
     const emitter = this.#emitter;
     const { a, b } = this.#c;
     if (width < unit.n && dtype !== 'f32') return false;

@@ -119,7 +119,10 @@ const VECTOR_CORES = 2;
 /** With the cube cores and some of their units. */
 function withCube(capabilities: TileCapabilities, used: readonly MatrixUnit[]): TileCapabilities {
   const { tile } = capabilities;
-  return { ...capabilities, tile: { ...tile, matrixCores: tile.cores / VECTOR_CORES, rules: { ...tile.rules, matrix: { isApart: true, units: used, bytes: cube, sumsTo: 'global' } } } };
+  return {
+    ...capabilities,
+    tile: { ...tile, matrixCores: tile.cores / VECTOR_CORES, rules: { ...tile.rules, matrix: { isApart: true, units: used, bytes: cube, sumsTo: 'global' } } },
+  };
 }
 
 /** Chips of architecture 2002 have no bf16, and their cube units are not used. */
