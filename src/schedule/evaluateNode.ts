@@ -7,7 +7,7 @@ import { wordLayouts } from '../core/words.ts';
 import type { WordLayout, WordParts } from '../core/words.ts';
 import type { PrimName } from '../graph/prims.ts';
 import type { Evaluator } from './evaluate.ts';
-import { applyPoint, guardPoint, indexPoint, literal, loadPoint, zeroOf } from './point.ts';
+import { applyPoint, castPoint, guardPoint, indexPoint, literal, loadPoint, zeroOf } from './point.ts';
 import type { Condition, ElementwiseNode, PointExpr } from './point.ts';
 import { inputPositions } from './positions.ts';
 import type { Position, PrimNodes } from './positions.ts';
@@ -26,15 +26,14 @@ const notPointwise = (node: PrimNodes['scan' | 'scatter' | 'topK']): PointExpr =
 /** Whether a position lies in a tensor: only axes that may leave it need a test. */
 const inside = (shape: readonly number[], at: Position): Condition[] => at.map((value, i) => ({ value, low: 0, high: shape[i]! }));
 
-const converted = (value: PointExpr, to: NumericDType): PointExpr => (value.dtype === to ? value : applyPoint({ op: 'cast', attrs: { to, saturate: false } }, to, [value]));
 const product = (a: PointExpr, b: PointExpr, dtype: NumericDType): PointExpr =>
-  applyPoint({ op: 'binary', attrs: { fn: 'mul' } }, dtype, [converted(a, dtype), converted(b, dtype)]);
+  applyPoint({ op: 'binary', attrs: { fn: 'mul' } }, dtype, [castPoint(a, dtype), castPoint(b, dtype)]);
 
 /** Part `i` of a word of i32, as i32. */
 function partOf(word: PointExpr, i: number, { bits, dtypes: sides }: WordLayout, side: 0 | 1): PointExpr {
   const whole = applyPoint({ op: 'bitcast', attrs: { to: 'u32' } }, 'u32', [word]);
   const moved = i === 0 ? whole : applyPoint({ op: 'binary', attrs: { fn: 'shr' } }, 'u32', [whole, literal('u32', i * bits)]);
-  return converted(converted(moved, sides[side]), 'i32');
+  return castPoint(castPoint(moved, sides[side]), 'i32');
 }
 
 /** a·b, or the sum of the products of their parts. */

@@ -82,6 +82,8 @@ export const applyPoint = (op: ElementwiseOp, dtype: NumericDType, args: readonl
   args,
   symbols: unionOf(args.map((a) => a.symbols)),
 });
+/** The value in another dtype. */
+export const castPoint = (value: PointExpr, to: NumericDType): PointExpr => (value.dtype === to ? value : applyPoint({ op: 'cast', attrs: { to, saturate: false } }, to, [value]));
 export const localPoint = (name: string, dtype: NumericDType): PointExpr => ({ kind: 'local', dtype, name, symbols: new Set([name]) });
 
 /** Those that do not always hold. */

@@ -23,7 +23,7 @@ export function rangeOf(e: PointExpr, depth = DEPTH): ValueRange {
   const [a, b] = [args[0] ?? ANY, args[1] ?? ANY];
   const { op } = e;
   if (op.op === 'where') return hull(b, args[2] ?? ANY);
-  if (op.op === 'cast') return dtypes[e.dtype].class === 'float' ? a : typeRange(e);
+  if (op.op === 'cast') return dtypes[e.dtype].class === 'float' ? a : castRange(a, e, e.args[0]!);
   if (op.op === 'unary') {
     if (op.attrs.fn === 'floor' || op.attrs.fn === 'ceil' || op.attrs.fn === 'round' || op.attrs.fn === 'trunc') return { min: Math.floor(a.min), max: Math.ceil(a.max) };
     return ANY;
@@ -37,6 +37,12 @@ export function rangeOf(e: PointExpr, depth = DEPTH): ValueRange {
 }
 
 const hull = (a: ValueRange, b: ValueRange): ValueRange => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
+
+/** Integers that the dtype has stay what they are. */
+function castRange(a: ValueRange, e: PointExpr, from: PointExpr): ValueRange {
+  const type = typeRange(e);
+  return dtypes[from.dtype].class !== 'float' && a.min >= type.min && a.max <= type.max ? a : type;
+}
 
 function typeRange(e: PointExpr): ValueRange {
   if (e.dtype === 'bool') return { min: 0, max: 1 };

@@ -77,16 +77,20 @@ describe.skipIf(!works)('ascend:virtual', () => {
     60_000,
   );
 
-  it.each(['f16', 'bf16'] as const)('rounds sums to %s as they are stored', async (dtype) => {
-    const b = createBuilder(createFolder());
-    const [x, y] = [b.input({ dtype, shape: [70, 140] }, 'x'), b.input({ dtype, shape: [140, 90] }, 'y')];
-    const graph = b.finish('product', [x, y], [b.cast(b.matmul(x, y, 'f32'), dtype)]);
-    const { module } = scheduleGraph(graph, target.capabilities);
-    expect(module.kernels).toHaveLength(1);
-    expect(target.createRenderer().render(module).units[0]).toContain(`QuantMode_t::F322${dtype.toUpperCase()}`);
-    const inputs = graph.inputs.map((operand, i) => randomTensor(createRandom(i + 1), operand.dtype, operand.shape));
-    expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, 'product', dtype === 'f16' ? 2e-3 : 1e-2);
-  }, 60_000);
+  it.each(['f16', 'bf16'] as const)(
+    'rounds sums to %s as they are stored',
+    async (dtype) => {
+      const b = createBuilder(createFolder());
+      const [x, y] = [b.input({ dtype, shape: [70, 140] }, 'x'), b.input({ dtype, shape: [140, 90] }, 'y')];
+      const graph = b.finish('product', [x, y], [b.cast(b.matmul(x, y, 'f32'), dtype)]);
+      const { module } = scheduleGraph(graph, target.capabilities);
+      expect(module.kernels).toHaveLength(1);
+      expect(target.createRenderer().render(module).units[0]).toContain(`QuantMode_t::F322${dtype.toUpperCase()}`);
+      const inputs = graph.inputs.map((operand, i) => randomTensor(createRandom(i + 1), operand.dtype, operand.shape));
+      expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, 'product', dtype === 'f16' ? 2e-3 : 1e-2);
+    },
+    60_000,
+  );
 
   it('convolves on cube cores, with work before and behind by vector cores', async () => {
     const b = createBuilder(createFolder());

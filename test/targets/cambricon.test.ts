@@ -68,6 +68,29 @@ describe.skipIf(!works)('cambricon:virtual', () => {
     60_000,
   );
 
+  it.each(['i32', 'f32'] as const)(
+    'multiplies bytes as f32 on the matrix unit, exactly, with what follows in %s',
+    async (to) => {
+      const { m, n, k } = sides;
+      const b = createBuilder(createFolder());
+      const [x, y] = [b.input({ dtype: 'i8', shape: [m, k] }, 'x'), b.input({ dtype: 'i8', shape: [k, n] }, 'y')];
+      const sum = b.matmul(x, y, 'i32');
+      const graph = b.finish('bytes', [x, y], [to === 'i32' ? sum : b.mul(b.cast(sum, 'f32'), b.scalar('f32', 0.25))]);
+      const inputs = graph.inputs.map((operand, i) => randomTensor(createRandom(i + 1), 'i8', operand.shape));
+      const { module } = scheduleGraph(graph, target.capabilities);
+      expect(target.createRenderer().render(module).units[0]).toContain('__bang_matmul(');
+      expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, 'bytes', 0);
+    },
+    60_000,
+  );
+
+  it('does not use it for bytes of which sums could be more than f32 holds', () => {
+    const b = createBuilder(createFolder());
+    const [x, y] = [b.input({ dtype: 'i8', shape: [64, 1025] }, 'x'), b.input({ dtype: 'i8', shape: [1025, 64] }, 'y')];
+    const { module } = scheduleGraph(b.finish('bytes', [x, y], [b.matmul(x, y, 'i32')]), target.capabilities);
+    expect(target.createRenderer().render(module).units[0]).not.toContain('__bang_matmul(');
+  });
+
   it('convolves on the matrix unit, with windows of images before it and what follows on its tiles', async () => {
     const b = createBuilder(createFolder());
     const x = b.input({ dtype: 'f32', shape: [1, 19, 23, 21] }, 'x');

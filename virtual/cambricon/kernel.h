@@ -131,6 +131,22 @@ inline void __bang_half2float(float *to, const half *from, int count) {
 inline void __bang_float2half_rn(half *to, const float *from, int count) {
   anychip::mapOne("__bang_float2half_rn", to, from, count, [](float a) ANYCHIP_LANE { return half(a); });
 }
+/** Of integers; a point other than at their end is not known here. */
+inline void anychip_noPoint(const char *what, int point) {
+  if (point != 0) anychip_stop(anychip::Rule::dtype, "%s with a point at %d", what, point);
+}
+inline void __bang_int82float(float *to, const signed char *from, int count, int point) {
+  anychip_noPoint("__bang_int82float", point);
+  anychip::mapOne("__bang_int82float", to, from, count, [](signed char a) ANYCHIP_PLAIN { return (float)a; });
+}
+inline void __bang_int322float(float *to, const int *from, int count, int point) {
+  anychip_noPoint("__bang_int322float", point);
+  anychip::mapOne("__bang_int322float", to, from, count, [](int a) ANYCHIP_PLAIN { return (float)a; });
+}
+inline void __bang_float2int32_tz(int *to, const float *from, int count, int point) {
+  anychip_noPoint("__bang_float2int32_tz", point);
+  anychip::mapOne("__bang_float2int32_tz", to, from, count, [](float a) ANYCHIP_PLAIN { return a >= 2147483648.0f ? 2147483647 : a > -2147483648.0f ? (int)a : (int)-2147483648ll; });
+}
 template <class T>
 ANYCHIP_LANES inline void __bang_write_value(T *to, int count, T value) {
   anychip::begin("__bang_write_value", count);

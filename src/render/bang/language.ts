@@ -34,6 +34,8 @@ const BINARY = { add: '__bang_add', sub: '__bang_sub', mul: '__bang_mul', min: '
 const SCALAR = { add: '__bang_add_scalar', sub: '__bang_sub_scalar', mul: '__bang_mul_scalar', min: '__bang_mineq_scalar', max: '__bang_maxeq_scalar' } as const;
 const UNARY = { abs: '__bang_abs', sqrt: '__bang_sqrt', floor: '__bang_floor', ceil: '__bang_ceil', rint: '__bang_rint', trunc: '__bang_trunc' } as const;
 const CONVERSIONS: Readonly<Record<string, string>> = { 'half float': '__bang_half2float', 'float half': '__bang_float2half_rn' };
+/** Of integers, with the position of a point as the last operand. */
+const FIXED_CONVERSIONS: Readonly<Record<string, string>> = { 'i8 float': '__bang_int82float', 'int float': '__bang_int322float', 'float int': '__bang_float2int32_tz' };
 
 function binary(e: Extract<Expr, { kind: 'binary' }>, { to, operands, count }: TileInstruction): string {
   const [a, b] = operands;
@@ -56,7 +58,10 @@ function instruct({ value, to, operands, count }: TileInstruction): string {
   const from = tileOf(x).buffer.storage;
   const bits = from.bytes === to.buffer.storage.bytes && (value.kind === 'bitcast' || from.c === to.buffer.storage.c);
   if (bits) return `__bang_move(${target}, ${tile(x)}, ${count * from.bytes});`;
-  const name = CONVERSIONS[`${from.c} ${to.buffer.storage.c}`];
+  const pair = `${from.c} ${to.buffer.storage.c}`;
+  const fixed = FIXED_CONVERSIONS[pair];
+  if (fixed !== undefined) return `${fixed}(${target}, ${tile(x)}, ${count}, 0);`;
+  const name = CONVERSIONS[pair];
   invariant(name !== undefined, `no conversion of ${from.c} to ${to.buffer.storage.c}`);
   return `${name}(${target}, ${tile(x)}, ${count});`;
 }

@@ -4,7 +4,7 @@ import { substitute } from '../emit/places.ts';
 import { ZERO, addIndex, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { compare, constant, index, load, splat, store } from '../../kernel/build.ts';
+import { cast, compare, constant, index, load, splat, store } from '../../kernel/build.ts';
 import { computeType } from '../../kernel/computeType.ts';
 import type { Expr, Fragment, MatrixRules, MatrixUnit, Rows } from '../../kernel/ir.ts';
 import { holdsFragment } from '../../kernel/matrix.ts';
@@ -48,6 +48,8 @@ const isSum = (e: PointExpr, { sum }: Contraction): boolean => e.kind === 'local
 /** Whether the result is the sum, in a dtype that the units store it as. */
 function isStored(c: Contraction, { units, sumsTo }: MatrixRules): boolean {
   const { value, slot } = c.result;
+  // A unit that sums in another dtype leaves what must be converted.
+  if (!units.some(({ acc }) => acc === c.sum.dtype)) return false;
   if (slot.dtype === c.sum.dtype) return isSum(value, c);
   const isRounded = value.kind === 'apply' && value.op.op === 'cast' && isSum(value.args[0]!, c);
   const holds = (unit: MatrixUnit): boolean => unit.acc !== c.sum.dtype || holdsFragment(slot.dtype, { unit, role: 'sum', order: 'rows' } satisfies Fragment);
@@ -144,7 +146,8 @@ export class EndingWriter {
     emitter.loop(row, index(0), rows, 1, () =>
       emitter.withLanes(lane, width, () => {
         const at = [flatAt(c.a.axes, addIndex(startA, line)), flatAt(c.b.axes, addIndex(startB, indexSymbol(lane, 0, width - 1)))];
-        emitter.define(c.sum.local, load(tile.buffer, emitter.index(scaleIndex(line, unit.n)), computeType(c.sum.dtype), width));
+        const sums = load(tile.buffer, emitter.index(scaleIndex(line, unit.n)), computeType(unit.acc), width);
+        emitter.define(c.sum.local, unit.acc === c.sum.dtype ? sums : emitter.bind(cast(computeType(c.sum.dtype), sums)));
         const stage = { ...c.result, value, slot: this.#result, offset: inTile };
         writeStage({ emitter, lanes: 1, outerLanes: width, substitution: substitute(emitter, batch, ...at), overlap: false }, stage);
       }),

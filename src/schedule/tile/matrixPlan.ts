@@ -2,15 +2,16 @@
 // about those of a chip for data centres; only their ratios matter.
 import { ZERO, coefficientOf, substituteIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
-import { byteWidth } from '../../core/dtype.ts';
+import { byteWidth, isFloat } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import type { Fragment, MatrixUnit, TileRules } from '../../kernel/ir.ts';
 import { MATRIX_MEMORIES, fragmentDType, inScratchpad, matrixBytes } from '../../kernel/matrix.ts';
 import type { TileFacts } from '../../runtime/device.ts';
 import type { Contraction, Factor } from '../contraction.ts';
-import { inDType } from '../factors.ts';
+import { asFloat, inDType } from '../factors.ts';
 import type { Axis } from '../nest.ts';
 import type { PointExpr } from '../point.ts';
+import { rangeOf } from '../range.ts';
 import type { MemorySlot } from '../storage.ts';
 import { pointsOf } from '../traffic.ts';
 
@@ -71,9 +72,24 @@ function stridedOf(value: PointExpr, { axes }: Factor, summed: readonly Axis[], 
   return own === 1 && fits(sum, pointsOf(axes)) ? { slot: value.slot, base, stride: sum, alongSum: false } : undefined;
 }
 
+/** f32 holds every integer up to this. */
+const EXACT_INTEGERS = 2 ** 24;
+
+/** Whether no sum of integers is more than f32 holds. */
+function isExact(c: Contraction): boolean {
+  const most = [c.a, c.b].map(({ value }) => rangeOf(value)).map(({ min, max }) => Math.max(Math.abs(min), Math.abs(max)));
+  return c.sum.dtype === 'i32' && most[0]! * most[1]! * pointsOf(c.summed) <= EXACT_INTEGERS;
+}
+
+/** Units for the contraction: those that sum in its dtype, or, where there is none, those of f32 for integers that it holds. */
+function unitsFor(c: Contraction, units: readonly MatrixUnit[]): readonly MatrixUnit[] {
+  const own = units.filter((unit) => unit.acc === c.sum.dtype);
+  return own.length > 0 || !isExact(c) ? own : units.filter((unit) => unit.in === 'f32');
+}
+
 function factorOf(factor: Factor, summed: readonly Axis[], unit: MatrixUnit): MatrixFactor | undefined {
   const dtype = fragmentDType({ unit, role: 'a', order: 'rows' });
-  const value = inDType(factor.value, dtype);
+  const value = unit.acc === 'f32' && !isFloat(factor.value.dtype) ? asFloat(factor.value) : inDType(factor.value, dtype);
   if (value === undefined) return undefined;
   const strided = stridedOf(value, factor, summed, dtype);
   return { factor, dtype, value, ...(strided === undefined ? {} : { strided }) };
@@ -124,9 +140,9 @@ export function planMatrix(c: Contraction, { rules, cores, matrixCores = cores }
   const extents: Extents = { batch: pointsOf(c.batch), m: pointsOf(c.a.axes), n: pointsOf(c.b.axes), k: pointsOf(c.summed) };
   let least = (extents.batch * extents.m * extents.n * extents.k) / (isVector ? VECTOR_RATE : SCALAR_RATE) / cores;
   let best: MatrixPlan | undefined;
-  for (const unit of rules.matrix.units) {
+  for (const unit of unitsFor(c, rules.matrix.units)) {
     const [a, b] = [factorOf(c.a, c.summed, unit), factorOf(c.b, c.summed, unit)];
-    if (unit.acc !== c.sum.dtype || a === undefined || b === undefined) continue;
+    if (a === undefined || b === undefined) continue;
     const width = byteWidth(a.dtype);
     const made = [a, b].map((factor) => madeElements(factor, extents));
     const behind = isEndedLater ? extents.batch * extents.m * extents.n * byteWidth(unit.acc) : 0;

@@ -13,7 +13,7 @@ import { Emitter } from '../emit/emitter.ts';
 import type { LoweredKernel } from '../emit/emitter.ts';
 import { axisIndex, unflatten } from '../nest.ts';
 import type { Axis, Nest } from '../nest.ts';
-import { loadPoint, visitPoints } from '../point.ts';
+import { castPoint, loadPoint, visitPoints } from '../point.ts';
 import type { Substitution } from '../point.ts';
 import { createSlot } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
@@ -67,7 +67,7 @@ class MatrixWriter {
     this.emitter = new Emitter(nest.dynamic);
     [this.#c, this.#plan, this.#target, this.#facts] = [c, plan, target, facts];
     this.#sides = [this.#side('a', factors[0]), this.#side('b', factors[1])];
-    this.#kept = createSlot('scratch', { dtype: c.sum.dtype, shape: [plan.unit.m, plan.unit.n] });
+    this.#kept = createSlot('scratch', { dtype: plan.unit.acc, shape: [plan.unit.m, plan.unit.n] });
     this.emitter.buffer(target.slot, 'write');
     this.#ending = isEnded ? new EndingWriter(this.emitter, c, plan.unit) : undefined;
   }
@@ -234,7 +234,7 @@ export function lowerMatrix(
     const plan = planMatrix(c, facts, { isVector, isEndedLater: ending.how === 'later', tiles: endingTiles(c, nest, ending) });
     if (plan === undefined) continue;
     const [a, b] = [makeStrided(plan.a, nest, c, lower), makeStrided(plan.b, nest, c, lower)];
-    const later = ending.how === 'later' ? endLater(nest, c) : undefined;
+    const later = ending.how === 'later' ? endLater(nest, c, plan) : undefined;
     const target = ending.how === 'later' ? later!.target : ending.target;
     const product = new MatrixWriter(nest, c, plan, [a.strided, b.strided], target, facts, ending.how === 'tile').write(name, flops);
     if (product !== undefined) return [...a.kernels, ...b.kernels, product, ...(later === undefined ? [] : lower('finish', later.nest))];
@@ -243,11 +243,12 @@ export function lowerMatrix(
 }
 
 /** Sums in memory of their own, and what follows them from there. */
-function endLater(nest: Nest, c: Contraction): { readonly target: Target; readonly nest: Nest } {
+function endLater(nest: Nest, c: Contraction, { unit: { acc } }: MatrixPlan): { readonly target: Target; readonly nest: Nest } {
   const axes: readonly Axis[] = [...c.batch, ...c.a.axes, ...c.b.axes];
   const shape = axes.map((axis) => axis.extent);
-  const slot = createSlot('value', { dtype: c.sum.dtype, shape });
+  const slot = createSlot('value', { dtype: acc, shape });
   const offset = linearIndex(axes.map(axisIndex), stridesOf(shape), 0);
-  const value = withLoad(c.result.value, c.sum.local, loadPoint(slot, offset));
+  const sums = loadPoint(slot, offset);
+  const value = withLoad(c.result.value, c.sum.local, castPoint(sums, c.sum.dtype));
   return { target: { slot, base: baseOf(offset, [...c.a.axes, ...c.b.axes]), stride: pointsOf(c.b.axes) }, nest: { ...nest, stages: [{ ...c.result, value }] } };
 }

@@ -35,13 +35,17 @@ const vectors: VectorUnit = {
   conversions: [
     ['f16', 'f32'],
     ['f32', 'f16'],
+    ['i8', 'f32'],
+    ['i32', 'f32'],
+    ['f32', 'i32'],
   ],
 };
 
 /**
  * What __bang_matmul multiplies into f32: rows of a filter take whole 64 bytes, and there are a multiple of 64 of them. That of f32 is called
  * so by mlu-ops (kernels/fft); the one of f16 is declared by the toolkit's header and listed in its guide, and no open code calls it.
- * Not used: i8, whose public forms round the sum to f16 or f32; bf16, of which nothing is public.
+ * Not used: that of i8, whose public forms round the sum to f16 or f32, so bytes are multiplied as f32, as far as its sums hold them; bf16, of
+ * which nothing is public.
  */
 const units: readonly MatrixUnit[] = [
   { m: 16, n: 64, k: 16, in: 'f32', acc: 'f32', layout: 'lines' },
