@@ -65,7 +65,7 @@ describe.skipIf(!works)('cambricon:virtual', () => {
         expectClose((await run(target, graph, inputs))[0]!, interpretPrims(graph, inputs)[0]!, `${dtype} ${turns.join()}`, to === 'f16' ? 4e-3 : 1e-4);
       }
     },
-    60_000,
+    180_000,
   );
 
   it.each(['i32', 'f32'] as const)(

@@ -81,7 +81,7 @@ const element = (fragment: Fragment): string => storageOf(fragmentDType(fragment
 const sidesOf = ({ unit, role }: Fragment): readonly [number, number] => [role === 'a' ? unit.m : unit.n, unit.k];
 
 const POSITIONS = { a: 'A2', b: 'B2', sum: 'CO1' } as const;
-const ROUNDINGS = { f16: 'F322F16', bf16: 'F322BF16' } as const;
+const ROUNDINGS = { half: 'F322F16', bfloat16_t: 'F322BF16' } as const;
 
 /** Memory of all fragments of a kernel; none where it uses no matrix unit. */
 export const matrixMemory = ({ body }: Kernel): string[] =>
@@ -114,8 +114,8 @@ export const ascendMatrix: TileMatrixSyntax = {
   },
   store: (_, name, fragment, { buffer, at, stride, lines, elements }) => {
     invariant(fragment.order === 'rows' && linesOf(fragment)[0] === fragment.unit.m, 'a sum is written row by row');
-    const { dtype } = buffer.storage;
-    const rounding = isIn(ROUNDINGS, dtype) ? ROUNDINGS[dtype] : 'NoQuant';
+    const { c } = buffer.storage;
+    const rounding = isIn(ROUNDINGS, c) ? ROUNDINGS[c] : 'NoQuant';
     return `any_drain(${at === '0' ? buffer.name : `${buffer.name}[${at}]`}, ${name}, ${lines}, ${elements}, ${name}_side, ${stride}, QuantMode_t::${rounding});`;
   },
 };
