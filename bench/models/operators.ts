@@ -199,7 +199,7 @@ const bytes = (dtype: 'u8' | 'i8', ...shape: number[]): Input =>
     shape,
     Array.from({ length: elementCount(shape) }, (_, i) => ((i * 37) % 251) - (dtype === 'i8' ? 125 : 0)),
   );
-const quantisedConv = (title: string, channels: number, size: number, filters: number, kernel: number): Unnamed =>
+const quantisedConv = (title: string, channels: number, size: number, filters: number, kernel: number, group = 1): Unnamed =>
   model(
     'QLinearConv',
     title,
@@ -207,13 +207,13 @@ const quantisedConv = (title: string, channels: number, size: number, filters: n
       of('u8', 1, channels, size, size),
       one('f32', 0.02),
       one('u8', 7),
-      bytes('i8', filters, channels, kernel, kernel),
+      bytes('i8', filters, channels / group, kernel, kernel),
       one('f32', 0.01),
       one('i8', 0),
       one('f32', 0.5),
       one('u8', 128),
     ],
-    { kernel_shape: [kernel, kernel], pads: Array.from({ length: 4 }, () => (kernel - 1) >> 1) },
+    { kernel_shape: [kernel, kernel], pads: Array.from({ length: 4 }, () => (kernel - 1) >> 1), group },
   );
 const quantised = (): Unnamed[] => [
   model('MatMulInteger', '', [of('u8', 512, 512), bytes('i8', 512, 512), one('u8', 7)]),
@@ -224,6 +224,7 @@ const quantised = (): Unnamed[] => [
   quantisedConv('3×3', 64, 56, 64, 3),
   quantisedConv('3×3', 256, 14, 256, 3),
   quantisedConv('1×1', 512, 28, 128, 1),
+  quantisedConv('depthwise', 144, 56, 144, 3, 144),
 ];
 
 /** A product with weights that are kept in fewer bits, with a scale and a zero point for each block of rows of a column. */
