@@ -1,5 +1,6 @@
 // The command line as a function: names, options and exit codes of every command. What a command does is in its own file.
 import { Command, CommanderError } from 'commander';
+import { onTrace } from '../core/trace.ts';
 import { version } from './version.ts';
 import { bench } from './bench.ts';
 import { build } from './build.ts';
@@ -7,7 +8,7 @@ import { conformance } from './conformance.ts';
 import { devices } from './devices.ts';
 import { explainError } from './error.ts';
 import { explainModel } from './explain.ts';
-import { describeError, endProgress, exitCodes, note, printJson } from './print.ts';
+import { describeError, endProgress, exitCodes, note, printJson, progress } from './print.ts';
 import { run } from './run.ts';
 
 const program = new Command('anychip')
@@ -30,11 +31,16 @@ const SAID_IT_ALL: ReadonlySet<string> = new Set(['commander.version', 'commande
 
 /** Runs the command that `args` (without node and script) name; a failure sets the exit code of the process and never throws. */
 export async function runCommand(args: readonly string[]): Promise<void> {
+  const stop = onTrace((event) => {
+    if (event.kind === 'progress') progress(event.message);
+  }, 2);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     endProgress();
     process.exitCode = error instanceof CommanderError && SAID_IT_ALL.has(error.code) ? exitOf(error) : report(error, args.includes('--json'));
+  } finally {
+    stop();
   }
 }
 

@@ -21,6 +21,7 @@ export type Happening =
       readonly message: string;
       readonly facts?: Readonly<Record<string, unknown>>;
     }
+  | { readonly kind: 'progress'; readonly message: string; readonly facts: { readonly done: number; readonly of: number } }
   | { readonly kind: 'kernel'; readonly message: string; readonly facts: KernelTime };
 
 /** 1 decisions a user asks about, 2 steps, 3 passes, 4 kernels, 5 everything. */

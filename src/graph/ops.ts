@@ -17,6 +17,7 @@ import { signalOps } from './ops/signal.ts';
 import { stringOps } from './ops/string.ts';
 import { trainingOps } from './ops/training.ts';
 import { visionOps } from './ops/vision.ts';
+import type { Node, NodeOf } from './graph.ts';
 import type { PrimAttrs, PrimName } from './prims.ts';
 import type { AttrsOf, OpSchema } from './schema.ts';
 
@@ -50,3 +51,6 @@ export type OpName = PrimName | OnnxOpName;
 
 export const isOnnxOp = (name: string): name is OnnxOpName => Object.hasOwn(onnxOps, name);
 export const schemaOf = (name: OnnxOpName): OpSchema => onnxOps[name];
+
+/** Not a primitive. */
+export const isOnnx = (node: Node): node is NodeOf<OnnxOpName> => isOnnxOp(node.op);

@@ -158,5 +158,3 @@ export const prims = {
   scatter: { kind: 'indexing', inputs: ['data', 'updates', 'index*'] },
   topK: { kind: 'ordering', inputs: ['x'] },
 } as const satisfies Record<PrimName, PrimFacts>;
-
-export const isPrim = (name: string): name is PrimName => name in prims;

@@ -4,11 +4,9 @@ import { formatShape } from '../core/shape.ts';
 import { bytesOf } from '../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
 import type { ConcreteType } from '../graph/infer.ts';
-import { isPrim } from '../graph/prims.ts';
 import { isTensor, subgraphsOf } from '../graph/graph.ts';
-import type { Graph, HostValue, Node, Value } from '../graph/graph.ts';
-import { schemaOf } from '../graph/ops.ts';
-import type { OnnxOpName } from '../graph/ops.ts';
+import type { Graph, HostValue, Value } from '../graph/graph.ts';
+import { isOnnx, schemaOf } from '../graph/ops.ts';
 
 /** What is known of one input: its type, and its value where the compiled code may depend on it. */
 export interface InputBinding {
@@ -16,8 +14,6 @@ export interface InputBinding {
   readonly type: ConcreteType | undefined;
   readonly value: HostValue | undefined;
 }
-
-const isOnnx = (op: Node['op']): op is OnnxOpName => !isPrim(op);
 
 /** Inputs (and captures) of `graph` whose values decide shapes or branches. */
 export function valueInputs(graph: Graph): Set<Value> {
@@ -30,7 +26,7 @@ export function valueInputs(graph: Graph): Set<Value> {
 function visit(graph: Graph, needed: Set<Value>): void {
   for (const node of graph.nodes.toReversed()) {
     for (const body of subgraphsOf(node)) visit(body, needed);
-    if (!isOnnx(node.op)) continue;
+    if (!isOnnx(node)) continue;
     const schema = schemaOf(node.op);
     const spread = schema.shapeOnly !== true && node.outputs.some((value) => value !== null && needed.has(value));
     node.inputs.forEach((value, i) => {

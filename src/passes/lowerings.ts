@@ -1,8 +1,7 @@
 // The total table of decompositions: every ONNX operator has a rule, or this does not compile.
-import type { Node, NodeOf } from '../graph/graph.ts';
+import type { NodeOf } from '../graph/graph.ts';
 import { schemaOf } from '../graph/ops.ts';
 import type { OnnxOpName } from '../graph/ops.ts';
-import { isPrim } from '../graph/prims.ts';
 import { activationLowerings } from './decompose/activation.ts';
 import { controlLowerings } from './decompose/control.ts';
 import { convLowerings } from './decompose/conv.ts';
@@ -43,8 +42,6 @@ export const lowerings: Lowerings<OnnxOpName> = {
   ...trainingLowerings,
   ...visionLowerings,
 };
-
-export const isOnnx = (node: Node): node is NodeOf<OnnxOpName> => !isPrim(node.op);
 
 /** Why no device runs a node, whatever its operands; undefined where a device may. */
 export function hostReason(node: NodeOf<OnnxOpName>): string | undefined {

@@ -4,7 +4,8 @@ import { invariant } from '../core/error.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
 import { capturesOf, subgraphsOf, titleOf } from '../graph/graph.ts';
 import type { Constant, Graph, HostValue, Node, Value } from '../graph/graph.ts';
-import { hostReason, isOnnx } from './lowerings.ts';
+import { isOnnx } from '../graph/ops.ts';
+import { hostReason } from './lowerings.ts';
 import type { HostStep, Known, LoweredNode, Walk } from './walk.ts';
 
 /** A place in the table of values that a run fills step by step. */

@@ -6,7 +6,7 @@ import { createBuilder } from '../graph/builder.ts';
 import type { Builder, Operand, PrimNode } from '../graph/builder.ts';
 import { capturesOf, subgraphsOf } from '../graph/graph.ts';
 import type { Graph, Node, NodeOf, Value } from '../graph/graph.ts';
-import { schemaOf } from '../graph/ops.ts';
+import { isOnnx, schemaOf } from '../graph/ops.ts';
 import type { OnnxOpName } from '../graph/ops.ts';
 import { prims, simpleFns } from '../graph/prims.ts';
 import { inputName } from './binding.ts';
@@ -15,7 +15,7 @@ import { inlineControl } from './inlineControl.ts';
 import { constantKnown, knownOf, knownValue, setOutputs, smallValue } from './walk.ts';
 import type { Known, SpecializeOptions, Walk } from './walk.ts';
 import type { OnHost } from './lowering.ts';
-import { hostReason, isOnnx, lowerings } from './lowerings.ts';
+import { hostReason, lowerings } from './lowerings.ts';
 import { partition } from './partition.ts';
 import type { Partition } from './partition.ts';
 

@@ -214,6 +214,8 @@ export interface Unavailable {
   readonly ok: false;
   /** What is missing can be installed, or is the chip itself. */
   readonly needs: 'software' | 'hardware';
+  /** Only what compiles is missing: programs that were compiled before can be loaded and run. */
+  readonly loads?: boolean;
   /** What is missing, one sentence. */
   readonly reason: string;
   /** What to do. */

@@ -43,8 +43,10 @@ export interface Choice {
   readonly compile?: Compile;
 }
 
+/** What a device is for: to compile for and run on, or only to load what was compiled before. */
+type Use = 'compile' | 'load';
 /** Takes a device for the names that a caller gives, most wanted first. */
-export type ChooseDevice = (names: readonly string[]) => Promise<Choice>;
+export type ChooseDevice = (names: readonly string[], use?: Use) => Promise<Choice>;
 
 /** The best of the targets that were looked at so far. */
 interface Found {
@@ -80,13 +82,15 @@ export function resolveAmong(targets: readonly Engine[], name: string): Engine {
 }
 
 /** The best of the targets, best first, that works; those that do not are added to `refused`. */
-async function findBest(targets: readonly Engine[], refused: Refusal[]): Promise<Found | undefined> {
+async function findBest(targets: readonly Engine[], use: Use, refused: Refusal[]): Promise<Found | undefined> {
   let best: Found | undefined;
   for (const target of targets) {
     if (best !== undefined && best.rank >= target.rank) break;
     const availability = await target.probe();
     if (!availability.ok) {
-      refused.push({ name: target.name, reason: availability.reason, hint: availability.hint });
+      const { reason, hint, loads = false } = availability;
+      if (use === 'load' && loads) best ??= { target, rank: target.rank, detail: reason };
+      else refused.push({ name: target.name, reason, hint });
       continue;
     }
     const rank = availability.rank ?? target.rank;
@@ -96,7 +100,7 @@ async function findBest(targets: readonly Engine[], refused: Refusal[]): Promise
 }
 
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
-export async function chooseAmong(targets: readonly Engine[], names: readonly string[]): Promise<Choice> {
+export async function chooseAmong(targets: readonly Engine[], names: readonly string[], use: Use = 'compile'): Promise<Choice> {
   const known = [AUTO, ...targets.map((t) => t.name), REFERENCE];
   const virtual = targets.flatMap((t) => (t.virtual === undefined ? [] : [`${t.name}:${VIRTUAL}, or ${t.name}:${VIRTUAL}/ and one of ${t.virtual.names.join(', ')}`]));
   const devices = `Devices: ${known.join(', ')}.${virtual.length === 0 ? '' : ` Virtual chips: ${virtual.join('; ')}.`}`;
@@ -106,7 +110,7 @@ export async function chooseAmong(targets: readonly Engine[], names: readonly st
     if (name === REFERENCE) return { name, target: undefined, why: why('asked for'), detail: REFERENCE_DETAIL };
     const named = findTarget(targets, name);
     if (named === undefined && name !== AUTO) refused.push({ name, reason: 'there is no such device', hint: devices });
-    const best = await findBest(name === AUTO ? targets : named === undefined ? [] : [named], refused);
+    const best = await findBest(name === AUTO ? targets : named === undefined ? [] : [named], use, refused);
     if (best === undefined) continue;
     const { target, detail } = best;
     return { name: target.name, target, why: why(name === AUTO ? `the fastest that works: ${detail}` : 'asked for'), detail };

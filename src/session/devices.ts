@@ -7,7 +7,7 @@ import type { Compile } from './compiler.ts';
 import { keepPlans } from './keptPlans.ts';
 import { MeasuredWays } from './measuredWays.ts';
 import { AUTO, REFERENCE, chooseAmong, findTarget, listAmong, resolveAmong } from './choose.ts';
-import type { Choice, DeviceStatus } from './choose.ts';
+import type { Choice, ChooseDevice, DeviceStatus } from './choose.ts';
 
 const registered: Engine[] = [];
 let keptPlans: Compile | undefined;
@@ -27,12 +27,12 @@ export function registerTarget(target: Engine): void {
 export const listDevices = (): Promise<DeviceStatus[]> => listAmong(allTargets());
 
 /** The first of `names` that works here; names of devices that anychip does not have are passed over where another works. */
-export async function chooseDevice(names: readonly string[]): Promise<Choice> {
-  const choice = await chooseAmong(allTargets(), names);
+export const chooseDevice: ChooseDevice = async (names, use) => {
+  const choice = await chooseAmong(allTargets(), names, use);
   const made = { ...choice, decide: new MeasuredWays(machineOf(choice)).decide };
   // What is to be verified must be made.
   return debugLevel > 0 ? made : { ...made, compile: (keptPlans ??= keepPlans()) };
-}
+};
 
 /** What tells the machine that was chosen from others. */
 export const machineOf = ({ name, detail }: Choice): readonly string[] => [name, detail];

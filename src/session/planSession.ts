@@ -32,7 +32,7 @@ export class PlanSession {
 
   /** Opens the plan's target and loads the plan's programs. Throws `device` when the target does not work here. */
   static async open(plan: ExecutionPlan, options: PlanOptions, choose: ChooseDevice): Promise<PlanSession> {
-    const { target } = await choose([plan.target]);
+    const { target } = await choose([plan.target], 'load');
     if (target === undefined) throw new AnychipError('bad-file', `a plan for '${plan.target}' has nothing to load`);
     const device = await target.openDevice(options.threads === undefined ? {} : { threads: options.threads });
     const context: CompileContext = {

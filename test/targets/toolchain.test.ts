@@ -3,10 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { tensorFrom } from '../../src/core/tensor.ts';
+import { bindingsFor, compile, loadModel, loadPlan, onTrace, PlanSession, resolveTarget, savePlan } from '../../src/index.ts';
+import { openModel } from '../../src/session/create.ts';
+import { doubling } from '../session/models.ts';
 import { CompileCache } from '../../src/runtime/compileCache.ts';
 import { createCpuTarget } from '../../src/targets/cpu/target.ts';
 import { chooseUnit } from '../../src/targets/cpu/facts.ts';
-import { findToolchain } from '../../src/targets/cpu/toolchain.ts';
+import { compileUnits, findToolchain } from '../../src/targets/cpu/toolchain.ts';
 import type { Toolchain } from '../../src/targets/cpu/toolchain.ts';
 
 const { ok: works } = await createCpuTarget().probe();
@@ -63,6 +67,25 @@ describe('the toolchain', () => {
     expect(tried.length).toBeGreaterThan(2);
     rmSync(folder, { recursive: true, force: true });
     await expect(find([], () => false)).rejects.toMatchObject({ message: expect.stringContaining('it compiles wrongly') });
+  });
+
+  it.runIf(works)('is not needed for a plan that was compiled', async () => {
+    const { graph } = loadModel(doubling('f32', [3]));
+    const feeds = new Map([['x', tensorFrom('f32', [3], [1, 2, 3])]]);
+    const plan = loadPlan(savePlan(await compile(graph, resolveTarget('cpu'), bindingsFor(graph, feeds))));
+    vi.stubEnv('CC', '/no/such/compiler');
+    await expect(openModel(loadModel(doubling('f32', [3])), { executionProviders: ['cpu'] })).rejects.toMatchObject({ code: 'device' });
+    const session = await PlanSession.open(plan);
+    expect((await session.runValues(feeds)).get('y')).toMatchObject({ data: Float32Array.of(2, 4, 6) });
+    await session.release();
+  });
+
+  it.runIf(works)('says how many units of a program are compiled', async () => {
+    const told: unknown[] = [];
+    const stop = onTrace((event) => event.kind === 'progress' && told.push(event.facts), 2);
+    const found = await find([]);
+    await compileUnits(found, ['int a(void) { return 1; }', 'int b(void) { return 2; }', 'int c(void) { return 3; }']).finally(stop);
+    expect(told).toEqual([0, 1, 2, 3].map((done) => ({ done, of: 3 })));
   });
 
   it.runIf(works)('works where nothing can be cached', async () => {

@@ -4,7 +4,7 @@ import { AnychipError } from '../../core/error.ts';
 import type { DType } from '../../core/dtype.ts';
 import { subgraphsOf, titleOf } from '../../graph/graph.ts';
 import type { Graph, Node, NodeOf, Value } from '../../graph/graph.ts';
-import { isOnnxOp, schemaOf } from '../../graph/ops.ts';
+import { isOnnx, schemaOf } from '../../graph/ops.ts';
 import type { OnnxOpName } from '../../graph/ops.ts';
 
 export const OLDEST_OPSET = 18;
@@ -54,7 +54,6 @@ export function opsetOf(node: Node): number {
   const { domain, since } = schemaOf(node.op);
   return domain === '' ? Math.max(since, formSince(node)) : 1;
 }
-const isOnnx = (node: Node): node is NodeOf<OnnxOpName> => isOnnxOp(node.op);
 
 /** Whether ai.onnx alone has the node in this opset. */
 export const isIn = (node: Node, opset: number): boolean => isOnnx(node) && schemaOf(node.op).domain === '' && opsetOf(node) <= opset;

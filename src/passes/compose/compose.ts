@@ -3,9 +3,9 @@
 import type { Operand, PrimNode } from '../../graph/builder.ts';
 import { tensorType, titleOf } from '../../graph/graph.ts';
 import type { Constant, Graph, Node, NodeOf, Value } from '../../graph/graph.ts';
+import { isOnnx } from '../../graph/ops.ts';
 import type { OnnxOpName } from '../../graph/ops.ts';
 import type { PrimName } from '../../graph/prims.ts';
-import { isOnnx } from '../lowerings.ts';
 import type { PartitionStep, WholeNode } from '../partition.ts';
 import { arithmetic } from './arithmetic.ts';
 import { Composer } from './composer.ts';

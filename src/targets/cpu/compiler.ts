@@ -34,7 +34,7 @@ export class CpuCompiler implements Compiler {
     const kept = this.#cache.get(key);
     if (kept !== undefined) return { binary: { format: binaryFormat(), bytes: kept }, cached: true };
     const start = performance.now();
-    const bytes = await compileUnits(toolchain, units, common === '' ? [] : [await this.#object(toolchain, identity, common)]);
+    const bytes = await compileUnits(toolchain, units, common === '' ? [] : [this.#object(toolchain, identity, common)]);
     trace(2, () => ({
       kind: 'time',
       message: 'C compiler',

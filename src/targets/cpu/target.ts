@@ -36,15 +36,17 @@ async function tryOut(toolchain: Toolchain, folder: string): Promise<void> {
 }
 
 async function probe(toolchain: () => Promise<Toolchain>): Promise<Availability> {
+  let loads = false;
   try {
     if (process.platform === 'win32') throw new AnychipError('device', 'native kernels need a POSIX system', { hint: 'Use the wasm device, or run under WSL.' });
     await openNative();
+    loads = true;
     const { version: driver } = await toolchain();
     const { vectorTitle, cores } = cpuFacts();
     return { ok: true, detail: `${vectorTitle}, ${cores} ${cores === 1 ? 'core' : 'cores'}`, driver, memoryBytes: totalmem() };
   } catch (error) {
-    if (error instanceof AnychipError) return { ok: false, needs: 'software', reason: error.message, hint: error.hint ?? 'Use the wasm device.' };
-    return { ok: false, needs: 'software', reason: error instanceof Error ? error.message : String(error), hint: 'Use the wasm device.' };
+    const hint = (error instanceof AnychipError ? error.hint : undefined) ?? 'Use the wasm device.';
+    return { ok: false, needs: 'software', loads, reason: error instanceof Error ? error.message : String(error), hint };
   }
 }
 

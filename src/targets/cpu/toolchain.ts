@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AnychipError } from '../../core/error.ts';
 import { isRecord } from '../../core/pack.ts';
+import { trace } from '../../core/trace.ts';
 import type { CompileCache } from '../../runtime/compileCache.ts';
 import { contentKey } from '../../runtime/compileCache.ts';
 import { execute, firstLines, locate } from '../../runtime/hostCommand.ts';
@@ -66,22 +67,29 @@ export const compileObject = (toolchain: Command, unit: string): Promise<Uint8Ar
     return object;
   });
 
-/** Compiles C units, side by side, into one shared library, with `objects` of `compileObject`; `files` lie beside the units. Rejects with a 'device' error that quotes the compiler. */
+/** Compiles C units, side by side, into one shared library, with `objects` of `compileObject`, which may be on their way; `files` lie beside the units. Rejects with a 'device' error that quotes the compiler. */
 export const compileUnits = (
   toolchain: Command,
   units: readonly string[],
-  objects: readonly Uint8Array[] = [],
+  objects: readonly (Uint8Array | Promise<Uint8Array>)[] = [],
   files: readonly { readonly name: string; readonly content: Uint8Array }[] = [],
 ): Promise<Uint8Array> =>
   inFolder(toolchain, async (folder, run) => {
     for (const { name, content } of files) writeFileSync(join(folder, name), content);
     const made = units.map((unit, i) => writeUnit(toolchain, folder, unit, `unit${i}`));
-    objects.forEach((bytes, i) => writeFileSync(join(folder, `object${i}.o`), bytes));
     const waiting = made.map(({ args }) => args);
+    let done = 0;
+    const tell = (): void => trace(2, () => ({ kind: 'progress', message: `compiled ${done} of ${made.length} units`, facts: { done, of: made.length } }));
+    tell();
     const worker = async (): Promise<void> => {
-      for (let args = waiting.shift(); args !== undefined; args = waiting.shift()) await run(args);
+      for (let args = waiting.shift(); args !== undefined; args = waiting.shift()) {
+        await run(args);
+        done++;
+        tell();
+      }
     };
-    await Promise.all(Array.from({ length: Math.min(waiting.length, cpuFacts().cores) }, worker));
+    const writing = objects.map(async (bytes, i) => writeFileSync(join(folder, `object${i}.o`), await bytes));
+    await Promise.all([...Array.from({ length: Math.min(waiting.length, cpuFacts().cores) }, worker), ...writing]);
     await run([...LINK_FLAGS, '-o', 'out.so', ...made.map(({ object }) => object), ...objects.map((_, i) => `object${i}.o`), ...toolchain.libraries]);
     return 'out.so';
   });
