@@ -6,7 +6,6 @@ import { depthwiseTemplate } from './contractions/depthwise.ts';
 import { dotsTemplate } from './contractions/dots.ts';
 import { matmulTemplate } from './contractions/matmul.ts';
 import { winogradTemplate } from './contractions/winograd.ts';
-import { winogradLastTemplate } from './contractions/winogradLast.ts';
 import type { ContractionTemplate } from './templates.ts';
 
 export const contractionTemplates: readonly ContractionTemplate[] = [
@@ -14,7 +13,6 @@ export const contractionTemplates: readonly ContractionTemplate[] = [
   matmulTemplate,
   depthwiseLastTemplate,
   depthwiseTemplate,
-  winogradLastTemplate,
   winogradTemplate,
   channelsTemplate,
   convTemplate,

@@ -3,7 +3,7 @@
 import { substitute } from '../emit/places.ts';
 import { byteWidth } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
-import { ZERO, coefficientOf, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
+import { coefficientOf, indexSymbol, linearIndex } from '../../core/indexExpr.ts';
 import type { Shape } from '../../core/shape.ts';
 import { extract, splat } from '../../kernel/build.ts';
 import type { Expr, Kernel } from '../../kernel/ir.ts';
@@ -69,12 +69,14 @@ export function hasVectors({ node, capabilities }: ContractionSite): boolean {
   return capabilities.simd.vectorLanes > 1 && dtypes.every((dtype) => hasLanes(dtype) && dtype !== 'bool');
 }
 
-/** Whether channels lie side by side where the input is read and where results are stored. */
-export function isChannelsLast(site: ContractionSite): boolean {
+/** Whether channels lie side by side where the input of a convolution is read, where its results are stored, and in both. */
+export const isInputLast = (site: ContractionSite): boolean => site.operands[0].strides[1] === 1;
+export function isOutputLast(site: ContractionSite): boolean {
   const filter = indexSymbol('filter', 0, site.shape[1]! - 1);
-  const position = site.shape.map((_, axis) => (axis === 1 ? filter : ZERO));
-  return site.operands[0].strides[1] === 1 && site.storeStep(position, 'filter') === 1;
+  const position = site.shape.map((size, axis) => (axis === 1 ? filter : indexSymbol(`p${axis}`, 0, size - 1)));
+  return site.storeStep(position, 'filter') === 1;
 }
+export const isChannelsLast = (site: ContractionSite): boolean => isInputLast(site) && isOutputLast(site);
 
 const ACCUMULATOR = 'acc';
 

@@ -5,7 +5,7 @@ import { addIndex, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
 import { pixelPitch } from '../../layout.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
-import { hasVectors } from '../templates.ts';
+import { hasVectors, isOutputLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { cheapest, dealtCost, depthChunk, productCost, registerTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
@@ -145,17 +145,6 @@ function lowerChannels(site: ContractionSite, g: ConvGeometry): LoweredKernel {
   });
 }
 
-/** Whether results of neighbouring filters lie side by side. */
-function isChannelsLast(site: ContractionSite): boolean {
-  const filter = indexSymbol('f', 0, site.shape[1]! - 1);
-  return (
-    site.storeStep(
-      site.shape.map((size, i) => (i === 1 ? filter : indexSymbol(`p${i}`, 0, size - 1))),
-      'f',
-    ) === 1
-  );
-}
-
 /** Fewer multiply-adds than this are not worth a blocked product. */
 const SMALL = 1 << 10;
 
@@ -163,7 +152,7 @@ export const channelsTemplate: ContractionTemplate = {
   name: 'channels',
   plan(site) {
     const { node } = site;
-    if (node.op !== 'conv' || !hasVectors(site) || site.shape.length < 3 || !site.isConstant(1) || !isChannelsLast(site)) return undefined;
+    if (node.op !== 'conv' || !hasVectors(site) || site.shape.length < 3 || !site.isConstant(1) || !isOutputLast(site)) return undefined;
     const g = geometryOf(site, node);
     if (g.filters * 2 < site.capabilities.simd.vectorLanes || positionsOf(g) * g.filters * g.channels * tapsOf(g) < SMALL) return undefined;
     if ((leavesImage(g) || isApart(site)) && g.lead.length > 0) return undefined;

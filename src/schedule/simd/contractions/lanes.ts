@@ -1,4 +1,4 @@
-// Lanes that change places: vectors split into every second lane, and put together again.
+// Lanes that change places: vectors put together from others, lane by lane.
 import { extract, pack } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
 import type { Emitter } from '../../emit/emitter.ts';
@@ -10,15 +10,7 @@ function pick(emitter: Emitter, a: Expr, b: Expr, lane: (i: number) => number): 
   return emitter.bind(pack(Array.from({ length: lanes }, (_, i) => item(lane(i)))));
 }
 
-/** Of `values`, a power of two of vectors in a row: for each of so many phases, every element that far apart. */
-export function splitPhases(emitter: Emitter, values: readonly Expr[]): Expr[] {
-  if (values.length === 1) return [...values];
-  const halves = [0, 1].map((parity) => values.flatMap((a, i) => (i % 2 === 0 ? [pick(emitter, a, values[i + 1]!, (lane) => 2 * lane + parity)] : [])));
-  const [even, odd] = halves.map((half) => splitPhases(emitter, half));
-  return even!.flatMap((x, i) => [x, odd![i]!]);
-}
-
-/** The inverse: vectors that hold one element of each of `phases` in turn. */
+/** Vectors that hold one element of each of `phases`, a power of two of vectors, in turn. */
 export function joinPhases(emitter: Emitter, phases: readonly Expr[]): Expr[] {
   if (phases.length === 1) return [...phases];
   const [even, odd] = [0, 1].map((parity) =>

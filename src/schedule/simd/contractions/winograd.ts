@@ -1,30 +1,33 @@
 // Convolutions of 3×3 taps and stride 1 by minimal filtering (filtering.ts): F(4×4) needs 36 multiplications where the plain way has 144,
 // F(2×2) 16 where it has 36. A grid step takes a block of tiles through: their transformed input stays in the second-level cache, products
-// over the channels follow point by point for a few filters at a time, and go back to results at once. Where there are few blocks, the
-// input is transformed by a kernel of its own, so that steps for different filters share it.
+// over the channels follow point by point for a few vectors of filters at a time, and go back to results at once. Where there are few
+// blocks, the input is transformed by a kernel of its own, so that steps for different filters share it.
+//
+// Vectors run along channels and filters, so both transforms are arithmetic of whole vectors. Where channels lie side by side in memory, no
+// lanes change places at all.
 //
 // The points of F(4×4), 0, ±3/4, ±3/2 and infinity, are those with which its results are about as exact as a plain sum in f32: its
 // matrices hold no factor above 6, and all are exact.
 import { ZERO, addIndex, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount, stridesOf } from '../../../core/shape.ts';
-import { add, binary, constant, fma, index, load, mul, splat, store } from '../../../kernel/build.ts';
+import { add, constant, fma, index, load, mul, splat, store } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
 import type { MemorySlot } from '../../storage.ts';
 import { Emitter } from '../../emit/emitter.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
-import { hasVectors } from '../templates.ts';
+import { guarded } from '../../emit/places.ts';
+import { hasVectors, isInputLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { filteringAt, transformBoth, transformFlops } from './filtering.ts';
-import { createImage, fillImage, openBlock, tapOrigin } from './image.ts';
+import { openBlock, within } from './image.ts';
 import type { Block } from './image.ts';
-import { joinPhases, splitPhases } from './lanes.ts';
 import { openGrid, storeColumns } from './product.ts';
 import { at, least, minus, nameIndex, writeTile } from './tile.ts';
 import { geometryOf } from './window.ts';
-import { TAPS, blocksOf, planWinograd } from './winogradPlan.ts';
+import { TAPS, blocksOf, planWinograd, tilesOf } from './winogradPlan.ts';
 import type { WinogradPlan } from './winogradPlan.ts';
 
 /** F(2×2) and F(4×4). */
@@ -34,25 +37,29 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) =
 /** A square of values, read one by one. */
 const square = (side: number, read: (y: number, x: number) => Expr): Expr[][] => upTo(side).map((y) => upTo(side).map((x) => read(y, x)));
 const pointsOf = ({ filtering: { side } }: WinogradPlan): number => side * side;
+const lanesOf = ({ site }: WinogradPlan): number => site.capabilities.simd.vectorLanes;
+/** Filters of one panel. */
+const widthOf = (plan: WinogradPlan): number => plan.tile.vectors * lanesOf(plan);
 
-/** Filters at all points, transformed once at load, in the order in which tiles of registers read them: [group][panel][point][channel][row]. */
+/** Filters at all points, transformed once at load, in the order in which tiles of registers read them: [group][panel][point][channel][filter]. */
 function packWeights(plan: WinogradPlan): { readonly slot: MemorySlot; readonly strides: readonly number[] } {
-  const { site, filtering, tile } = plan;
+  const { site, filtering } = plan;
   const { groups, channels, filters } = plan.geometry;
   const source = site.operands[1];
-  const panels = Math.ceil(filters / tile.rows);
-  const strides = stridesOf([groups, panels, pointsOf(plan), channels, tile.rows]);
-  const layout = `filtering ${filtering.results}×${TAPS} panels of ${tile.rows}|${groups}|${filters}|${channels}`;
+  const width = widthOf(plan);
+  const panels = Math.ceil(filters / width);
+  const strides = stridesOf([groups, panels, pointsOf(plan), channels, width]);
+  const layout = `filtering ${filtering.results}×${TAPS} panels of ${width}|${groups}|${filters}|${channels}`;
   const { slot } = site.pack(source, layout, 'f32', groups * strides[0]!, (emitter, from, to) => {
     const { position, grid } = openGrid(emitter, [groups, panels, channels]);
     const [group, panel, channel] = [position[0]!, position[1]!, position[2]!];
-    emitter.loop('row', index(0), index(tile.rows), 1, () => {
-      const row = indexSymbol('row', 0, tile.rows - 1);
+    emitter.loop('column', index(0), index(width), 1, () => {
+      const column = indexSymbol('column', 0, width - 1);
       // Past the last filter the last one is taken again.
-      const filter = emitter.bind(least(emitter.index(addIndex(scaleIndex(panel, tile.rows), row)), index(filters - 1)));
+      const filter = emitter.bind(least(emitter.index(addIndex(scaleIndex(panel, width), column)), index(filters - 1)));
       const base = emitter.bind(add(emitter.index(linearIndex([scaleIndex(group, filters), channel], from.strides, from.offset)), mul(filter, index(from.strides[0]!))));
       const taps = square(TAPS, (y, x) => emitter.bind(load(emitter.buffer(from.slot, 'read'), at(base, y * from.strides[2]! + x * from.strides[3]!), 'f32')));
-      const target = emitter.bind(emitter.index(linearIndex([group, panel, ZERO, channel, row], strides)));
+      const target = emitter.bind(emitter.index(linearIndex([group, panel, ZERO, channel, column], strides)));
       const points = transformBoth(emitter, filtering.weights, taps).flat();
       points.forEach((value, point) => emitter.push(store(emitter.buffer(to, 'write'), at(target, point * strides[2]!), value)));
     });
@@ -61,66 +68,93 @@ function packWeights(plan: WinogradPlan): { readonly slot: MemorySlot; readonly 
   return { slot, strides };
 }
 
-/** Where transformed input lies: `base`, then [point][channel][tile of the block]. */
+/** Where transformed input lies: `base`, then [point][tile of the block][channel]. */
 interface Transformed {
   readonly buffer: string;
   readonly base: IndexExpr;
 }
 
-/** Transforms what a block of tiles reads of the `count` channels from `first` on. */
-function transformInput(emitter: Emitter, plan: WinogradPlan, block: Block, first: IndexExpr, count: number, { buffer, base }: Transformed): void {
-  const { site, geometry, filtering, cut, pitch, inputLanes: lanes } = plan;
-  const { results, side } = filtering;
-  const vectors = Math.ceil(cut.columns / lanes);
-  // The block's part of the input, as if the plain way computed its results: rows as long as vectors of tiles reach.
-  const plane = createImage(emitter, site, geometry, { rows: cut.rows * results, columns: vectors * lanes * results }, 1);
-  const [channel, row, column] = [emitter.fresh('channel'), emitter.fresh('row'), emitter.fresh('col')];
-  const origin: Block = { ...block, row: scaleIndex(block.row, results), column: scaleIndex(block.column, results) };
-  const pointStride = geometry.channels * pitch;
-  emitter.loop(channel, index(0), index(count), 1, () => {
-    const c = addIndex(first, indexSymbol(channel, 0, count - 1));
-    fillImage(plane, origin, c, index(1), 1);
-    emitter.loop(row, index(0), index(cut.rows), 1, () => {
-      const r = indexSymbol(row, 0, cut.rows - 1);
-      emitter.loop(column, index(0), index(vectors * lanes), lanes, () => {
-        const x = indexSymbol(column, 0, (vectors - 1) * lanes);
-        const from = emitter.bind(emitter.index(addIndex(tapOrigin(plane, ZERO, scaleIndex(r, results), ZERO, ZERO), scaleIndex(x, results))));
-        const tiles = upTo(side).map((y) => {
-          // Elements of a row for each tap: those of one tile, then those that it shares with the next.
-          const line = (shift: number): Expr[] =>
-            splitPhases(
-              emitter,
-              upTo(results).map((v) =>
-                emitter.bind(load(plane.buffer, at(from, tapOrigin(plane, ZERO, ZERO, addIndex(ZERO, y), ZERO).constant + shift + v * lanes), 'f32', lanes)),
-              ),
-            );
-          return [...line(0), ...line(results)].slice(0, side);
-        });
-        const place = emitter.bind(emitter.index(addIndex(base, addIndex(addIndex(scaleIndex(c, pitch), scaleIndex(r, cut.columns)), x))));
-        // What a vector writes too much, the next row or nothing lies under.
-        const points = transformBoth(emitter, filtering.input, tiles).flat();
-        points.forEach((value, point) => emitter.push(store(buffer, at(place, point * pointStride), value)));
-      });
-    });
-    clearRest(emitter, plan, c, { buffer, base });
+/** Elements along a row of the input that a row of tiles reads. */
+const reachOf = ({ cut, filtering }: WinogradPlan): number => (cut.columns - 1) * filtering.results + filtering.side;
+
+/** A vector of channels of the input that one row of tiles reads, with zeros around the image: [row][column][channel]. */
+interface Lines {
+  readonly emitter: Emitter;
+  readonly plan: WinogradPlan;
+  readonly buffer: string;
+}
+
+function openLines(emitter: Emitter, plan: WinogradPlan): Lines {
+  const slot = createSlot('scratch', { dtype: 'f32', shape: [plan.filtering.side * reachOf(plan) * lanesOf(plan)] });
+  return { emitter, plan, buffer: emitter.buffer(slot, 'write') };
+}
+
+/** Copies what the tiles of row `row` of a block read of the channels of vector number `vector`. */
+function fillLines({ emitter, plan, buffer }: Lines, { batch, row: firstRow, column }: Block, row: IndexExpr, vector: IndexExpr): void {
+  const { site, geometry, filtering } = plan;
+  const { high, wide, channels } = geometry;
+  const lanes = lanesOf(plan);
+  const width = reachOf(plan);
+  const storage = site.operands[0];
+  const left = scaleIndex(column, filtering.results);
+  const line = emitter.fresh('line');
+  const [low, end] = [wide.low, wide.input + wide.low].map((x) => within(emitter, x, left, width));
+  const zeros = splat(constant('f32', 0), lanes);
+  emitter.loop(line, index(0), index(filtering.side), 1, () => {
+    const i = indexSymbol(line, 0, filtering.side - 1);
+    const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(addIndex(firstRow, row), filtering.results), i), -high.low));
+    const to = scaleIndex(i, width * lanes);
+    const each = (from: Expr, until: Expr, write: (x: IndexExpr, place: IndexExpr) => void): void => {
+      const name = emitter.fresh('col');
+      const x = indexSymbol(name, 0, width - 1);
+      emitter.loop(name, from, until, 1, () => write(x, addIndex(to, scaleIndex(x, lanes))));
+    };
+    const clear = (from: Expr, until: Expr): void => each(from, until, (_, place) => emitter.push(store(buffer, emitter.index(place), zeros)));
+    const source = (x: IndexExpr, lane: IndexExpr): Expr => {
+      const channel = addIndex(addIndex(scaleIndex(batch[1]!, channels), scaleIndex(vector, lanes)), lane);
+      return emitter.index(linearIndex([batch[0]!, channel, y, addIndex(addIndex(left, x), -wide.low)], storage.strides, storage.offset));
+    };
+    const read = emitter.buffer(storage.slot, 'read');
+    const copyVectors = (): void => each(low!, end!, (x, place) => emitter.push(store(buffer, emitter.index(place), load(read, source(x, ZERO), 'f32', lanes))));
+    const copyLanes = (count: number): void => {
+      if (count < lanes) clear(low!, end!);
+      const name = emitter.fresh('lane');
+      const lane = indexSymbol(name, 0, lanes - 1);
+      emitter.loop(name, index(0), index(count), 1, () =>
+        each(low!, end!, (x, place) => emitter.push(store(buffer, emitter.index(addIndex(place, lane)), load(read, source(x, lane), 'f32')))),
+      );
+    };
+    const copy = (): void => (isInputLast(site) ? copyVectors() : copyLanes(lanes));
+    const rest = channels % lanes;
+    const inImage = (): void => {
+      clear(index(0), low!);
+      if (rest === 0) copy();
+      else guarded(emitter, [{ value: vector, low: 0, high: Math.floor(channels / lanes) }], copy, () => copyLanes(rest));
+      clear(end!, index(width));
+    };
+    guarded(emitter, [{ value: y, low: 0, high: high.input }], inImage, () => clear(index(0), index(width)));
   });
 }
 
-/** Zeros behind a channel's tiles, where tiles of registers read on. */
-function clearRest(emitter: Emitter, plan: WinogradPlan, channel: IndexExpr, { buffer, base }: Transformed): void {
-  const { site, geometry, cut, pitch, inputLanes } = plan;
-  const lanes = site.capabilities.simd.vectorLanes;
-  const written = (cut.rows - 1) * cut.columns + Math.ceil(cut.columns / inputLanes) * inputLanes;
-  if (written >= pitch) return;
-  const point = emitter.fresh('point');
-  const zeros = splat(constant('f32', 0), inputLanes);
-  emitter.loop(point, index(0), index(pointsOf(plan)), 1, () => {
-    const p = indexSymbol(point, 0, pointsOf(plan) - 1);
-    const begin = emitter.bind(emitter.index(addIndex(base, addIndex(scaleIndex(p, geometry.channels * pitch), scaleIndex(channel, pitch)))));
-    // The first of these vectors may reach back over tiles: it must not.
-    const from = Math.min(Math.ceil(written / lanes) * lanes, pitch);
-    for (let tile = written; tile < from; tile++) emitter.push(store(buffer, at(begin, tile), constant('f32', 0)));
-    for (let tile = from; tile < pitch; tile += inputLanes) emitter.push(store(buffer, at(begin, tile), zeros));
+/** Transforms what a block of tiles reads of the channels of vector number `vector`. */
+function transformInput(lines: Lines, block: Block, vector: IndexExpr, { buffer, base }: Transformed): void {
+  const { emitter, plan } = lines;
+  const { filtering, cut, pitch } = plan;
+  const { results, side } = filtering;
+  const lanes = lanesOf(plan);
+  const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
+  emitter.loop(row, index(0), index(cut.rows), 1, () => {
+    const r = indexSymbol(row, 0, cut.rows - 1);
+    fillLines(lines, block, r, vector);
+    emitter.loop(column, index(0), index(cut.columns), 1, () => {
+      const x = indexSymbol(column, 0, cut.columns - 1);
+      const from = emitter.bind(emitter.index(scaleIndex(x, results * lanes)));
+      const tile = square(side, (y, k) => emitter.bind(load(lines.buffer, at(from, (y * reachOf(plan) + k) * lanes), 'f32', lanes)));
+      const place = emitter.bind(emitter.index(linearIndex([r, x, vector], [cut.columns * pitch, pitch, lanes], 0)));
+      const origin = emitter.bind(add(emitter.index(base), place));
+      const points = transformBoth(emitter, filtering.input, tile).flat();
+      points.forEach((value, point) => emitter.push(store(buffer, at(origin, point * tilesOf(cut) * pitch), value)));
+    });
   });
 }
 
@@ -129,139 +163,132 @@ interface Step {
   readonly plan: WinogradPlan;
   readonly batch: Position;
   readonly block: Block;
-  /** Sums of one panel of filters: [point][tile of registers], each row by row. */
+  /** Sums of one panel of filters: [tile of registers][point], each row by row. */
   readonly sums: string;
-  /** The results of one filter, in the order of the image: a plane for each row of a tile. */
+  /** The results of one tile: [row][column][filter of the panel]. */
   readonly results: string;
 }
 
-const tileSize = ({ site, tile }: WinogradPlan): number => tile.rows * tile.vectors * site.capabilities.simd.vectorLanes;
+const tileSize = (plan: WinogradPlan): number => plan.tile.rows * widthOf(plan);
 
 /** The products of one panel of filters at all points. */
 function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input: Transformed): void {
-  const { site, geometry, tile, columnTiles, pitch } = plan;
-  const lanes = site.capabilities.simd.vectorLanes;
+  const { geometry, tile, cut, pitch } = plan;
+  const lanes = lanesOf(plan);
+  const width = widthOf(plan);
+  const tiles = tilesOf(cut);
   const { slot, strides } = packWeights(plan);
   const weights = emitter.buffer(slot, 'read');
-  const [point, column] = [emitter.fresh('point'), emitter.fresh('tile')];
+  const point = emitter.fresh('point');
   emitter.loop(point, index(0), index(pointsOf(plan)), 1, () => {
     const p = indexSymbol(point, 0, pointsOf(plan) - 1);
-    const rowsAt = linearIndex([batch[1]!, panel, p], strides);
-    emitter.loop(column, index(0), index(columnTiles), 1, () => {
-      const j = indexSymbol(column, 0, columnTiles - 1);
-      const columnsAt = addIndex(addIndex(input.base, scaleIndex(p, geometry.channels * pitch)), scaleIndex(j, tile.vectors * lanes));
+    const columnsAt = linearIndex([batch[1]!, panel, p], strides);
+    const multiplyRows = (number: IndexExpr, rows: number): void => {
+      const rowsAt = addIndex(addIndex(input.base, scaleIndex(p, tiles * pitch)), scaleIndex(number, tile.rows * pitch));
       writeTile(emitter, {
-        tile,
+        tile: { ...tile, rows },
         lanes,
         dtype: 'f32',
         depth: { steps: index(geometry.channels), most: geometry.channels },
         operands: {
           rows: (k) => {
-            const base = emitter.bind(emitter.index(addIndex(rowsAt, scaleIndex(k, tile.rows))));
-            return upTo(tile.rows).map((i) => load(weights, at(base, i), 'f32'));
+            const base = emitter.bind(emitter.index(addIndex(rowsAt, k)));
+            return upTo(rows).map((i) => load(input.buffer, at(base, i * pitch), 'f32'));
           },
           columns: (k) => {
-            const base = emitter.bind(emitter.index(addIndex(columnsAt, scaleIndex(k, pitch))));
-            return upTo(tile.vectors).map((v) => load(input.buffer, at(base, v * lanes), 'f32', lanes));
+            const base = emitter.bind(emitter.index(addIndex(columnsAt, scaleIndex(k, width))));
+            return upTo(tile.vectors).map((v) => load(weights, at(base, v * lanes), 'f32', lanes));
           },
         },
-        place: { buffer: sums, base: emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(p, columnTiles), j), tileSize(plan)))) },
+        place: { buffer: sums, base: emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(number, pointsOf(plan)), p), tileSize(plan)))) },
         multiplyAdd: (row, column, sum) => fma(row, column, sum),
         resumes: undefined,
       });
-    });
+    };
+    const whole = Math.floor(tiles / tile.rows);
+    const name = emitter.fresh('tile');
+    if (whole > 0) emitter.loop(name, index(0), index(whole), 1, () => multiplyRows(indexSymbol(name, 0, whole - 1), tile.rows));
+    if (tiles % tile.rows > 0) multiplyRows(addIndex(ZERO, whole), tiles % tile.rows);
   });
 }
 
-/** Elements of the plane of one row of all tiles of a block. */
-const planeSize = ({ site, cut, filtering }: WinogradPlan): number => {
-  const lanes = site.capabilities.simd.vectorLanes;
-  return Math.ceil((cut.rows * cut.columns) / lanes) * lanes * filtering.results;
-};
-
-/** Back to results: all tiles of one filter, in the order of the image. */
-function transformOutput({ emitter, plan, sums, results }: Step, row: IndexExpr): void {
-  const { site, filtering, tile, columnTiles, cut } = plan;
-  const lanes = site.capabilities.simd.vectorLanes;
-  const vectors = Math.ceil((cut.rows * cut.columns) / lanes);
-  const name = emitter.fresh('vec');
-  emitter.loop(name, index(0), index(vectors), 1, () => {
-    const q = indexSymbol(name, 0, vectors - 1);
-    const inTile = addIndex(scaleIndex(addIndex(scaleIndex(row, tile.vectors), modIndex(q, tile.vectors)), lanes), scaleIndex(floorDiv(q, tile.vectors), tileSize(plan)));
-    const from = emitter.bind(emitter.index(inTile));
-    const points = square(filtering.side, (y, x) => emitter.bind(load(sums, at(from, (y * filtering.side + x) * columnTiles * tileSize(plan)), 'f32', lanes)));
-    const to = emitter.bind(emitter.index(scaleIndex(q, lanes * filtering.results)));
-    transformBoth(emitter, filtering.output, points).forEach((line, y) =>
-      joinPhases(emitter, line).forEach((value, v) => emitter.push(store(results, at(to, y * planeSize(plan) + v * lanes), value))),
-    );
-  });
-}
-
-/** Stores the results of one filter, with what is fused behind them. */
-function storeResults({ emitter, plan, batch, block, results }: Step, filter: IndexExpr): void {
-  const { site, geometry, filtering, cut } = plan;
-  const { high, wide } = geometry;
+/** Back to results, tile by tile, and stored with what is fused behind them: the filters of one panel, `count` of them. */
+function writeResults(step: Step, panel: IndexExpr, count: Expr): void {
+  const { emitter, plan, batch, block, sums, results } = step;
+  const { site, geometry, filtering, tile, cut } = plan;
   const size = filtering.results;
-  const left = (extent: number, first: IndexExpr, most: number): Expr =>
-    extent % most === 0 ? index(most) : emitter.bind(least(minus(index(extent), emitter.index(first)), index(most)));
-  const [top, side] = [scaleIndex(block.row, size), scaleIndex(block.column, size)];
-  const row = emitter.fresh('row');
-  const channel = addIndex(scaleIndex(batch[1]!, geometry.filters), filter);
-  const count = cut.columns * size >= wide.output ? index(wide.output) : left(wide.output, side, cut.columns * size);
-  emitter.loop(row, index(0), left(high.output, top, cut.rows * size), 1, () => {
-    const y = indexSymbol(row, 0, cut.rows * size - 1);
-    const at = emitter.index(y);
-    const place = add(mul(binary('div', at, index(size)), index(cut.columns * size)), mul(binary('rem', at, index(size)), index(planeSize(plan))));
-    const from = emitter.bind(place);
-    storeColumns(emitter, count, cut.columns * size, site.capabilities.simd.vectorLanes, (first, lanes, lane) => {
-      const value = load(results, add(from, emitter.index(first)), 'f32', lanes);
-      site.store(emitter, [batch[0]!, channel, addIndex(top, y), addIndex(side, addIndex(first, lane))], value);
+  const lanes = lanesOf(plan);
+  const width = widthOf(plan);
+  const [name, vector] = [emitter.fresh('tile'), emitter.fresh('vec')];
+  emitter.loop(name, index(0), index(tilesOf(cut)), 1, () => {
+    const t = indexSymbol(name, 0, tilesOf(cut) - 1);
+    const inSums = addIndex(scaleIndex(floorDiv(t, tile.rows), pointsOf(plan) * tileSize(plan)), scaleIndex(modIndex(t, tile.rows), width));
+    const from = nameIndex(emitter, inSums);
+    emitter.loop(vector, index(0), index(width), lanes, () => {
+      const v = indexSymbol(vector, 0, width - lanes);
+      const start = emitter.bind(emitter.index(addIndex(from, v)));
+      const points = square(filtering.side, (y, x) => emitter.bind(load(sums, at(start, (y * filtering.side + x) * tileSize(plan)), 'f32', lanes)));
+      const to = emitter.index(v);
+      transformBoth(emitter, filtering.output, points).forEach((line, y) => line.forEach((value, x) => emitter.push(store(results, at(to, (y * size + x) * width), value))));
     });
+    const top = nameIndex(emitter, scaleIndex(addIndex(block.row, floorDiv(t, cut.columns)), size));
+    const side = nameIndex(emitter, scaleIndex(addIndex(block.column, modIndex(t, cut.columns)), size));
+    const left = (extent: number, first: IndexExpr): Expr =>
+      extent % size === 0 && extent > first.max ? index(size) : emitter.bind(least(minus(index(extent), emitter.index(first)), index(size)));
+    const [rows, columns] = [left(geometry.high.output, top), left(geometry.wide.output, side)];
+    const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
+    emitter.loop(row, index(0), rows, 1, () =>
+      emitter.loop(column, index(0), columns, 1, () => {
+        const [y, x] = [row, column].map((symbol) => indexSymbol(symbol, 0, size - 1));
+        const place = emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(y!, size), x!), width)));
+        storeColumns(emitter, count, width, lanes, (first, number, lane) => {
+          const filter = addIndex(addIndex(scaleIndex(batch[1]!, geometry.filters), scaleIndex(panel, width)), addIndex(first, lane));
+          const value = load(results, add(place, emitter.index(first)), 'f32', number);
+          site.store(emitter, [batch[0]!, filter, addIndex(top, y!), addIndex(side, x!)], value);
+        });
+      }),
+    );
   });
 }
 
 /** Products and results of the panels of filters of a grid step. */
 function writePanels(step: Step, part: IndexExpr, input: Transformed): void {
   const { emitter, plan } = step;
-  const { tile, geometry, parts } = plan;
-  const panels = Math.ceil(geometry.filters / tile.rows);
+  const { geometry, parts } = plan;
+  const width = widthOf(plan);
+  const panels = Math.ceil(geometry.filters / width);
   const perPart = Math.ceil(panels / parts);
   const from = emitter.bind(emitter.index(scaleIndex(part, perPart)));
-  const panelName = emitter.fresh('panel');
-  emitter.loop(panelName, from, least(at(from, perPart), index(panels)), 1, () => {
-    const panel = indexSymbol(panelName, 0, panels - 1);
+  const name = emitter.fresh('panel');
+  emitter.loop(name, from, least(at(from, perPart), index(panels)), 1, () => {
+    const panel = indexSymbol(name, 0, panels - 1);
     multiply(step, panel, input);
-    const first = scaleIndex(panel, tile.rows);
-    const rows = geometry.filters % tile.rows === 0 ? index(tile.rows) : emitter.bind(least(minus(index(geometry.filters), emitter.index(first)), index(tile.rows)));
-    const row = emitter.fresh('filter');
-    emitter.loop(row, index(0), rows, 1, () => {
-      const r = indexSymbol(row, 0, tile.rows - 1);
-      transformOutput(step, r);
-      storeResults(step, nameIndex(emitter, addIndex(first, r)));
-    });
+    const left = minus(index(geometry.filters), emitter.index(scaleIndex(panel, width)));
+    writeResults(step, panel, geometry.filters % width === 0 ? index(width) : emitter.bind(least(left, index(width))));
   });
 }
 
-const inputSize = (plan: WinogradPlan): number => pointsOf(plan) * plan.geometry.channels * plan.pitch;
+const inputSize = (plan: WinogradPlan): number => pointsOf(plan) * tilesOf(plan.cut) * plan.pitch;
+const vectorsOf = (plan: WinogradPlan): number => Math.ceil(plan.geometry.channels / lanesOf(plan));
 
 function inputKernel(plan: WinogradPlan, target: MemorySlot): LoweredKernel {
   const { geometry, images, tiling, cut, filtering } = plan;
   const emitter = new Emitter();
-  const blocks = blocksOf(tiling, cut);
-  const { position, grid } = openGrid(emitter, [images, geometry.groups, blocks, geometry.channels]);
-  const batch = position.slice(0, 2);
-  const base = scaleIndex(linearIndex(position.slice(0, 3), stridesOf([images, geometry.groups, blocks])), inputSize(plan));
-  transformInput(emitter, plan, openBlock(emitter, tiling, cut, batch, position[2]!), position[3]!, 1, { buffer: emitter.buffer(target, 'write'), base });
-  const tiles = images * geometry.groups * geometry.channels * tiling.high.output * tiling.wide.output;
+  const outer = [images, geometry.groups, blocksOf(tiling, cut)];
+  const { position, grid } = openGrid(emitter, [...outer, vectorsOf(plan)]);
+  const base = nameIndex(emitter, scaleIndex(linearIndex(position.slice(0, 3), stridesOf(outer)), inputSize(plan)));
+  const block = openBlock(emitter, tiling, cut, position.slice(0, 2), position[2]!);
+  transformInput(openLines(emitter, plan), block, position[3]!, { buffer: emitter.buffer(target, 'write'), base });
+  const tiles = elementCount([images, geometry.groups, geometry.channels, tiling.high.output, tiling.wide.output]);
   return emitter.finish('winogradInput', grid, { flops: tiles * transformFlops(filtering.input), bytes: tiles * pointsOf(plan) * 4 });
 }
 
 function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
-  const { site, geometry, images, tiling, cut, columnTiles, parts } = plan;
-  const blocks = blocksOf(tiling, cut);
-  const shared = plan.sharesInput ? createSlot('value', { dtype: 'f32', shape: [images, geometry.groups, blocks, inputSize(plan)] }) : undefined;
+  const { site, geometry, images, tiling, cut, tile, parts, filtering } = plan;
+  const outer = [images, geometry.groups, blocksOf(tiling, cut)];
+  const shared = plan.sharesInput ? createSlot('value', { dtype: 'f32', shape: [...outer, inputSize(plan)] }) : undefined;
   const emitter = site.createEmitter();
-  const { position, grid } = openGrid(emitter, [images, geometry.groups, blocks, parts]);
+  const { position, grid } = openGrid(emitter, [...outer, parts]);
   const batch = position.slice(0, 2);
   const scratch = (elements: number): string => emitter.buffer(createSlot('scratch', { dtype: 'f32', shape: [elements] }), 'write');
   const step: Step = {
@@ -269,15 +296,18 @@ function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
     plan,
     batch,
     block: openBlock(emitter, tiling, cut, batch, position[2]!),
-    sums: scratch(pointsOf(plan) * columnTiles * tileSize(plan)),
-    results: scratch(planeSize(plan) * plan.filtering.results),
+    sums: scratch(Math.ceil(tilesOf(cut) / tile.rows) * pointsOf(plan) * tileSize(plan)),
+    results: scratch(filtering.results ** 2 * widthOf(plan)),
   };
   let input: Transformed;
   if (shared === undefined) {
-    input = { buffer: scratch(inputSize(plan)), base: ZERO };
-    transformInput(emitter, plan, step.block, ZERO, geometry.channels, input);
+    const made = { buffer: scratch(inputSize(plan)), base: ZERO };
+    const lines = openLines(emitter, plan);
+    const name = emitter.fresh('vec');
+    emitter.loop(name, index(0), index(vectorsOf(plan)), 1, () => transformInput(lines, step.block, indexSymbol(name, 0, vectorsOf(plan) - 1), made));
+    input = made;
   } else {
-    const base = scaleIndex(linearIndex(position.slice(0, 3), stridesOf([images, geometry.groups, blocks])), inputSize(plan));
+    const base = scaleIndex(linearIndex(position.slice(0, 3), stridesOf(outer)), inputSize(plan));
     input = { buffer: emitter.buffer(shared, 'read'), base: nameIndex(emitter, base) };
   }
   writePanels(step, position[3]!, input);

@@ -1,8 +1,11 @@
-// How a convolution by minimal filtering is cut: which filtering, tiles of a grid step, registers, filters of a step. By counted cost.
+// How a convolution by minimal filtering with vectors along channels is cut: which filtering, tiles of a grid step, registers, filters
+// of a step. By counted cost.
 import { elementCount } from '../../../core/shape.ts';
+import { isInputLast, isOutputLast } from '../templates.ts';
 import type { ContractionSite } from '../templates.ts';
 import { cheapest, dealtCost, productCost, registerTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
+import { channelsCost } from './channels.ts';
 import { directCost } from './conv.ts';
 import type { Filtering } from './filtering.ts';
 import { columnBlocks, rowBlocks } from './window.ts';
@@ -18,11 +21,9 @@ export interface WinogradPlan {
   /** The result counted in tiles, and the tiles of a grid step. */
   readonly tiling: ConvGeometry;
   readonly cut: ImageCut;
-  /** Lanes of the vectors of tiles that are transformed: one row of tiles at a time. */
-  readonly inputLanes: number;
+  /** Rows are tiles, columns are filters. */
   readonly tile: RegisterTile;
-  /** Tiles of registers along the tiles of a step, and elements between channels of transformed input. */
-  readonly columnTiles: number;
+  /** Elements between tiles of transformed input: its channels, in whole vectors. */
   readonly pitch: number;
   /** Grid steps that share a block of tiles, each with its part of the filters. */
   readonly parts: number;
@@ -30,37 +31,52 @@ export interface WinogradPlan {
   readonly sharesInput: boolean;
 }
 
-/** Multiply-adds that it costs to transform a vector, for each of its points: into, with lanes that change places, and back. */
-const INPUT_COST = 10;
+/** Multiply-adds that it costs to transform a vector, for each of its points: into, and back. */
+const INPUT_COST = 8;
 const OUTPUT_COST = 6;
-/** The same to store a vector of results. */
-const STORE_COST = 6;
-/** Multiply-adds that it costs to read a vector of weights: they come from far away, once for each block. */
-const WEIGHTS_COST = 3;
+/** The same to store a vector of results, or to copy one of the input; and for each lane where they do not lie side by side. */
+const STORE_COST = 4;
+const COPY_COST = 2;
+const STRIDED_COST = 3;
+/** Multiply-adds in whose time a vector of weights comes from main memory, and from a cache that cores share. */
+const MEMORY_COST = 14;
+const SHARED_CACHE_COST = 4;
 /** Most of the second-level cache that the transformed input of a step may take. */
 const INPUT_SHARE = 5 / 8;
-/** Transformed input that steps share may be as many second-level caches large: more would go to main memory and back. */
+/** What a cache that cores share holds, in second-level caches. */
 const MOST_CACHES = 16;
 /** What it must save of the plain way's cost. */
 const SAVED = 0.85;
 const MAX_PARTS = 16;
-/** Vectors narrower than this are not made for short rows of tiles. */
-const LEAST_LANES = 4;
+/** Tiles at distances that are multiples of this lie in the same few sets of a cache. */
+const SET_BYTES = 1024;
 
+export const tilesOf = ({ rows, columns }: ImageCut): number => rows * columns;
 export const blocksOf = (tiling: ConvGeometry, cut: ImageCut): number => rowBlocks(tiling, cut) * columnBlocks(tiling, cut);
 
-function lanesFor(columns: number, lanes: number): number {
-  let width = lanes;
-  while (width / 2 >= Math.max(columns, LEAST_LANES)) width /= 2;
-  return width;
+/** Blocks of whole rows of tiles, or of part of one row, as large as the cache allows, and all of the image. */
+function cutsFor({ high, wide }: ConvGeometry, mostTiles: number): ImageCut[] {
+  const least = Math.max(mostTiles, 1);
+  if (wide.output > least)
+    return [
+      { rows: 1, columns: Math.ceil(wide.output / Math.ceil(wide.output / least)) },
+      { rows: high.output, columns: wide.output },
+    ];
+  const rows = Math.min(Math.floor(least / wide.output), high.output);
+  return [...Array.from({ length: rows }, (_, i) => i + 1), ...(rows < high.output ? [high.output] : [])].map((count) => ({ rows: count, columns: wide.output }));
 }
 
-/** Blocks of whole rows of tiles, or of part of one row, as large as the cache allows: at least a vector of tiles. */
-function cutsFor({ high, wide }: ConvGeometry, lanes: number, mostTiles: number): ImageCut[] {
-  const cuts: ImageCut[] = [];
-  for (let columns = lanes; columns < wide.output && columns <= Math.max(mostTiles, lanes); columns += lanes) cuts.push({ rows: 1, columns });
-  for (let rows = 1; rows <= high.output && (rows === 1 || rows * wide.output <= Math.max(mostTiles, lanes)); rows++) cuts.push({ rows, columns: wide.output });
-  return cuts;
+function pitchOf(channels: number, lanes: number): number {
+  const vectors = Math.ceil(channels / lanes) * lanes;
+  return (vectors * 4) % SET_BYTES === 0 ? vectors + lanes : vectors;
+}
+
+/** Multiply-adds of the products of `tiles` tiles at one point: whole tiles of registers, and one with the rows that are left. */
+function pointCost({ channels, filters }: ConvGeometry, tiles: number, tile: RegisterTile, lanes: number): number {
+  const cost = (rows: number, by: number): number =>
+    rows === 0 ? 0 : productCost({ rows, blocks: [{ columns: filters, count: 1 }], depth: channels }, { ...tile, rows: by }, lanes);
+  const rest = tiles % tile.rows;
+  return cost(tiles - rest, tile.rows) + cost(rest, rest);
 }
 
 interface Costed {
@@ -76,31 +92,30 @@ function plansFor(base: Pick<WinogradPlan, 'site' | 'geometry' | 'filtering' | '
   const { results, side } = filtering;
   const lanes = simd.vectorLanes;
   const points = side * side;
-  const tiles = cut.rows * cut.columns;
-  const productOf = (tile: RegisterTile): number => points * productCost({ rows: filters, blocks: [{ columns: tiles, count: 1 }], depth: channels }, tile, lanes);
-  const tile = cheapest(registerTiles(simd).flat(), productOf);
-  const inputLanes = lanesFor(cut.columns, lanes);
-  const columnTiles = Math.ceil(tiles / (tile.vectors * lanes));
-  const written = (cut.rows - 1) * cut.columns + Math.ceil(cut.columns / inputLanes) * inputLanes;
-  const pitch = Math.ceil(Math.max(columnTiles * tile.vectors * lanes, written) / inputLanes) * inputLanes;
-  const input = channels * cut.rows * Math.ceil(cut.columns / inputLanes) * points * INPUT_COST;
-  const vectors = Math.ceil(tiles / lanes);
-  const stores = cut.rows * results * Math.ceil((cut.columns * results) / lanes) * STORE_COST;
-  const output = filters * (vectors * points * OUTPUT_COST + stores) + ((points * channels * filters) / lanes) * WEIGHTS_COST;
+  const tiles = tilesOf(cut);
+  const tile = cheapest(registerTiles(simd).flat(), (option) => pointCost(geometry, tiles, option, lanes));
+  const pitch = pitchOf(channels, lanes);
+  const inputBytes = points * tiles * pitch * 4;
+  const panels = Math.ceil(filters / (tile.vectors * lanes));
   const blocks = images * groups * blocksOf(tiling, cut);
-  const bytes = blocks * points * channels * pitch * 4;
-  const most = Math.min(Math.ceil(filters / tile.rows), MAX_PARTS);
-  const fits = points * channels * pitch * 4 <= simd.l2Bytes * INPUT_SHARE;
+  const copied = cut.rows * side * ((cut.columns - 1) * results + side);
+  const input = (pitch / lanes) * (tiles * points * INPUT_COST + copied * (isInputLast(site) ? COPY_COST : STRIDED_COST * lanes));
+  const stored = results * results * (isOutputLast(site) ? STORE_COST : STRIDED_COST * lanes);
+  const output = tiles * Math.ceil(filters / lanes) * (points * OUTPUT_COST + stored);
+  const weights = points * channels * panels * tile.vectors;
+  const again = weights * lanes * 4 <= MOST_CACHES * simd.l2Bytes ? SHARED_CACHE_COST : MEMORY_COST;
+  const streams = weights * (groups * MEMORY_COST + (blocks - groups) * again);
+  const work = blocks * (points * pointCost(geometry, tiles, tile, lanes) + output) + streams;
+  const fits = inputBytes <= simd.l2Bytes * INPUT_SHARE;
+  const most = Math.min(panels, MAX_PARTS);
   return Array.from({ length: most }, (_, i) => i + 1).flatMap((parts) => {
-    const panels = Math.ceil(filters / tile.rows);
-    const isEven = parts === 1 || Math.ceil(panels / Math.ceil(panels / parts)) === parts;
-    if (!isEven) return [];
-    const share = (parts * Math.ceil(panels / parts)) / panels;
-    const products = blocks * (productOf(tile) + output) * share;
-    const made = { ...base, cut, tile, inputLanes, columnTiles, pitch, parts };
+    const perPart = Math.ceil(panels / parts);
+    if (Math.ceil(panels / perPart) !== parts) return [];
+    const products = (work * parts * perPart) / panels;
+    const made = { ...base, cut, tile, pitch, parts };
     const own: Costed = { plan: { ...made, sharesInput: false }, cost: dealtCost(products + blocks * input * parts, blocks * parts) };
-    const shared: Costed = { plan: { ...made, sharesInput: true }, cost: dealtCost(products, blocks * parts) + dealtCost(blocks * input, blocks * channels) };
-    return [...(fits ? [own] : []), ...(bytes <= MOST_CACHES * simd.l2Bytes ? [shared] : [])];
+    const shared: Costed = { plan: { ...made, sharesInput: true }, cost: dealtCost(products, blocks * parts) + dealtCost(blocks * input, blocks * (pitch / lanes)) };
+    return [...(fits ? [own] : []), ...(blocks * inputBytes <= MOST_CACHES * simd.l2Bytes ? [shared] : [])];
   });
 }
 
@@ -110,11 +125,11 @@ export function planWinograd(site: ContractionSite, geometry: ConvGeometry, filt
   const options = filterings.flatMap((filtering) => {
     const inTiles = (axis: ConvGeometry['high']): ConvGeometry['high'] => ({ ...axis, output: Math.ceil(axis.output / filtering.results) });
     const tiling: ConvGeometry = { ...geometry, high: inTiles(geometry.high), wide: inTiles(geometry.wide) };
-    if (elementCount([tiling.high.output, tiling.wide.output]) * 2 < simd.vectorLanes) return [];
-    const mostTiles = Math.floor((simd.l2Bytes * INPUT_SHARE) / (filtering.side ** 2 * geometry.channels * 4));
-    return cutsFor(tiling, simd.vectorLanes, mostTiles).flatMap((cut) => plansFor({ site, geometry, filtering, images, tiling }, cut));
+    const mostTiles = Math.floor((simd.l2Bytes * INPUT_SHARE) / (filtering.side ** 2 * pitchOf(geometry.channels, simd.vectorLanes) * 4));
+    return cutsFor(tiling, mostTiles).flatMap((cut) => plansFor({ site, geometry, filtering, images, tiling }, cut));
   });
-  if (options.length === 0) return undefined;
+  if (options.length === 0 || elementCount([geometry.channels, geometry.filters]) < simd.vectorLanes ** 2) return undefined;
   const { plan, cost } = cheapest(options, (option) => option.cost);
-  return cost <= SAVED * directCost(site, geometry) ? plan : undefined;
+  const plainCost = isOutputLast(site) ? channelsCost : directCost;
+  return cost <= SAVED * plainCost(site, geometry) ? plan : undefined;
 }
