@@ -1,7 +1,7 @@
 // Convolutions of any rank, stride, dilation, padding and group whose results lie with channels last, as blocked products: positions of the
 // result times filters, with vectors along the filters. Positions are read where they lie, or, where a window may leave the image or
 // its channels lie apart, from a padded copy of the lines that a grid step needs.
-import { addIndex, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
+import { addIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
 import { pixelPitch } from '../../layout.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
