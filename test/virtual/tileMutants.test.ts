@@ -22,6 +22,7 @@ const problems = {
   'whole tiles': graph('f32', [2, 128], (b, x) => [b.sqrt(b.abs(b.mul(x, x)))]),
   'short rows': graph('f32', [9, 6], softmax),
   product: graph('f32', [3, 24], (b, x) => [b.max(b.matmul(x, constant(b, 3, [24, 80])), b.scalar('f32', 0))]),
+  padded: graph('f32', [6, 9], (b, x) => [b.pad(b.transpose(x, [1, 0]), [1, 2], [2, 1], b.scalar('f32', 0))]),
   transposed: graph('f32', [12, 40], (b, x) => [b.transpose(x, [1, 0])]),
   'first of rows': graph('f32', [2, 30], (b, x) => b.topK(x, 1, 10, true)),
 } satisfies Readonly<Record<string, PrimGraph>>;
@@ -172,7 +173,7 @@ const chips: Readonly<Record<string, Bench>> = {
     target: createKunlunTarget().virtual!.open('r200', 'kunlun:virtual')!,
     rules: xpu,
     meaning: inXpu,
-    only: ['elements', 'product', 'first of rows'],
+    only: ['elements', 'product', 'padded', 'first of rows'],
     least: 100,
   },
 };
