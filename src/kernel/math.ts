@@ -1,6 +1,7 @@
 // Mathematical functions as plain arithmetic of the kernel IR, so that every chip computes them alike and a renderer needs no library.
 // The methods are classical (Cody & Waite, Software Manual for the Elementary Functions, 1980); the polynomials are fitted in fit.ts.
-// Results are within a few units in the last place; sin, cos and tan of f64 beyond 2^30 are less exact.
+// Results are within a few units in the last place; sin, cos and tan of f64 beyond 2^30 are less exact, and exponentials below √2 times
+// the smallest normal number are 0.
 import type { BinaryFn, ComputeDType, Expr, Kernel, UnaryFn } from './ir.ts';
 import { arithmeticOf } from './math/arithmetic.ts';
 import type { Arithmetic } from './math/arithmetic.ts';
