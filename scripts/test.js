@@ -12,7 +12,7 @@ const absent = [];
 const bin = (name) => join('node_modules', '.bin', name);
 
 /** No step may take longer; what does is ended, and has failed. */
-const STEP_MILLIS = (process.argv.includes('--conformance') ? 120 : 15) * 60_000;
+const STEP_MILLIS = (process.argv.includes('--conformance') ? 120 : 30) * 60_000;
 
 function step(name, command, args, options = {}) {
   const start = performance.now();
