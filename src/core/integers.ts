@@ -1,4 +1,7 @@
-// Integers and what divides them.
+// Integers: in order, and what divides them.
+
+/** 0, 1, … up to n, without n. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** The largest number that divides both: |a| where b is 0. */
 export const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));

@@ -2,14 +2,13 @@
 // last, where convolutions make and read them: the input of a product lies as the product reads it, and nothing is turned around.
 // What callers bind stays as it is; so does what some kernel needs as a strided view that only row-major order has.
 import { dtypes } from '../core/dtype.ts';
-import { indexSymbol, symbolsIn } from '../core/indexExpr.ts';
+import { symbolsIn } from '../core/indexExpr.ts';
 import { stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
 import type { Fusion } from './fuse.ts';
 import { inputPositions } from './positions.ts';
-import type { PositionScope } from './positions.ts';
-import { viewStorage } from './views.ts';
+import { NO_SCOPE, axisSymbols, viewStorage } from './views.ts';
 
 /** Where channels stand in the shape of an image. */
 const CHANNELS = 1;
@@ -28,14 +27,12 @@ function channelsLast(shape: Shape, elementBytes: number, lanes: number): readon
 /** Elements that a value of these strides reaches over. */
 export const reachOf = (shape: Shape, strides: readonly number[]): number => shape.reduce((reach, size, i) => Math.max(reach, size * strides[i]!), 1);
 
-const SCOPE: PositionScope = { reduced: (extent) => indexSymbol('r', 0, extent - 1), dynamic: (_node, _input, _at, size) => indexSymbol('d', 0, size - 1) };
-
 /** Inputs of which each element goes into results of its own channel alone. */
 function alongChannels(node: PrimNode): Operand[] {
   const out = node.outputs[0]!;
   if (node.op === 'conv' || out.shape.length <= CHANNELS + 1) return [];
-  const at = out.shape.map((size, i) => indexSymbol(`v${i}`, 0, size - 1));
-  return inputPositions(node.op, node, at, SCOPE).flatMap((p, i) => {
+  const at = axisSymbols(out.shape);
+  return inputPositions(node.op, node, at, NO_SCOPE).flatMap((p, i) => {
     const [x, channel] = [node.inputs[i]!, p?.[CHANNELS]];
     if (p === undefined || channel === undefined || x.shape.length <= CHANNELS + 1) return [];
     const names = [...symbolsIn(channel)];

@@ -18,9 +18,11 @@ export interface StridedView {
 
 const STRIDED: ReadonlySet<PrimName> = new Set(['reshape', 'transpose', 'expand', 'slice', 'window']);
 const contiguousAt = (shape: Shape): Pick<Storage, 'strides' | 'offset'> => ({ strides: stridesOf(shape), offset: 0 });
-const NO_SCOPE: PositionScope = { reduced: (extent) => indexSymbol('r', 0, extent - 1), dynamic: (_node, _input, _at, size) => indexSymbol('d', 0, size - 1) };
+/** For those who only ask where elements come from. */
+export const NO_SCOPE: PositionScope = { reduced: (extent) => indexSymbol('r', 0, extent - 1), dynamic: (_node, _input, _at, size) => indexSymbol('d', 0, size - 1) };
 
-const axisSymbols = (shape: Shape): Position => shape.map((size, i) => indexSymbol(`v${i}`, 0, size - 1));
+/** A place in a value: symbols v0, v1, … for its axes. */
+export const axisSymbols = (shape: Shape): Position => shape.map((size, i) => indexSymbol(`v${i}`, 0, size - 1));
 
 /** Where the view lies if its base lies there; undefined where its elements do not follow each other at one stride along each axis. */
 export function viewStorage({ at, shape }: Pick<StridedView, 'at' | 'shape'>, base: Pick<Storage, 'strides' | 'offset'>): Pick<Storage, 'strides' | 'offset'> | undefined {

@@ -1,10 +1,10 @@
 // Views and sources as operators of ONNX: shapes, places and counts become constants.
+import { range } from '../../core/integers.ts';
 import { tensorFrom, intTensor } from '../../core/tensor.ts';
 import type { Value } from '../../graph/graph.ts';
 import { call, reshape } from './composer.ts';
 import type { Compose, Compositions } from './composer.ts';
 
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 /** Before the first element, for steps backwards. */
 const BEFORE = -Number.MAX_SAFE_INTEGER;
 

@@ -9,7 +9,7 @@ import type { Expr, Stmt } from '../../kernel/ir.ts';
 import type { PrimNodes } from '../positions.ts';
 import type { Storage } from '../storage.ts';
 import { computeType, hasLanes } from './compute.ts';
-import { nameOf } from './walk.ts';
+import { declareAccumulator, nameOf } from './walk.ts';
 import type { Emitter } from './emitter.ts';
 
 /** Above this k, sorting is cheaper than walking the list for each element that enters it. */
@@ -85,14 +85,7 @@ export function before(node: PrimNodes['topK'], a: Expr, b: Expr): Expr {
 /** Reads element `i` of the row into a local. */
 function readKey(row: TopKRow, i: Expr): Expr {
   const { emitter, node, x } = row;
-  return mutable(emitter, load(emitter.buffer(x.slot, 'read'), offsetOf(row, x, i), computeType(node.inputs[0]!.dtype)));
-}
-
-/** A local that may change, with the value it begins with. */
-function mutable(emitter: Emitter, value: Expr): Expr {
-  const name = emitter.fresh('t');
-  emitter.push({ kind: 'let', name, value });
-  return variable(name, value.type.dtype);
+  return declareAccumulator(emitter, load(emitter.buffer(x.slot, 'read'), offsetOf(row, x, i), computeType(node.inputs[0]!.dtype)));
 }
 
 const when = (emitter: Emitter, condition: Expr, then: () => void): void => emitter.push({ kind: 'if', condition, then: emitter.block(then, true), else: [] });
@@ -112,14 +105,14 @@ function insertRow(row: TopKRow, n: number): void {
   const { emitter } = row;
   const k = Math.min(row.node.attrs.k, n);
   each(emitter, index(0), index(k), (at) => {
-    const [key, place] = [readKey(row, at), mutable(emitter, cast('i32', at))];
+    const [key, place] = [readKey(row, at), declareAccumulator(emitter, cast('i32', at))];
     moveThrough(row, [key, place], at);
     put(row, at, key, place);
   });
   if (k > 0 && k < n) {
-    const last = mutable(emitter, heldKey(row, k - 1));
+    const last = declareAccumulator(emitter, heldKey(row, k - 1));
     passOver(row, { first: k, n, last }, (key, at) => {
-      moveThrough(row, [key, mutable(emitter, cast('i32', at))], index(k));
+      moveThrough(row, [key, declareAccumulator(emitter, cast('i32', at))], index(k));
       emitter.push(assign(nameOf(last), heldKey(row, k - 1)));
     });
   }
@@ -192,7 +185,7 @@ function gatherRow(row: TopKRow, n: number): void {
   };
   each(emitter, index(0), index(2 * k), (at) => put(row, at, readKey(row, at), at));
   settle(index(2 * k));
-  const [last, count] = [mutable(emitter, heldKey(row, k - 1)), mutable(emitter, index(k))];
+  const [last, count] = [declareAccumulator(emitter, heldKey(row, k - 1)), declareAccumulator(emitter, index(k))];
   passOver(row, { first: 2 * k, n, last }, (key, at) => {
     put(row, count, key, at);
     emitter.push(assign(nameOf(count), add(count, index(1))));

@@ -1,6 +1,7 @@
 // A softmax between two products as one kernel: a grid step takes rows that share their keys and walks along those, block by block, so that
 // keys and values are read once and scores never leave the first-level cache. What was summed for smaller maxima is scaled when a larger
 // one is found (schedule/softmaxProduct.ts).
+import { range } from '../../core/integers.ts';
 import { ZERO, addIndex, constantIndex, floorDiv, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
 import { add, binary, compare, constant, index, load, mul, pack, select, splat, store, unary } from '../../kernel/build.ts';
@@ -45,7 +46,6 @@ const MOST_KEYS = 512;
 const MOST_ROWS = 128;
 
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const F32 = 'f32';
 
 function chooseShape(p: SoftmaxProduct, facts: SimdFacts): AttentionShape | undefined {

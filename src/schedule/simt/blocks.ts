@@ -1,6 +1,7 @@
 // One thread for several neighbouring sums: what they read in common is loaded once. How many, and along which axes, follows from counting
 // what a step of the sums loads. So windows that overlap and short sums gain on every machine; where the threads of a block take turns and
 // shared memory saves nothing, products of matrices do too.
+import { range } from '../../core/integers.ts';
 import { substitute } from '../emit/places.ts';
 import { addIndex, coefficientOf, constantIndex, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
@@ -58,8 +59,6 @@ function sumsOf({ stages }: Nest): Sums | undefined {
   while (first > 0 && pointsOf(sum.axes.slice(first - 1)) <= MOST_UNROLLED) first--;
   return { sum, result, written: sum.axes.slice(first), looped: sum.axes.slice(0, first) };
 }
-
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** Elements that a load reads at all points of the axes together. */
 function elementsOf(e: Extract<PointExpr, { kind: 'load' }>, axes: readonly Axis[]): number {

@@ -1,5 +1,6 @@
 // A softmax between two products as one kernel: a block takes a few rows and walks along the keys, a tile of them at a time. Threads side by
 // side share rows and differ in keys, then in columns of the result; they agree on the largest score by shuffles.
+import { range } from '../../core/integers.ts';
 import { clamped, guarded } from '../emit/places.ts';
 import { ZERO, addIndex, delinearize, indexSymbol, scaleIndex } from '../../core/indexExpr.ts';
 import type { IndexExpr } from '../../core/indexExpr.ts';
@@ -72,7 +73,6 @@ function chooseShape(p: SoftmaxProduct, facts: SimtFacts): OnlineShape | undefin
   );
 }
 
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const number = (x: number): Expr => constant('f32', x);
 
 class OnlineWriter {

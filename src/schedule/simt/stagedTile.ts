@@ -1,6 +1,7 @@
 // The tiled contraction on machines whose threads copy beside other work: stages of both factors' tiles in memory of the block, read in
 // whole vectors, and sums of each thread in registers. At the end rows of sums pass through memory of the block, so that what is fused
 // behind them is written once and stores run along memory.
+import { range } from '../../core/integers.ts';
 import { addIndex, constantIndex, delinearize, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../core/indexExpr.ts';
 import type { Bindings, IndexExpr } from '../../core/indexExpr.ts';
 import type { NumericDType } from '../../core/dtype.ts';
@@ -135,15 +136,14 @@ class StagedWriter {
       const position = positionOf(side, constantIndex(i));
       return emitter.bind(load(staged.buffer, emitter.index(staged.place(stage, position, at)), type, VECTOR));
     };
-    const count = (length: number): number[] => Array.from({ length }, (_, i) => i);
     if (staged.alongSum) {
-      const vectors = count(own).map((i) => vector(i, k));
+      const vectors = range(own).map((i) => vector(i, k));
       return (point) => vectors.map((x) => extract(x, point));
     }
     return (point) =>
-      count(own / VECTOR).flatMap((v) => {
+      range(own / VECTOR).flatMap((v) => {
         const x = vector(v * VECTOR, addIndex(k, point));
-        return count(VECTOR).map((i) => extract(x, i));
+        return range(VECTOR).map((i) => extract(x, i));
       });
   }
 

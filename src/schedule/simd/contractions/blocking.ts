@@ -68,6 +68,14 @@ export const streamingTiles = ({ vectorRegisters, loadsFirst }: Pick<SimdFacts, 
     .filter(({ rows, vectors }) => (rows + 2) * vectors + 2 <= vectorRegisters)
     .map((tile) => ({ ...tile, unroll: Math.max(step, tile.unroll) }));
 
+/** Multiply-adds that a vector of columns on its way from memory costs: with few rows, threads share memory's work more than the arithmetic. */
+const STREAM_COST = 16;
+/** Multiply-adds of vectors in products that read their columns from memory once. */
+export const streamedWork = (
+  { batches, rows, columns, depth }: { readonly batches: number; readonly rows: number; readonly columns: number; readonly depth: number },
+  lanes: number,
+): number => (batches * (rows + STREAM_COST) * columns * depth) / lanes;
+
 /** The cheapest of `options`. */
 export function cheapest<T>(options: readonly T[], costOf: (option: T) => number): T {
   const costs = options.map(costOf);

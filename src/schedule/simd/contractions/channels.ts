@@ -5,7 +5,7 @@ import { addIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
 import { pixelPitch } from '../../layout.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
-import { hasVectors, isOutputLast } from '../templates.ts';
+import { hasVectors, isInputLast, isOutputLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { cheapest, dealtCost, depthChunk, productCost, registerTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
@@ -46,7 +46,6 @@ function divisorOf(channels: number, most: number): number {
   return channels;
 }
 
-const isApart = (site: ContractionSite): boolean => site.operands[0].strides[1] !== 1;
 const batchOf = (site: ContractionSite, g: ConvGeometry): readonly number[] => [site.shape[0]!, g.groups, ...g.lead.map((a) => a.output)];
 
 function planFor(site: ContractionSite, g: ConvGeometry): Plan {
@@ -57,7 +56,7 @@ function planFor(site: ContractionSite, g: ConvGeometry): Plan {
   const rowsIn = ({ rows }: RegisterTile): number => Math.ceil(g.wide.output / rows) * rows * g.high.output;
   const workOf = (tile: RegisterTile): number => productCost({ rows: rowsIn(tile), blocks: [{ columns: g.filters, count: 1 }], depth }, tile, lanes) * images;
   const tile = cheapest(registerTiles(simd).flat(), workOf);
-  const isCopied = isApart(site) || leavesImage(g);
+  const isCopied = !isInputLast(site) || leavesImage(g);
   const columnTiles = Math.ceil(g.filters / (tile.vectors * lanes));
   const channelsFor = (lines: number): number => divisorOf(g.channels, depthChunk(simd, g.channels, tapsOf(g), tile.vectors * lanes, lines * g.wide.output));
   const copied = (lines: number): number => (isCopied ? linesOf(g, lines).pixels * linesOf(g, lines).lines * g.channels : 0);
@@ -70,7 +69,7 @@ function planFor(site: ContractionSite, g: ConvGeometry): Plan {
     const [above, beside] = [Math.ceil(g.high.output / lines), Math.ceil(columnTiles / tiles)];
     const share = ((above * lines) / g.high.output) * ((beside * tiles) / columnTiles);
     const streams = (depth * g.filters * STREAM_COST * above) / lanes;
-    const copies = copied(lines) * above * beside * COPY_COST * (isApart(site) ? 1 : 1 / lanes);
+    const copies = copied(lines) * above * beside * COPY_COST * (isInputLast(site) ? 1 / lanes : 1);
     return dealtCost(work * share + (streams + copies) * images, images * above * beside);
   };
   const cut = cheapest(options, costOf);
@@ -155,7 +154,7 @@ export const channelsTemplate: ContractionTemplate = {
     if (node.op !== 'conv' || !hasVectors(site) || site.shape.length < 3 || !site.isConstant(1) || !isOutputLast(site)) return undefined;
     const g = geometryOf(site, node);
     if (g.filters * 2 < site.capabilities.simd.vectorLanes || positionsOf(g) * g.filters * g.channels * tapsOf(g) < SMALL) return undefined;
-    if ((leavesImage(g) || isApart(site)) && g.lead.length > 0) return undefined;
+    if ((leavesImage(g) || !isInputLast(site)) && g.lead.length > 0) return undefined;
     return () => [lowerChannels(site, g)];
   },
 };

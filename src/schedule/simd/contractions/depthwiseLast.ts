@@ -21,15 +21,13 @@ import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { cheapest } from './blocking.ts';
 import { openGrid } from './product.ts';
 import { at, multiplyAddOf } from './tile.ts';
-import { geometryOf, innerPosition, tapsOf } from './window.ts';
+import { geometryOf, innerPosition, reachOf, tapsOf } from './window.ts';
 import type { ConvGeometry, WindowAxis } from './window.ts';
 
 /** More taps than this are not written out. */
 const MAX_TAPS = 64;
 /** Most neighbours that are summed together. */
 const MAX_TOGETHER = 8;
-
-const reachOf = ({ taps, dilation }: WindowAxis): number => (taps - 1) * dilation;
 
 /** Results of a row all of whose taps are in the row: [from, to). */
 function insideOf(wide: WindowAxis): { readonly from: number; readonly to: number } {

@@ -13,7 +13,7 @@ import { declareAccumulator, nameOf } from '../../emit/walk.ts';
 import { createSlot } from '../../storage.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
-import { partsFor } from './blocking.ts';
+import { partsFor, streamedWork } from './blocking.ts';
 import { derive } from './derived.ts';
 import { matrixProducts } from './matmul.ts';
 import type { MatrixProduct } from './matmul.ts';
@@ -29,8 +29,6 @@ const MOST_COLUMNS = 8;
 const LEAST_COLUMNS = 2;
 /** Vectors of the sum, below which adding up lanes costs more than it saves. */
 const LEAST_VECTORS = 4;
-/** Multiply-adds that a vector costs on its way from memory. */
-const STREAM_COST = 16;
 /** Columns of a grid step at most: their sums wait in the first-level cache for what is fused behind them. */
 const BLOCK_COLUMNS = 512;
 
@@ -69,7 +67,7 @@ function lowerDots(site: ContractionSite, { product: p, columns }: Dots): Lowere
   const emitter = site.createEmitter();
   const { dtype } = site.node.outputs[0]!;
   const [rows, extent, batches] = [p.m.extent, p.n.extent, elementCount(p.batch)];
-  const work = (batches * (rows + STREAM_COST) * extent * p.depth) / lanes;
+  const work = streamedWork({ batches, rows, columns: extent, depth: p.depth }, lanes);
   const tiles = Math.ceil(extent / columns);
   const width = Math.min(Math.ceil(tiles / partsFor(work, batches, tiles)) * columns, BLOCK_COLUMNS);
   const blocks = Math.ceil(extent / width);

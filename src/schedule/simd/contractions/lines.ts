@@ -15,11 +15,12 @@ import { depthOffset } from './panels.ts';
 import type { Side } from './panels.ts';
 import type { Rows } from './product.ts';
 import { at, nameIndex } from './tile.ts';
+import { reachOf } from './window.ts';
 import type { ConvGeometry } from './window.ts';
 
 /** Lines and pixels of the image that `lines` lines of the result read. */
 export function linesOf({ high, wide }: ConvGeometry, lines: number): { readonly lines: number; readonly pixels: number } {
-  return { lines: (lines - 1) * high.stride + (high.taps - 1) * high.dilation + 1, pixels: (wide.output - 1) * wide.stride + (wide.taps - 1) * wide.dilation + 1 };
+  return { lines: (lines - 1) * high.stride + reachOf(high) + 1, pixels: (wide.output - 1) * wide.stride + reachOf(wide) + 1 };
 }
 
 export interface LinesCopy {
@@ -87,7 +88,7 @@ function copyLines(copier: Copier, batch: Position, first: IndexExpr, count: Exp
   const [low, end] = [Math.min(Math.max(wide.low, 0), pixels), Math.min(Math.max(wide.low + wide.input, 0), pixels)];
   const origin = linearIndex([batch[0]!, addIndex(scaleIndex(batch[1]!, g.channels), channel)], strides, offset);
   const name = emitter.fresh('line');
-  const reach = (high.taps - 1) * high.dilation + 1 - high.stride;
+  const reach = reachOf(high) + 1 - high.stride;
   emitter.loop(name, index(0), emitter.bind(at(mul(count, index(high.stride)), reach)), 1, () => {
     const line = indexSymbol(name, 0, lines - 1);
     const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(first, high.stride), line), -high.low));

@@ -11,9 +11,9 @@ import type { Position } from '../../positions.ts';
 import { contiguous, createSlot } from '../../storage.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import { lowerNest } from '../lowerNest.ts';
-import { hasVectors } from '../templates.ts';
+import { hasVectors, isInputLast } from '../templates.ts';
 import type { ContractionNode, ContractionSite, ContractionTemplate } from '../templates.ts';
-import { cheapest, depthChunk, partsFor, productCost, registerTiles, streamingTiles } from './blocking.ts';
+import { cheapest, depthChunk, partsFor, productCost, registerTiles, streamedWork, streamingTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { copiedColumns, mergeStrided, packedColumns, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
@@ -32,8 +32,6 @@ export interface MatrixProduct {
 
 /** Fewer products than this are not worth the frame of a blocked product. */
 const SMALL = 1 << 9;
-/** Multiply-adds that a vector of columns on its way from memory costs: with few rows, threads share memory's work more than the arithmetic. */
-const STREAM_COST = 16;
 /** Rows from which copying a block of columns pays. */
 const COPY_ROWS = 4;
 
@@ -188,7 +186,7 @@ function tilesPerBlock(site: ContractionSite, p: MatrixProduct, tile: RegisterTi
   const all = Math.ceil(p.n.extent / width);
   const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * width * 4)), 1);
   const batches = elementCount(p.batch);
-  const work = (batches * (p.m.extent + STREAM_COST) * p.n.extent * p.depth) / simd.vectorLanes;
+  const work = streamedWork({ batches, rows: p.m.extent, columns: p.n.extent, depth: p.depth }, simd.vectorLanes);
   const parts = Math.max(partsFor(work, batches, all), Math.ceil(all / cached));
   return Math.ceil(all / parts);
 }
@@ -217,8 +215,7 @@ function thinned(
   const { attrs, inputs } = node;
   const [x, w] = [inputs[0]!, inputs[1]!];
   const hasOneTap = w.shape.slice(2).every((k) => k === 1) && [...attrs.low, ...attrs.high].every((p) => p === 0);
-  if (site.isConstant(0) || site.operands[0].strides[1] === 1 || !hasOneTap || attrs.strides.every((s) => s === 1) || w.shape[0]! / attrs.groups < THINNED_FILTERS)
-    return undefined;
+  if (site.isConstant(0) || isInputLast(site) || !hasOneTap || attrs.strides.every((s) => s === 1) || w.shape[0]! / attrs.groups < THINNED_FILTERS) return undefined;
   const shape = [...x.shape.slice(0, 2), ...site.shape.slice(2)];
   const target = contiguous(createSlot('value', { dtype: x.dtype, shape }), shape);
   const [source] = site.operands;

@@ -59,9 +59,12 @@ export function innerPosition({ isTurned }: ConvGeometry, rank: number, [row, co
 export const positionsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.output));
 export const tapsOf = ({ lead, high, wide }: ConvGeometry): number => elementCount([...lead, high, wide].map((a) => a.taps));
 
+/** Elements from the first tap of an axis to its last. */
+export const reachOf = ({ taps, dilation }: WindowAxis): number => (taps - 1) * dilation;
+
 /** Whether a window reaches beyond the image. */
 export const leavesImage = ({ lead, high, wide }: ConvGeometry): boolean =>
-  [...lead, high, wide].some((a) => a.low > 0 || (a.output - 1) * a.stride + (a.taps - 1) * a.dilation - a.low >= a.input);
+  [...lead, high, wide].some((a) => a.low > 0 || (a.output - 1) * a.stride + reachOf(a) - a.low >= a.input);
 
 /** Blocks of `rows` rows of the result, or of a part of one row. */
 export interface ImageCut {
@@ -83,10 +86,10 @@ export interface ImageLayout {
 }
 
 export function layoutOf({ high, wide }: ConvGeometry, cut: ImageCut): ImageLayout {
-  const reach = (wide.taps - 1) * wide.dilation;
+  const reach = reachOf(wide);
   const rowStep = high.taps === 1 ? high.stride : 1;
   return {
-    rows: ((cut.rows - 1) * high.stride) / rowStep + (high.taps - 1) * high.dilation + 1,
+    rows: ((cut.rows - 1) * high.stride) / rowStep + reachOf(high) + 1,
     rowStep,
     phases: Math.min(wide.stride, reach + 1),
     width: cut.columns + Math.floor(reach / wide.stride),

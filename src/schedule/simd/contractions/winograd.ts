@@ -8,6 +8,7 @@
 //
 // The points of F(4×4), 0, ±3/4, ±3/2 and infinity, are those with which its results are about as exact as a plain sum in f32: its
 // matrices hold no factor above 6, and all are exact.
+import { range } from '../../../core/integers.ts';
 import { ZERO, addIndex, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount, stridesOf } from '../../../core/shape.ts';
@@ -33,9 +34,8 @@ import type { WinogradPlan } from './winogradPlan.ts';
 /** F(2×2) and F(4×4). */
 export const FILTERINGS = [filteringAt([0, 1, -1], TAPS), filteringAt([0, 0.75, -0.75, 1.5, -1.5], TAPS)];
 
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 /** A square of values, read one by one. */
-const square = (side: number, read: (y: number, x: number) => Expr): Expr[][] => upTo(side).map((y) => upTo(side).map((x) => read(y, x)));
+const square = (side: number, read: (y: number, x: number) => Expr): Expr[][] => range(side).map((y) => range(side).map((x) => read(y, x)));
 const pointsOf = ({ filtering: { side } }: WinogradPlan): number => side * side;
 const lanesOf = ({ site }: WinogradPlan): number => site.capabilities.simd.vectorLanes;
 /** Filters of one panel. */
@@ -193,11 +193,11 @@ function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input:
         operands: {
           rows: (k) => {
             const base = emitter.bind(emitter.index(addIndex(rowsAt, k)));
-            return upTo(rows).map((i) => load(input.buffer, at(base, i * pitch), 'f32'));
+            return range(rows).map((i) => load(input.buffer, at(base, i * pitch), 'f32'));
           },
           columns: (k) => {
             const base = emitter.bind(emitter.index(addIndex(columnsAt, scaleIndex(k, width))));
-            return upTo(tile.vectors).map((v) => load(weights, at(base, v * lanes), 'f32', lanes));
+            return range(tile.vectors).map((v) => load(weights, at(base, v * lanes), 'f32', lanes));
           },
         },
         place: { buffer: sums, base: emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(number, pointsOf(plan)), p), tileSize(plan)))) },
