@@ -1,22 +1,25 @@
-// Processes that hold one runner each: their script is bundled once a run, so that they load fast and hold no code but their runner's.
+// Processes that hold one runner each: their script is bundled once a run, so that they load fast and hold no code but their runner's. Beside
+// it lies anychip, built as users get it, of the source as it is.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundleForNode } from '../scripts/bundle.ts';
 import type { Message, OrderName, Orders, Reply } from './worker.ts';
 
 const fromHere = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 /** Below the folder of the peers' packages, so that they are found; one for each run of the bench. */
 const FOLDER = fromHere(`.cache/${process.pid}`);
-const scripts = { worker: fromHere('worker.ts'), nodeWorker: fromHere('../src/targets/wasm/nodeWorker.ts') };
 
 export const removeBundle = (): void => rmSync(FOLDER, { recursive: true, force: true });
 
-/** Makes the script that processes run. */
+/** Makes the script that processes run, and the package that it loads (runners.ts). */
 export async function bundleWorker(): Promise<void> {
+  mkdirSync(`${FOLDER}/dist`, { recursive: true });
+  await bundleForNode(`${FOLDER}/dist`);
   await build({
-    entryPoints: scripts,
+    entryPoints: [fromHere('worker.ts')],
     outdir: FOLDER,
     bundle: true,
     splitting: true,

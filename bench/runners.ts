@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import type * as Common from 'onnxruntime-common';
+import type * as Anychip from '../src/index.ts';
 import { sessionRunner } from './runner.ts';
 import type { Runner } from './runner.ts';
 
@@ -54,10 +55,13 @@ export const peers: Readonly<Record<string, Load>> = {
   'tfjs-wasm': async () => (await import('./tfjs/peer.ts')).openTfjs,
 };
 
+/** The package as users get it: remote.ts builds it beside the script that this is bundled into. */
+const BUILT = new URL('dist/index.js', import.meta.url).href;
+
 const device =
   (name: string): Load =>
   async () => {
-    const { InferenceSession } = await import('../src/index.ts');
+    const { InferenceSession }: typeof Anychip = await import(BUILT);
     return async ({ model, feeds, threads }) => sessionRunner(await InferenceSession.create(model, { executionProviders: [name], intraOpNumThreads: threads }), feeds);
   };
 

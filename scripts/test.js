@@ -120,7 +120,7 @@ if (!isFull) {
   check('lint', bin('oxlint'), []);
   check('types', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']);
 }
-if (check('build', bin('tsc'), ['-p', 'tsconfig.build.json'])) {
+if (check('build', 'npm', ['run', 'build', '--silent'])) {
   if (!isFull) unitTests();
   const suite = findSuite();
   const devices = parse(spawnSync(process.execPath, ['dist/cli/main.js', 'devices', '--json'], { encoding: 'utf8' }).stdout)?.devices ?? [];

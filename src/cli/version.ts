@@ -1,5 +1,6 @@
-// The version in package.json, which lies as far above src/cli as above dist/cli.
+// The version in package.json.
 import { readFileSync } from 'node:fs';
+import { packageFile } from '../core/packageFiles.ts';
 
-const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+const manifest: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
 export const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';

@@ -2,8 +2,8 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { codeFile } from '../core/packageFiles.ts';
 import type { CaseResult, Outcome } from './report.ts';
 import type { CaseOptions } from './runCase.ts';
 import type { Case } from './suite.ts';
@@ -76,4 +76,4 @@ class CaseWorker {
 }
 
 // The same kind of file as this one: .ts when run from source, .js when built.
-const start = (): ChildProcess => fork(fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url)), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+const start = (): ChildProcess => fork(fileURLToPath(codeFile('conformance/worker')), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../core/packageFiles.ts';
 import { trace } from '../core/trace.ts';
 import { contentKey, removeIfThere } from './compileCache.ts';
 import type { CompileCache } from './compileCache.ts';
@@ -23,7 +24,7 @@ export interface VirtualChip {
   readonly facts: Readonly<Record<string, number>>;
 }
 
-const SOURCES = fileURLToPath(new URL('../../virtual', import.meta.url));
+const SOURCES = fileURLToPath(packageFile('virtual'));
 const LIBRARY_FLAGS = ['-std=c++17', '-O1', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-pthread'];
 /** Programs jump between the stacks of their threads, which checked forms of the jump forbid. */
 const RUNTIME_FLAGS = ['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-Wall', '-Wextra'];

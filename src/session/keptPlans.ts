@@ -3,8 +3,9 @@
 // bindings and options; the machine, and the files that compile. Large constants are not in it: it says which of the graph's they are. Of
 // those that compiling looked into it says what they held, and it counts only where they hold that still.
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isSource, packageFile } from '../core/packageFiles.ts';
 import { bytesOf, numeric } from '../core/tensor.ts';
 import { trace } from '../core/trace.ts';
 import { mapSubgraphs } from '../graph/graph.ts';
@@ -129,16 +130,14 @@ function readKept(bytes: Uint8Array | undefined, constants: readonly Constant[])
   return Object.entries(kept.looked).every(([i, hash]) => hashOf(constants[Number(i)]!) === hash) ? kept.plan : undefined;
 }
 
-const ROOT = new URL('..', import.meta.url);
-/** What the build says of its code (scripts/stampBuild.js). */
-const STAMP = new URL('build.txt', ROOT);
+/** What the build says of its code (scripts/bundle.ts). */
+const STAMP = packageFile('dist/build.txt');
 
 /** Tells builds of this package apart, and states of its source by the files that are there: names, sizes and times. Undefined where neither is known. */
 function findCode(): string | undefined {
-  const kind = extname(import.meta.url);
-  if (kind === '.js') return existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined;
-  const root = fileURLToPath(ROOT);
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(kind));
+  if (!isSource) return existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined;
+  const root = fileURLToPath(packageFile('src'));
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   const files = names.sort().map((name) => {
     const { size, mtimeMs } = statSync(join(root, name));
     return `${name} ${size} ${mtimeMs}`;

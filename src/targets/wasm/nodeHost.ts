@@ -2,13 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { codeFile, isSource } from '../../core/packageFiles.ts';
 import type { HostWorker, WasmHost, WorkerEvents } from './host.ts';
 
-/** The same kind of file as this one: .ts when run from source, .js when built. */
-const isSource = import.meta.url.endsWith('.ts');
-
 async function startWorker(events: WorkerEvents): Promise<HostWorker> {
-  const url = new URL(isSource ? './nodeWorker.ts' : './nodeWorker.js', import.meta.url);
+  const url = codeFile('targets/wasm/nodeWorker');
   // Node before 22 reads no TypeScript: from source, a worker needs a loader.
   const loader = `import('tsx/esm/api').then(({ tsImport }) => tsImport(${JSON.stringify(url.href)}, ${JSON.stringify(url.href)}));`;
   const worker = isSource ? new Worker(loader, { eval: true }) : new Worker(url);

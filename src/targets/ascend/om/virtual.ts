@@ -1,8 +1,8 @@
 // The engine on virtual chips: the same driver calls to a library over host memory, and an atc that compiles models for this processor.
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { extname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { codeFile, isSource } from '../../../core/packageFiles.ts';
 import { factsOf } from '../../../driver/machine.ts';
 import { onVirtual, virtualChip, virtualChipsOf } from '../../../driver/virtualChips.ts';
 import type { CompileCache } from '../../../runtime/compileCache.ts';
@@ -14,13 +14,11 @@ import type { Atc } from './compiler.ts';
 import type { OmOptions } from './engine.ts';
 import { omCapabilities, omTable } from './facts.ts';
 
-/** The same kind of file as this one: .ts when run from source, .js when built. */
-const KIND = extname(import.meta.url);
-const ATC = fileURLToPath(new URL(`../../../virtualAtc${KIND}`, import.meta.url));
+const ATC = fileURLToPath(codeFile('virtualAtc'));
 /** What it makes depends on all of this package: it is kept for this process only. */
 const PROCESS = randomUUID();
 const virtualAtc = (identity: string): Atc => ({
-  command: [process.execPath, ...(KIND === '.ts' ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []), ATC],
+  command: [process.execPath, ...(isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []), ATC],
   identity: `virtual ${identity} ${PROCESS}`,
 });
 

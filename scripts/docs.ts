@@ -1,6 +1,6 @@
-// Writes the pages of docs/ that are made from code. Needs a build.
+// Writes the pages of docs/ that are made from code.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { operatorTable } from '../dist/inspect/operatorTable.js';
+import { operatorTable } from '../src/inspect/operatorTable.ts';
 
 mkdirSync('docs', { recursive: true });
 writeFileSync('docs/operators.md', operatorTable());
