@@ -311,3 +311,18 @@ describe.each(Object.entries(threads))('contractions with %s', (_, capabilities)
     300_000,
   );
 });
+
+describe('groups of a convolution with channels last', () => {
+  const stepsOf = (filters: number): number => {
+    const b = createBuilder(createFolder());
+    const [groups, channels] = [4, 32];
+    const x = b.input({ dtype: 'f32', shape: [1, 2, 2, groups * channels] }, 'x');
+    const w = b.constant(randomTensor(createRandom(1), 'f32', [groups * filters, channels, 1, 1]));
+    const sums = b.conv(b.transpose(x, [0, 3, 1, 2]), w, { strides: [1, 1], dilations: [1, 1], low: [0, 0], high: [0, 0], groups, acc: 'f32' });
+    const graph = b.finish('groups', [x], [b.transpose(sums, [0, 2, 3, 1])]);
+    return scheduleGraph(graph, machines['vectors of 16, 32 registers']).module.kernels.find(({ name }) => name.startsWith('conv'))!.grid.extent;
+  };
+
+  it('are grid steps of their own where each fills lines of a cache', () => expect(stepsOf(32)).toBeGreaterThanOrEqual(4));
+  it('are parts of the same grid step where they meet in such a line, which two threads would fight for', () => expect(stepsOf(36)).toBe(1));
+});

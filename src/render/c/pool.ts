@@ -5,7 +5,7 @@
 // compare-and-swap, so a thread that wakes late finds nothing and nobody waits for it; the caller waits only for chunks taken.
 
 /** Changes whenever the functions below, or what they are called with, change: part of the format of binaries. */
-export const POOL_ABI = 3;
+export const POOL_ABI = 4;
 
 /** The scratch memory of each thread begins at a page. */
 export const PAGE_BYTES = 4096;
@@ -27,6 +27,8 @@ HIDDEN void anychip_run_calls(struct pool *, const struct call *, const struct c
 const SPIN_NANOS = 200_000;
 /** Pauses, of some 20 ns each, in which the caller waits for the chunks that others hold before it sleeps. */
 const WAIT_SPINS = 2048;
+/** Pauses after which whoever waits offers its core: the thread that it waits for may be the one that is ready to run there. A power of 2. */
+const YIELD_SPINS = 64;
 
 export const POOL_SOURCE = `
 int pthread_create(unsigned long *, const void *, void *(*)(void *), void *);
@@ -40,6 +42,7 @@ int pthread_cond_wait(void *, void *);
 int pthread_cond_broadcast(void *);
 int pthread_cond_destroy(void *);
 int clock_gettime(int, i64 *);
+int sched_yield(void);
 void *calloc(unsigned long, unsigned long);
 void free(void *);
 
@@ -119,8 +122,9 @@ static void *work(void *argument) {
   for (int spins = 0; !__atomic_load_n(&p->stop, __ATOMIC_RELAXED);) {
     if (help(p, self->index)) { spins = 0; continue; }
     pause();
-    if ((++spins & 63) != 0) continue;
-    if (spins == 64) idle = nanos();
+    if ((++spins & ${YIELD_SPINS - 1}) != 0) continue;
+    sched_yield();
+    if (spins == ${YIELD_SPINS}) idle = nanos();
     else if (nanos() - idle > ${SPIN_NANOS}) { sleep_until_job(p); spins = 0; }
   }
   return 0;
@@ -150,6 +154,7 @@ static void run_wide(struct pool *p, const struct call *call, char *const *args)
   while (help(p, 0)) {}
   for (int spins = 0; __atomic_load_n(&p->finished, __ATOMIC_ACQUIRE) != chunks; pause()) {
     if (++spins == ${WAIT_SPINS}) return sleep_until_done(p, chunks);
+    if ((spins & ${YIELD_SPINS - 1}) == 0) sched_yield();
   }
 }
 

@@ -13,7 +13,7 @@ import { linesOf, paddedRows } from './lines.ts';
 import type { LinesCopy } from './lines.ts';
 import { mergeStrided, packedColumns, stridedRows } from './panels.ts';
 import type { PanelShape, Side, StridedAxis } from './panels.ts';
-import { lowerProduct } from './product.ts';
+import { lowerProduct, meetInLines } from './product.ts';
 import type { Depth, Rows } from './product.ts';
 import { geometryOf, innerPosition, leavesImage, positionsOf, tapsOf } from './window.ts';
 import type { ConvGeometry } from './window.ts';
@@ -65,12 +65,14 @@ function planFor(site: ContractionSite, g: ConvGeometry): Plan {
     lines === all[i - 1] || (lines > 1 && !fits(lines)) ? [] : Array.from({ length: columnTiles }, (__, t): Cut => ({ lines, tiles: Math.ceil(columnTiles / (t + 1)) })),
   );
   const work = workOf(tile);
+  // Threads do not part groups whose results meet in lines of caches.
+  const dealt = meetInLines(g.filters, site.node.outputs[0]!.dtype) ? images / g.groups : images;
   const costOf = ({ lines, tiles }: Cut): number => {
     const [above, beside] = [Math.ceil(g.high.output / lines), Math.ceil(columnTiles / tiles)];
     const share = ((above * lines) / g.high.output) * ((beside * tiles) / columnTiles);
     const streams = (depth * g.filters * STREAM_COST * above) / lanes;
     const copies = copied(lines) * above * beside * COPY_COST * (isInputLast(site) ? 1 / lanes : 1);
-    return dealtCost(work * share + (streams + copies) * images, images * above * beside);
+    return dealtCost(work * share + (streams + copies) * images, dealt * above * beside);
   };
   const cut = cheapest(options, costOf);
   return { tile, cut, channels: channelsFor(cut.lines), isCopied, cost: costOf(cut) };

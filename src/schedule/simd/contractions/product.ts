@@ -3,6 +3,7 @@
 // contraction, on whole vectors of results. Where rows and columns come from is given to it.
 import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
+import { byteWidth } from '../../../core/dtype.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
 import { add, compare, index, load, mul, variable } from '../../../kernel/build.ts';
@@ -87,6 +88,8 @@ export interface Product {
   position(batch: Position, row: Omit<RowPlace, 'from'>, column: Position): Position;
 }
 
+/** Share of the first-level cache for lines of results that several batches write. */
+const NEAR_SHARE = 1 / 2;
 /** Rows that should share a copied block of columns. */
 const SHARING_ROWS = 96;
 
@@ -109,25 +112,63 @@ interface Frame {
 
 export function lowerProduct(site: ContractionSite, product: Product): LoweredKernel {
   const { tile, columns, rows, depth } = product;
-  const lanes = site.capabilities.simd.vectorLanes;
+  const { vectorLanes: lanes, l1Bytes } = site.capabilities.simd;
   const emitter = site.createEmitter();
   const lineTiles = Math.ceil(rows.extent / tile.rows);
   const rowTiles = rows.lines * lineTiles;
   const columnTiles = Math.ceil(columns.blockColumns / (tile.vectors * lanes));
-  const existing = elementCount(product.batch) * columns.blocks;
-  const work = (existing * rows.lines * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
+  const steps = elementCount(product.batch) * columns.blocks;
+  const work = (steps * rows.lines * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
+  const mingled = columns.copied ? undefined : mingledBatch(site, product);
+  const existing = mingled === undefined ? steps : steps / product.batch[mingled.axis]!;
   // Rows that share a copied block of columns stay together.
   const mostParts = columns.copied ? Math.floor((rowTiles * tile.rows) / SHARING_ROWS) : rowTiles;
   const unit = rows.prepare === undefined ? 1 : lineTiles;
-  const chunkTiles = Math.ceil(rowTiles / unit / (product.parts ?? partsFor(work, existing, rowTiles, mostParts))) * unit;
+  const chosenTiles = Math.ceil(rowTiles / unit / (product.parts ?? partsFor(work, existing, rowTiles, mostParts))) * unit;
+  // What one batch leaves of lines stays near for the next.
+  const nearTiles = mingled === undefined ? rowTiles : Math.floor((l1Bytes * NEAR_SHARE) / (mingled.pitchBytes * tile.rows * unit)) * unit;
+  const chunkTiles = Math.min(chosenTiles, Math.max(nearTiles, unit));
   const depthChunks = Math.ceil(depth.units / depth.chunk);
   const { dtype } = site.node.outputs[0]!;
   const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;
   const slot = createSlot('scratch', { dtype, shape: [kept * tile.rows * tile.vectors * lanes] });
   const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, lineTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write') };
-  const { position, grid } = openGrid(emitter, [...product.batch, columns.blocks, Math.ceil(rowTiles / chunkTiles)]);
-  writeStep(frame, position.slice(0, -2), position.at(-2)!, position.at(-1)!);
+  const { batch } = product;
+  const dealt = batch.map((extent, axis) => (axis === mingled?.axis ? 1 : extent));
+  const { position, grid } = openGrid(emitter, [...dealt, columns.blocks, Math.ceil(rowTiles / chunkTiles)]);
+  const write = (at: Position): void => writeStep(frame, at, position.at(-2)!, position.at(-1)!);
+  if (mingled === undefined) write(position.slice(0, -2));
+  else {
+    const name = emitter.fresh('batch');
+    const extent = batch[mingled.axis]!;
+    emitter.loop(name, index(0), index(extent), 1, () => write(position.slice(0, -2).map((at, axis) => (axis === mingled.axis ? indexSymbol(name, 0, extent - 1) : at))));
+  }
   return site.finish(emitter, product.name, grid);
+}
+
+const LINE_BYTES = 64;
+/** Whether stretches of results that begin so many elements apart meet in lines of a cache. */
+export const meetInLines = (apart: number, dtype: NumericDType): boolean => (apart * byteWidth(dtype)) % LINE_BYTES !== 0;
+
+/**
+ * The axis of batches whose results stand in the rows of each other's and meet there in lines of a cache, as those of a convolution's groups with
+ * channels last: a grid step takes all of them, so that no two threads write the same lines.
+ */
+function mingledBatch(site: ContractionSite, { batch, rows, columns, position }: Product): { readonly axis: number; readonly pitchBytes: number } | undefined {
+  const axis = batch.findLastIndex((extent) => extent > 1);
+  if (axis === -1) return undefined;
+  const step = (b: IndexExpr, at: IndexExpr): number | undefined =>
+    site.storeStep(
+      position(
+        batch.map((_, i) => (i === axis ? b : ZERO)),
+        { line: ZERO, at },
+        columns.position(ZERO, ZERO),
+      ),
+      'x',
+    );
+  const [apart, pitch] = [step(indexSymbol('x', 0, batch[axis]! - 1), ZERO), step(ZERO, indexSymbol('x', 0, rows.extent - 1))];
+  const { dtype } = site.node.outputs[0]!;
+  return apart !== undefined && pitch !== undefined && apart < pitch && meetInLines(apart, dtype) ? { axis, pitchBytes: pitch * byteWidth(dtype) } : undefined;
 }
 
 /** A grid of steps over all coordinates below `extents`, and those of the step at hand. */
@@ -240,9 +281,11 @@ interface TileResults {
 
 /** Stores the tile's sums, row by row: whole vectors, then what is left one by one. */
 function writeResults(frame: Frame, one: OneTile, { line, firstRow, skipped, base }: TileResults): void {
-  const { emitter, product, lanes, dtype, sums, site } = frame;
+  const { emitter, product, lanes, dtype, sums, site, columnTiles } = frame;
   const { tile } = product;
   const width = tile.vectors * lanes;
+  // Where the tile is all there is of a block, bounds of its columns are known more closely, which decides divisions in places of results.
+  const most = columnTiles === 1 ? Math.min(width, product.columns.blockColumns) : width;
   const type = computeType(dtype);
   const firstColumn = scaleIndex(one.columnTile, width);
   const left =
@@ -253,7 +296,7 @@ function writeResults(frame: Frame, one: OneTile, { line, firstRow, skipped, bas
   emitter.loop(row, skipped, rowsLeft, 1, () => {
     const r = indexSymbol(row, 0, tile.rows - 1);
     const place = emitter.bind(add(base, emitter.index(scaleIndex(r, width))));
-    storeColumns(emitter, left, width, lanes, (v, count, lane) => {
+    storeColumns(emitter, left, most, lanes, (v, count, lane) => {
       const column = addIndex(addIndex(firstColumn, v), lane);
       const target = product.position(one.batch, { line, at: addIndex(firstRow, r) }, product.columns.position(one.block, column));
       site.store(emitter, target, load(sums, add(place, emitter.index(v)), type, count));
