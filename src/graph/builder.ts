@@ -71,6 +71,7 @@ export interface Builder extends Elementwise {
   slice(x: Operand, starts: readonly number[], sizes: readonly number[], steps?: readonly number[]): Operand;
   pad(x: Operand, low: readonly number[], high: readonly number[], value: Operand): Operand;
   window(x: Operand, windows: PrimAttrs['window']['windows']): Operand;
+  words(x: Operand, parts: WordParts, axis: number): Operand;
   concat(xs: readonly Operand[], axis: number): Operand;
   /** Keeps the rank: reduced axes become 1. */
   reduce(fn: ReduceFn, x: Operand, axes: readonly number[]): Operand;
@@ -191,6 +192,7 @@ export function createBuilder(fold: Folder, integers?: IntegerProducts): Builder
     slice: (x, starts, sizes, steps = x.shape.map(() => 1)) => (sameShape(sizes, x.shape) && steps.every((s) => s === 1) ? x : one('slice', { starts, sizes, steps }, [x])),
     pad: (x, low, high, value) => ([...low, ...high].every((p) => p === 0) ? x : one('pad', { low, high }, [x, reshape(value, [])])),
     window: (x, windows) => one('window', { windows }, [x]),
+    words: (x, parts, axis) => one('words', { parts, axis }, [x]),
     concat: (xs, axis) => {
       const parts = xs.filter((x) => x.shape[axis] !== 0);
       return parts.length === 1 ? parts[0]! : one('concat', { axis }, parts.length === 0 ? xs.slice(0, 1) : parts);

@@ -4,6 +4,7 @@ import type { NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
 import { broadcastShapes, elementCount, formatShape } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
+import { wordLayouts } from '../core/words.ts';
 import type { PrimAttrs, PrimName } from './prims.ts';
 
 export interface ConcreteType {
@@ -118,6 +119,13 @@ export const inferences: { readonly [P in PrimName]: Infer<P> } = {
     check(at(inputs, 1).dtype === x.dtype && elementCount(at(inputs, 1).shape) === 1, () => 'the padding value must be a scalar of the same dtype');
     check(low.length === x.shape.length && [...low, ...high].every((p) => p >= 0), () => `padding ${formatShape(low)} and ${formatShape(high)} of ${formatShape(x.shape)}`);
     return [{ dtype: x.dtype, shape: x.shape.map((d, i) => d + low[i]! + high[i]!) }];
+  },
+  words: ({ parts, axis }, inputs) => {
+    const x = at(inputs, 0);
+    const { count, bits } = wordLayouts[parts];
+    check(isInteger(x.dtype) && dtypes[x.dtype].bits === bits, () => `words of ${parts} of ${x.dtype}`);
+    check(x.shape[axis]! % count === 0, () => `words of ${parts} along axis ${axis} of ${formatShape(x.shape)}`);
+    return [{ dtype: 'i32', shape: x.shape.map((d, i) => (i === axis ? d / count : d)) }];
   },
   window: ({ windows }, inputs) => {
     const x = at(inputs, 0);

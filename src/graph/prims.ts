@@ -95,6 +95,8 @@ export interface PrimAttrs {
   pad: { readonly low: readonly number[]; readonly high: readonly number[] };
   /** x → one more axis per entry, appended in order: out[…, i on `axis`, …, w] = x[… i·stride + w·dilation …]. Never out of range. */
   window: { readonly windows: readonly { readonly axis: number; readonly size: number; readonly stride: number; readonly dilation: number }[] };
+  /** x of small integers → i32: along `axis`, whose length they divide, so many neighbours as a word has parts become one, the first in the lowest bits. */
+  words: { readonly parts: WordParts; readonly axis: number };
   /** x… → joined along `axis`. */
   concat: { readonly axis: number };
   /** x → the reduced axes become 1 (rank is kept). */
@@ -148,6 +150,7 @@ export const prims = {
   slice: { kind: 'view', inputs: ['x'] },
   pad: { kind: 'view', inputs: ['x', 'value'] },
   window: { kind: 'view', inputs: ['x'] },
+  words: { kind: 'view', inputs: ['x'] },
   concat: { kind: 'view', inputs: ['x*'] },
   reduce: { kind: 'reduction', inputs: ['x'] },
   argReduce: { kind: 'reduction', inputs: ['x'] },

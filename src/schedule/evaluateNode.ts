@@ -3,6 +3,7 @@
 import { dtypes } from '../core/dtype.ts';
 import type { NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
+import { addIndex, scaleIndex } from '../core/indexExpr.ts';
 import { wordLayouts } from '../core/words.ts';
 import type { WordLayout, WordParts } from '../core/words.ts';
 import type { PrimName } from '../graph/prims.ts';
@@ -80,6 +81,19 @@ const rules: { readonly [P in PrimName]: ValueRule<P> } = {
   slice: view,
   window: view,
   gather: view,
+  words: ({ attrs: { parts, axis }, inputs: [x] }, at, evaluator) => {
+    const { count, bits } = wordLayouts[parts];
+    const part = (i: number): PointExpr => {
+      const value = evaluator.value(
+        x!,
+        at.map((p, a) => (a === axis ? addIndex(scaleIndex(p, count), i) : p)),
+      );
+      const whole = castPoint(castPoint(value, bits === 8 ? 'u8' : 'u16'), 'u32');
+      return i === 0 ? whole : applyPoint({ op: 'binary', attrs: { fn: 'shl' } }, 'u32', [whole, literal('u32', i * bits)]);
+    };
+    const word = Array.from({ length: count }, (_, i) => part(i)).reduce((a, b) => applyPoint({ op: 'binary', attrs: { fn: 'or' } }, 'u32', [a, b]));
+    return applyPoint({ op: 'bitcast', attrs: { to: 'i32' } }, 'i32', [word]);
+  },
   pad: (node, at, evaluator) => {
     const [x, value] = node.inputs;
     const [from, where] = inputPositions('pad', node, at, evaluator);

@@ -16,7 +16,7 @@ import { inputPositions, invertLinear } from './positions.ts';
 import type { Position, PositionScope } from './positions.ts';
 import { costOf } from './emit/elementwise.ts';
 import { needsStore } from './emit/compute.ts';
-import { findViews } from './views.ts';
+import { narrowsSums } from './narrowing.ts';
 import type { StridedView } from './views.ts';
 
 /** A kernel to be: the value it stores and the space it walks. */
@@ -89,11 +89,11 @@ class Fuser {
   readonly producers = new Map<Operand, PrimNode>();
   readonly views: ReadonlyMap<Operand, StridedView>;
 
-  constructor(graph: PrimGraph, keptBytes: number) {
+  constructor(graph: PrimGraph, keptBytes: number, views: ReadonlyMap<Operand, StridedView>) {
     this.#graph = graph;
     this.#keptBytes = keptBytes;
     this.#outputs = new Set(graph.outputs);
-    this.views = findViews(graph.nodes);
+    this.views = views;
     for (const x of graph.inputs) this.stored.add(x);
     for (const x of graph.constants.keys()) {
       this.stored.add(x);
@@ -206,6 +206,7 @@ class Fuser {
     if (sites.some((s) => s.whole) || sites.length > MAX_SITES || needsStore(out.dtype)) return false;
     if (sites.some((s) => s.root.size >= MAX_NODES)) return false;
     if (this.#isLoadTime(node) && sites.some((s) => !s.root.atLoad)) return false;
+    if (!this.#constant.has(out) && narrowsSums(node, this.producers) && !sites.every((s) => this.#couldJoin(s.root, out.shape))) return false;
     if (!this.#worthInlining(node, sites)) return false;
     const kept = sites[0]!.root.kept.has(out);
     for (const { root, at } of kept ? sites.slice(0, 1) : sites) {
@@ -240,6 +241,11 @@ class Fuser {
       case 'ordering':
         return false;
     }
+  }
+
+  /** Whether a contraction of this shape might still become part of the kernel. */
+  #couldJoin(root: Root, shape: Shape): boolean {
+    return root.contraction === undefined && root.outer === undefined && isPointwise(root) && root.axes.reduce((n, a) => n * a.extent, 1) === elementCount(shape);
   }
 
   /** How often each element is computed at a site, on average. */
@@ -326,9 +332,8 @@ class Fuser {
 
   /** Fuses a contraction with the elementwise work on its result, if that walks exactly the elements of the result. */
   #joinContraction(node: PrimNode, { root, at }: Site): boolean {
-    if (root.contraction !== undefined || root.outer !== undefined || !isPointwise(root)) return false;
     const { shape } = node.outputs[0]!;
-    if (root.axes.reduce((n, a) => n * a.extent, 1) !== elementCount(shape)) return false;
+    if (!this.#couldJoin(root, shape)) return false;
     const flat = (): IndexExpr => linearIndex(this.#current(at), stridesOf(shape));
     this.#splitFor(root, () => [flat()]);
     const invert = invertLinear(
@@ -367,9 +372,9 @@ function distinct(sites: readonly Site[], current: (at: Position) => Position): 
   });
 }
 
-/** `limits`: what kernels of the machine's family can hold. */
-export function fuse(graph: PrimGraph, limits: Pick<Family, 'keptBytes'>): Fusion {
-  const fuser = new Fuser(graph, limits.keptBytes);
+/** `limits`: what kernels of the machine's family can hold. `views`: operands that need not be kept, since others are. */
+export function fuse(graph: PrimGraph, limits: Pick<Family, 'keptBytes'>, views: ReadonlyMap<Operand, StridedView>): Fusion {
+  const fuser = new Fuser(graph, limits.keptBytes, views);
   fuser.run();
   return fuser;
 }

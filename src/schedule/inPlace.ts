@@ -7,6 +7,7 @@ import { axisIndex } from './nest.ts';
 import type { Nest, Stage } from './nest.ts';
 import { visitPoints } from './point.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
+import { ownerOf } from './storage.ts';
 import type { MemorySlot } from './storage.ts';
 
 /** Element i of `read` is read only before element i of `write` is written, by the same grid step. */
@@ -28,8 +29,9 @@ export function findPairs(nest: Nest): InPlacePair[] {
     const rename = renameAxes(stage, last);
     visitPoints([stage.value], nest.dynamic, (e) => {
       if (e.kind !== 'load' || e.slot.kind !== 'value') return;
-      const same = rename !== undefined && substituteIndex(e.offset, rename).key === last.offset.key;
-      reads.set(e.slot, (reads.get(e.slot) ?? true) && same);
+      const owner = ownerOf(e.slot);
+      const same = owner === e.slot && rename !== undefined && substituteIndex(e.offset, rename).key === last.offset.key;
+      reads.set(owner, (reads.get(owner) ?? true) && same);
     });
   }
   return [...reads].flatMap(([read, same]) => (same && fits(read, last.slot) ? [{ read, write: last.slot, isCopy: last.value.kind === 'load' }] : []));

@@ -35,7 +35,8 @@ function alongChannels(node: PrimNode): Operand[] {
   return inputPositions(node.op, node, at, NO_SCOPE).flatMap((p, i) => {
     const [x, channel] = [node.inputs[i]!, p?.[CHANNELS]];
     if (p === undefined || channel === undefined || x.shape.length <= CHANNELS + 1) return [];
-    const names = [...symbolsIn(channel)];
+    // Symbols of what is added up or joined are others.
+    const names = [...symbolsIn(channel)].filter((name) => name.startsWith('v'));
     return names.length === 1 && names[0] === `v${CHANNELS}` ? [x] : [];
   });
 }
@@ -62,20 +63,32 @@ function findImages(graph: PrimGraph): ReadonlySet<Operand> {
   return images;
 }
 
-/** Strides of the values that do not lie in row-major order. `lanes`: of vectors that should run along channels. */
-export function chooseLayouts(graph: PrimGraph, fusion: Fusion, lanes: number): ReadonlyMap<Operand, readonly number[]> {
+export type Layouts = ReadonlyMap<Operand, readonly number[]>;
+
+/** Strides of the values that should not lie in row-major order, if they are kept in memory. `lanes`: of vectors that should run along channels. */
+export function wishedLayouts(graph: PrimGraph, lanes: number): Layouts {
   const layouts = new Map<Operand, readonly number[]>();
   if (lanes <= 1) return layouts;
   const bound = new Set([...graph.inputs, ...graph.outputs, ...graph.constants.keys()]);
-  const atLoad = new Set(fusion.roots.flatMap((root) => (root.atLoad ? root.node.outputs : [])));
   for (const x of findImages(graph)) {
-    if (!fusion.stored.has(x) || bound.has(x) || atLoad.has(x) || x.shape[CHANNELS]! < lanes) continue;
-    layouts.set(x, channelsLast(x.shape, Math.ceil(dtypes[x.dtype].bits / 8), lanes));
-  }
-  for (const x of fusion.whole) {
-    const view = fusion.stored.has(x) ? undefined : fusion.views.get(x);
-    const strides = view === undefined ? undefined : layouts.get(view.base);
-    if (view !== undefined && strides !== undefined && viewStorage(view, { strides, offset: 0 }) === undefined) layouts.delete(view.base);
+    if (!bound.has(x) && x.shape[CHANNELS]! >= lanes) layouts.set(x, channelsLast(x.shape, Math.ceil(dtypes[x.dtype].bits / 8), lanes));
   }
   return layouts;
+}
+
+/** The layouts that values get, and the views that cannot be had with them though they could with the wished ones. */
+export function chooseLayouts(wished: Layouts, fusion: Fusion): { readonly layouts: Layouts; readonly lost: readonly Operand[] } {
+  const layouts = new Map(wished);
+  const atLoad = new Set(fusion.roots.flatMap((root) => (root.atLoad ? root.node.outputs : [])));
+  for (const x of wished.keys()) if (!fusion.stored.has(x) || atLoad.has(x)) layouts.delete(x);
+  const views = [...fusion.whole].flatMap((x) => {
+    const view = fusion.stored.has(x) ? undefined : fusion.views.get(x);
+    return view === undefined ? [] : [{ x, view }];
+  });
+  const isHad = ({ view }: (typeof views)[number]): boolean => {
+    const strides = layouts.get(view.base) ?? stridesOf(view.base.shape);
+    return viewStorage(view, { strides, offset: 0 }) !== undefined;
+  };
+  for (const each of views) if (each.view.words === undefined && !isHad(each)) layouts.delete(each.view.base);
+  return { layouts, lost: views.flatMap((each) => (isHad(each) ? [] : [each.x])) };
 }

@@ -4,6 +4,7 @@ import { ZERO, addIndex, delinearize, floorDiv, linearIndex, modIndex, scaleInde
 import type { IndexExpr } from '../core/indexExpr.ts';
 import { stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
+import { wordLayouts } from '../core/words.ts';
 import type { PrimNode } from '../graph/builder.ts';
 import type { PrimName } from '../graph/prims.ts';
 
@@ -48,6 +49,10 @@ const table: { readonly [P in PrimName]: PositionRule<P> } = {
       x[w.axis] = addIndex(scaleIndex(x[w.axis]!, w.stride), scaleIndex(at[rank + i]!, w.dilation));
     });
     return [x];
+  },
+  words: ({ attrs: { parts, axis } }, at, scope) => {
+    const { count } = wordLayouts[parts];
+    return [at.map((x, i) => (i === axis ? addIndex(scaleIndex(x, count), scope.reduced(count)) : x))];
   },
   concat: (node, at) => {
     let offset = 0;

@@ -2,6 +2,8 @@
 import { byteWidth } from '../core/dtype.ts';
 import { AnychipError, invariant } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
+import { wordLayouts } from '../core/words.ts';
+import type { WordParts } from '../core/words.ts';
 import { bigintReader, numberReader, tensorBytes } from '../core/tensor.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
 import { scratchBytes } from '../kernel/ir.ts';
@@ -20,7 +22,8 @@ import type { Family } from './family.ts';
 import { fuse } from './fuse.ts';
 import type { Fusion } from './fuse.ts';
 import { workInPlace } from './inPlace.ts';
-import { chooseLayouts, reachOf } from './layout.ts';
+import { chooseLayouts, reachOf, wishedLayouts } from './layout.ts';
+import type { Layouts } from './layout.ts';
 import { Origins } from './origins.ts';
 import { lowerCopy, lowerRoot } from './lowerRoot.ts';
 import type { LoweredRoot, RootContext } from './lowerRoot.ts';
@@ -29,9 +32,9 @@ import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
 import type { PointExpr } from './point.ts';
 import type { Position } from './positions.ts';
-import { contiguous, createSlot } from './storage.ts';
+import { contiguous, createSlot, ownerOf } from './storage.ts';
 import type { MemorySlot, Storage } from './storage.ts';
-import { viewStorage } from './views.ts';
+import { findViews, viewStorage } from './views.ts';
 
 interface Call {
   readonly kernel: LoweredKernel;
@@ -44,6 +47,7 @@ class Storages implements Values {
   readonly #fusion: Fusion;
   readonly #layouts: ReadonlyMap<Operand, readonly number[]>;
   readonly #known = new Map<Operand, Storage>();
+  readonly #words = new Map<MemorySlot, MemorySlot>();
   readonly #literals = new Map<Operand, number | bigint | undefined>();
 
   constructor(graph: PrimGraph, fusion: Fusion, layouts: ReadonlyMap<Operand, readonly number[]>) {
@@ -71,10 +75,16 @@ class Storages implements Values {
     } else if (view !== undefined) {
       const base = this.storageOf(view.base);
       const place = base === undefined ? undefined : viewStorage(view, base);
-      if (base !== undefined && place !== undefined) storage = { slot: base.slot, ...place };
+      if (base !== undefined && place !== undefined) storage = { slot: view.words === undefined ? base.slot : this.#asWords(base.slot, view.words), ...place };
     }
     if (storage !== undefined) this.#known.set(x, storage);
     return storage;
+  }
+
+  #asWords(slot: MemorySlot, parts: WordParts): MemorySlot {
+    let words = this.#words.get(slot);
+    if (words === undefined) this.#words.set(slot, (words = { ...slot, dtype: 'i32', elements: Math.floor(slot.elements / wordLayouts[parts].count), bytesOf: slot }));
+    return words;
   }
 
   literalOf(x: Operand): number | bigint | undefined {
@@ -114,7 +124,7 @@ class Program implements RootContext {
     return storage;
   }
   isLoadTime(slot: MemorySlot): boolean {
-    return slot.kind === 'constant' || this.#loadTime.has(slot);
+    return slot.kind === 'constant' || this.#loadTime.has(ownerOf(slot));
   }
   originOf(x: Operand, at: Position): PointExpr | undefined {
     return this.#origins.at(x, at);
@@ -205,11 +215,23 @@ function checkLimits(capabilities: Capabilities, memory: MemoryPlan): void {
   }
 }
 
+/** What is fused, and how what is kept lies: words are views of their parts only where those turn out to be neighbours. */
+function fuseAndLayOut(graph: PrimGraph, family: Family): { readonly fusion: Fusion; readonly layouts: Layouts } {
+  const wished = wishedLayouts(graph, family.channelLanes);
+  const views = new Map(findViews(graph.nodes, wished));
+  for (;;) {
+    const fusion = fuse(graph, family, views);
+    const { layouts, lost } = chooseLayouts(wished, fusion);
+    if (lost.length === 0) return { fusion, layouts };
+    for (const x of lost) views.delete(x);
+  }
+}
+
 /** Schedules `graph` for a machine with these capabilities; `allow`: what of exactness may be given up for speed; `decide` takes what is left open. */
 export function scheduleGraph(graph: PrimGraph, capabilities: Capabilities, allow: readonly Allowance[] = [], decide: Decide = decideByModel): Schedule {
   const family = createFamily(allowedCapabilities(capabilities, allow), decide);
-  const fusion = fuse(graph, family);
-  const program = new Program(graph, new Storages(graph, fusion, chooseLayouts(graph, fusion, family.channelLanes)), family);
+  const { fusion, layouts } = fuseAndLayOut(graph, family);
+  const program = new Program(graph, new Storages(graph, fusion, layouts), family);
   program.lowerRoots(fusion);
   program.copyOutputs(graph);
   const init = neededAtLoad(

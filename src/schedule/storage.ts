@@ -15,9 +15,14 @@ export interface MemorySlot {
   readonly elements: number;
   /** The constant that fills it. */
   readonly constant?: Operand;
+  /** The slot whose bytes these are, seen as another dtype. */
+  readonly bytesOf?: MemorySlot;
   /** The position among the graph's inputs or outputs. */
   readonly port?: number;
 }
+
+/** The slot that memory is found for. */
+export const ownerOf = (slot: MemorySlot): MemorySlot => slot.bytesOf ?? slot;
 
 /** Element (i…) of a tensor is element offset + Σ i·stride of the slot. */
 export interface Storage {

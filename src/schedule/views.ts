@@ -4,6 +4,8 @@ import { stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
 import type { Operand, PrimNode } from '../graph/builder.ts';
 import type { PrimName } from '../graph/prims.ts';
+import { wordLayouts } from '../core/words.ts';
+import type { WordParts } from '../core/words.ts';
 import { inputPositions } from './positions.ts';
 import type { Position, PositionScope } from './positions.ts';
 import type { Storage } from './storage.ts';
@@ -12,11 +14,14 @@ import type { Storage } from './storage.ts';
 export interface StridedView {
   readonly base: Operand;
   readonly shape: Shape;
-  /** Where in the base the view's element at `axisSymbols(shape)` is. */
+  /** Where in the base the view's element at `axisSymbols(shape)` is; of a word, where part PART of it is. */
   readonly at: Position;
+  /** How words are made of the base's elements. */
+  readonly words?: WordParts;
 }
 
-const STRIDED: ReadonlySet<PrimName> = new Set(['reshape', 'transpose', 'expand', 'slice', 'window']);
+const STRIDED: ReadonlySet<PrimName> = new Set(['reshape', 'transpose', 'expand', 'slice', 'window', 'words']);
+const PART = 'part';
 const contiguousAt = (shape: Shape): Pick<Storage, 'strides' | 'offset'> => ({ strides: stridesOf(shape), offset: 0 });
 /** For those who only ask where elements come from. */
 export const NO_SCOPE: PositionScope = { reduced: (extent) => indexSymbol('r', 0, extent - 1), dynamic: (_node, _input, _at, size) => indexSymbol('d', 0, size - 1) };
@@ -24,26 +29,33 @@ export const NO_SCOPE: PositionScope = { reduced: (extent) => indexSymbol('r', 0
 /** A place in a value: symbols v0, v1, … for its axes. */
 export const axisSymbols = (shape: Shape): Position => shape.map((size, i) => indexSymbol(`v${i}`, 0, size - 1));
 
-/** Where the view lies if its base lies there; undefined where its elements do not follow each other at one stride along each axis. */
-export function viewStorage({ at, shape }: Pick<StridedView, 'at' | 'shape'>, base: Pick<Storage, 'strides' | 'offset'>): Pick<Storage, 'strides' | 'offset'> | undefined {
+/**
+ * Where the view lies if its base lies there; undefined where its elements do not follow each other at one stride along each axis. Words are
+ * counted in words, whose parts must be neighbours.
+ */
+export function viewStorage({ at, shape, words }: Omit<StridedView, 'base'>, base: Pick<Storage, 'strides' | 'offset'>): Pick<Storage, 'strides' | 'offset'> | undefined {
   const place = linearIndex(at, base.strides, base.offset);
-  const strides = shape.map((_, i) => coefficientOf(place, `v${i}`));
-  return strides.every((s) => s !== undefined) ? { strides, offset: place.constant } : undefined;
+  const count = words === undefined ? 1 : wordLayouts[words].count;
+  if (words !== undefined && coefficientOf(place, PART) !== 1) return undefined;
+  const strides = shape.map((_, i) => coefficientOf(place, `v${i}`)).map((s) => (s === undefined ? NaN : s / count));
+  return [...strides, place.constant / count].every(Number.isInteger) ? { strides, offset: place.constant / count } : undefined;
 }
 
-/** All operands of the graph that are strided views of another one. */
-export function findViews(nodes: readonly PrimNode[]): ReadonlyMap<Operand, StridedView> {
+/** All operands of the graph that are strided views of another one. `layouts`: strides of what is expected to lie in another order than row-major. */
+export function findViews(nodes: readonly PrimNode[], layouts: ReadonlyMap<Operand, readonly number[]>): ReadonlyMap<Operand, StridedView> {
   const found = new Map<Operand, StridedView>();
   const views = new Map<Operand, StridedView>();
   for (const node of nodes) {
     const [x, out] = [node.inputs[0], node.outputs[0]];
     if (!STRIDED.has(node.op) || x === undefined || out === undefined) continue;
-    const at = inputPositions(node.op, node, axisSymbols(out.shape), NO_SCOPE)[0]!;
+    const at = inputPositions(node.op, node, axisSymbols(out.shape), { ...NO_SCOPE, reduced: (extent) => indexSymbol(PART, 0, extent - 1) })[0]!;
     const from = found.get(x);
     const bindings = new Map(at.map((p, i) => [`v${i}`, p]));
-    const view = { base: from?.base ?? x, shape: out.shape, at: from?.at.map((p) => substituteIndex(p, bindings)) ?? at };
+    const words = node.op === 'words' ? node.attrs.parts : from?.words;
+    const view: StridedView = { base: from?.base ?? x, shape: out.shape, at: from?.at.map((p) => substituteIndex(p, bindings)) ?? at, ...(words === undefined ? {} : { words }) };
     found.set(out, view);
-    if (viewStorage(view, contiguousAt(view.base.shape)) !== undefined) views.set(out, view);
+    const strides = words === undefined ? undefined : layouts.get(view.base);
+    if (viewStorage(view, strides === undefined ? contiguousAt(view.base.shape) : { strides, offset: 0 }) !== undefined) views.set(out, view);
   }
   return views;
 }

@@ -1,7 +1,9 @@
 // Views and sources as operators of ONNX: shapes, places and counts become constants.
 import { range } from '../../core/integers.ts';
 import { tensorFrom, intTensor } from '../../core/tensor.ts';
+import { wordLayouts } from '../../core/words.ts';
 import type { Value } from '../../graph/graph.ts';
+import { codeOfDType } from '../../graph/onnxTypes.ts';
 import { call, reshape } from './composer.ts';
 import type { Compose, Compositions } from './composer.ts';
 
@@ -37,7 +39,21 @@ const iota: Compose<'iota'> = ({ attrs: { shape, axis }, outputs: [y] }, _, c) =
   return call('Expand', [c.constant(tensorFrom(y!.dtype, line, range(shape[axis]!))), c.ints(shape)]);
 };
 
-type View = 'iota' | 'reshape' | 'transpose' | 'expand' | 'slice' | 'pad' | 'window' | 'concat';
+const words: Compose<'words'> = ({ attrs: { parts, axis }, inputs: [data] }, [x], c) => {
+  const { count, bits } = wordLayouts[parts];
+  const unsigned = bits === 8 ? 'u8' : 'u16';
+  const whole = data!.dtype === unsigned ? x! : c.value(call('BitCast', [x!], { to: codeOfDType(unsigned) }));
+  const part = (i: number): Value => {
+    const own = c.cast(c.value(call('Slice', [whole, c.ints([i]), c.ints([data!.shape[axis]!]), c.ints([axis]), c.ints([count])])), 'u32');
+    return i === 0 ? own : c.value(call('BitShift', [own, c.scalar('u32', i * bits)], { direction: 'LEFT' }));
+  };
+  const word = range(count)
+    .map(part)
+    .reduce((a, b) => c.value(call('BitwiseOr', [a, b])));
+  return call('BitCast', [word], { to: codeOfDType('i32') });
+};
+
+type View = 'iota' | 'reshape' | 'transpose' | 'expand' | 'slice' | 'pad' | 'window' | 'words' | 'concat';
 
 export const views: Pick<Compositions, View> = {
   iota,
@@ -47,5 +63,6 @@ export const views: Pick<Compositions, View> = {
   slice,
   pad: ({ attrs: { low, high } }, [x, value], c) => call('Pad', [x!, c.ints([...low, ...high]), value!]),
   window,
+  words,
   concat: ({ attrs: { axis } }, inputs) => call('Concat', inputs, { axis }),
 };

@@ -3,6 +3,7 @@
 // alone, less than sums in f32 are.
 import { elementCount } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
+import { numberReader } from '../../core/tensor.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { PrimAttrs } from '../../graph/prims.ts';
 import { LEAST_WORDS, integerConv, integerMatmul } from './integerProducts.ts';
@@ -40,6 +41,23 @@ const isEven = ({ scale, zero }: Dequantized, axes: readonly number[]): boolean 
 const isSingle = (parts: Dequantized): boolean => isEven(parts, [...parts.scale.shape.keys()]);
 /** Of no rank where it is one value. */
 const zeroOf = (b: Builder, { zero }: Dequantized): Operand | undefined => (zero !== undefined && elementCount(zero.shape) === 1 ? b.reshape(zero, []) : zero);
+
+/** (values − zero)·scale. */
+export function dequantize(b: Builder, parts: Dequantized): Operand {
+  const wide = b.cast(parts.values, 'i32');
+  const offset = parts.zero === undefined ? wide : b.sub(wide, b.cast(parts.zero, 'i32'));
+  const y = b.mul(b.cast(offset, 'f32'), parts.scale);
+  noteDequantized(y, parts);
+  return y;
+}
+
+/** `pick` of x, which chooses some of its elements by their order: of the integers, where x is made of some and one positive scale, so that what follows can multiply them. */
+export function pickInOrder(b: Builder, x: Operand, pick: (x: Operand) => Operand): Operand {
+  const parts = known.get(x);
+  const scale = parts !== undefined && isSingle(parts) ? b.valueOf(parts.scale) : undefined;
+  if (parts === undefined || scale === undefined || !(numberReader(scale)(0) > 0)) return pick(x);
+  return dequantize(b, { ...parts, values: pick(parts.values) });
+}
 
 /** Of each difference from a zero point. */
 const LARGEST = 255;

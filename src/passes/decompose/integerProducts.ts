@@ -10,7 +10,7 @@ import { wordLayouts } from '../../core/words.ts';
 import type { WordParts } from '../../core/words.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { PrimAttrs } from '../../graph/prims.ts';
-import { padAxis, sliceAxis } from './views.ts';
+import { padAxis } from './views.ts';
 
 /** Integers, and what is taken off each of them: of the same dtype, of a shape that broadcasts against them. */
 export interface Shifted {
@@ -58,22 +58,11 @@ function dtypesOf({ integers }: Builder, words: WordParts | undefined): readonly
   return integers === undefined ? ['i32', 'i32'] : ['i8', 'i8'];
 }
 
-/** Words of parts that lie as far apart along `axis` as there are words, so that neighbours in memory stay neighbours; what is missing is 0. */
+/** Words of neighbours along `axis`; what is missing is 0. */
 function packed(b: Builder, x: Operand, axis: number, words: WordParts): Operand {
-  const { count, bits } = wordLayouts[words];
-  const length = x.shape[axis]!;
-  const size = Math.ceil(length / count);
-  const parts = Array.from({ length: count }, (_, i) => {
-    const own = Math.min(length - i * size, size);
-    if (own <= 0) return [];
-    const part = padAxis(b, sliceAxis(b, x, axis, i * size, own), axis, 0, size - own);
-    const whole = b.cast(b.cast(part, bits === 8 ? 'u8' : 'u16'), 'u32');
-    return [i === 0 ? whole : b.shl(whole, b.scalar('u32', i * bits))];
-  });
-  return b.bitcast(
-    parts.flat().reduce((word, part) => b.or(word, part)),
-    'i32',
-  );
+  const { count } = wordLayouts[words];
+  const missing = -x.shape[axis]! & (count - 1);
+  return b.words(padAxis(b, x, axis, 0, missing), words, axis);
 }
 
 const times = (b: Builder, x: Operand | undefined, y: Operand): Operand | undefined => (x === undefined ? undefined : b.mul(x, y));

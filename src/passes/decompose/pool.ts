@@ -11,6 +11,7 @@ import { col2ImGeometry, fittedHigh, resolveWindows, spatialOf, unpooledShape } 
 import type { WindowGeometry } from '../../graph/ops/convGeometry.ts';
 import { accumulatorOf, inputAt, numbersOf } from '../lowering.ts';
 import type { Lowerings } from '../lowering.ts';
+import { pickInOrder } from './dequantized.ts';
 import { along, dropAxes } from './views.ts';
 
 type PoolOp = Exclude<keyof typeof convOps, 'Conv' | 'ConvTranspose' | 'DeformConv' | 'CausalConvWithState'>;
@@ -114,7 +115,7 @@ export const poolLowerings: Lowerings<PoolOp> = {
   MaxPool(b, { attrs, outputs }, inputs) {
     const x = inputAt(inputs, 0);
     const g = resolveWindows(spatialOf(x.shape), attrs);
-    if ((outputs[1] ?? null) === null) return [windowMax(b, x, g), null];
+    if ((outputs[1] ?? null) === null) return [pickInOrder(b, x, (v) => windowMax(b, v, g)), null];
     const windows = windowed(b, x, g, isFloat(x.dtype) ? -Infinity : integerRange(x.dtype).min);
     const y = dropAxes(b, b.reduce('max', windows, windowAxes(g)), windowAxes(g));
     return [y, maxIndices(b, x, windows, g, attrs.storage_order === 1)];
@@ -138,13 +139,8 @@ export const poolLowerings: Lowerings<PoolOp> = {
   },
   GlobalMaxPool(b, _, inputs) {
     const x = inputAt(inputs, 0);
-    return [
-      b.reduce(
-        'max',
-        x,
-        spatialOf(x.shape).map((_, i) => i + 2),
-      ),
-    ];
+    const axes = spatialOf(x.shape).map((_, i) => i + 2);
+    return [pickInOrder(b, x, (v) => b.reduce('max', v, axes))];
   },
   GlobalLpPool: (b, { attrs }, inputs) => [lpNorm(b, inputAt(inputs, 0), attrs.p, planeSum(b))],
 

@@ -3,11 +3,12 @@ import { elementCount, forEachIndex, stridesOf } from '../../core/shape.ts';
 import { bigintReader, createTensor, elementWriter, filledTensor, numberReader } from '../../core/tensor.ts';
 import type { NumericTensor } from '../../core/tensor.ts';
 import { AnychipError } from '../../core/error.ts';
+import { wordLayouts } from '../../core/words.ts';
 import { numericAt } from '../evaluate.ts';
 import type { Evaluations } from '../evaluate.ts';
 import { broadcastOffsets, stridedOffsets } from './elementwise.ts';
 
-type Views = 'iota' | 'reshape' | 'transpose' | 'expand' | 'slice' | 'pad' | 'window' | 'concat';
+type Views = 'iota' | 'reshape' | 'transpose' | 'expand' | 'slice' | 'pad' | 'window' | 'words' | 'concat';
 
 /** Raw elements of `x` at `offsets`, as `shape`. */
 export function pick(x: NumericTensor, offsets: Uint32Array, shape: readonly number[]): NumericTensor {
@@ -98,6 +99,22 @@ export const views: Evaluations<Views> = {
       strides.push(own[axis]! * dilation);
     }
     return [pick(x, stridedOffsets(shape, strides, 0), shape)];
+  },
+  words: ({ attrs: { parts, axis } }, inputs) => {
+    const x = numericAt(inputs, 0);
+    const { count, bits } = wordLayouts[parts];
+    const shape = x.shape.map((d, i) => (i === axis ? d / count : d));
+    const strides = stridesOf(x.shape);
+    const out = createTensor('i32', shape);
+    for (let part = 0; part < count; part++) {
+      const offsets = stridedOffsets(
+        shape,
+        strides.map((s, i) => (i === axis ? s * count : s)),
+        part * strides[axis]!,
+      );
+      for (let i = 0; i < out.data.length; i++) out.data[i] = Number(out.data[i]!) | ((Number(x.data[offsets[i]!]!) & (2 ** bits - 1)) << (part * bits));
+    }
+    return [out];
   },
   concat: ({ attrs: { axis } }, inputs) => {
     const parts = inputs.map((_, i) => numericAt(inputs, i));

@@ -10,6 +10,7 @@ import type { InPlacePair } from '../inPlace.ts';
 import { Substitution } from '../point.ts';
 import type { Condition, DynamicSymbols, PointExpr } from '../point.ts';
 import { rangeOf } from '../range.ts';
+import { ownerOf } from '../storage.ts';
 import type { MemorySlot } from '../storage.ts';
 import type { Traffic } from '../traffic.ts';
 import { BlockWriter } from './blocks.ts';
@@ -98,10 +99,7 @@ export class Emitter extends BlockWriter {
     if (lane === undefined || value.type.lanes === 1) return this.push(store(buffer, this.index(offset), value));
     if (this.stepOf(offset) === 1) return this.push(store(buffer, this.index(this.atLane(offset, 0)), value));
     const bound = this.bind(value);
-    for (let i = 0; i < lane.lanes; i++) {
-      const item = extract(bound, i);
-      this.push(store(buffer, this.index(this.atLane(offset, i)), item));
-    }
+    for (let i = 0; i < lane.lanes; i++) this.push(store(buffer, this.index(this.atLane(offset, i)), extract(bound, i)));
   }
 
   /** What `slot` holds at this very point of the program: never moved, never shared. */
@@ -387,7 +385,7 @@ export class Emitter extends BlockWriter {
       elements: p.slot.elements - p.offset,
     }));
     const scratch = this.#scratch.map(({ slot, name: at }): ScratchBuffer => ({ name: at, dtype: slot.dtype, elements: slot.elements * this.#scratchRows }));
-    return { kernel: { name, params, scratch, grid, body: this.body, cost }, args: this.#params.map(({ slot, offset }) => ({ slot, offset })) };
+    return { kernel: { name, params, scratch, grid, body: this.body, cost }, args: this.#params.map(({ slot, offset }) => ({ slot: ownerOf(slot), offset })) };
   }
 }
 

@@ -14,7 +14,7 @@ import type { Nest } from '../nest.ts';
 import { Substitution, localPoint } from '../point.ts';
 import type { PointExpr } from '../point.ts';
 import type { Position, PrimNodes } from '../positions.ts';
-import { contiguous, createSlot } from '../storage.ts';
+import { contiguous, createSlot, ownerOf } from '../storage.ts';
 import type { MemorySlot, Storage } from '../storage.ts';
 import { hasLanes } from '../emit/compute.ts';
 import { Emitter } from '../emit/emitter.ts';
@@ -90,7 +90,7 @@ export function createSite(capabilities: SimdCapabilities, { context, root, targ
     root.node === node ? localPoint(ACCUMULATOR, result.dtype) : root.source === undefined ? evaluator.nodeValue(root.node, root.at) : evaluator.value(root.source, root.at);
   const offset = linearIndex(root.at, target.strides, target.offset);
   const fused: Nest = { outer: root.axes, stages: [{ kind: 'store', axes: [], slot: target.slot, offset, value }], dynamic: evaluator.dynamicSymbols };
-  const inPlace = findPairs(fused).filter((pair) => node.inputs.every((x) => context.storageOf(x).slot !== pair.read));
+  const inPlace = findPairs(fused).filter((pair) => node.inputs.every((x) => ownerOf(context.storageOf(x).slot) !== pair.read));
   const operands = [context.storageOf(node.inputs[0]!), context.storageOf(node.inputs[1]!)] as const;
   return {
     node,
