@@ -1,13 +1,12 @@
 // Opens and runs a model with large external weights in a process of its own per device, and reports times and peak memory beside the
 // weights: `node --import tsx bench/weights.ts [--gigabytes 2] [--device cpu]...`. The weights are a sparse file that is deleted afterwards.
-import { create, toBinary } from '@bufbuild/protobuf';
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ModelProtoSchema } from '../src/formats/onnx/generated/onnx_pb.ts';
+import { writeMessage } from '../src/formats/onnx/writeMessage.ts';
 import { loadModel, openModel } from '../src/session/create.ts';
 import { seededFeeds } from '../src/session/feeds.ts';
 
@@ -43,7 +42,7 @@ function writeModel(folder: string, bytes: number): number {
       ]).flat(),
     ],
   };
-  writeFileSync(join(folder, 'model.onnx'), toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion: 10n, opsetImport: [{ domain: '', version: 21n }], graph })));
+  writeFileSync(join(folder, 'model.onnx'), writeMessage('ModelProto', { irVersion: 10n, opsetImport: [{ domain: '', version: 21n }], graph }));
   const file = openSync(join(folder, 'weights.bin'), 'w');
   ftruncateSync(file, total);
   closeSync(file);

@@ -8,7 +8,7 @@ import { onnxOps } from '../src/graph/ops.ts';
 
 const source = fileURLToPath(new URL('../src', import.meta.url));
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts') && !name.includes('generated'))
+  .filter((name) => name.endsWith('.ts'))
   .sort();
 const textOf = (name: string): string => readFileSync(join(source, name), 'utf8');
 
@@ -74,7 +74,7 @@ function importsOf(name: string): Import[] {
 const imports = files.flatMap(importsOf);
 
 /** What the web bundle takes of others. */
-const webPackages = ['@bufbuild/protobuf', 'fflate', 'jpeg-js/lib/decoder.js', 'onnxruntime-common'];
+const webPackages = ['fflate', 'jpeg-js/lib/decoder.js', 'onnxruntime-common'];
 const NODE_GLOBAL = /\b(?:process\.|globalThis\.process|__dirname|setImmediate|Buffer\.(?:from|alloc|concat|byteLength))/;
 const codeOf = (name: string): string => textOf(name).replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
 
@@ -124,16 +124,15 @@ describe('rooms', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('keep native code behind one seam, and protobuf in its format', () => {
+  it('keep native code behind one seam', () => {
     const users = (name: string): string[] => [...new Set(imports.filter(({ to }) => to === name || to.startsWith(`${name}/`)).map(({ from }) => from))];
     expect(users('koffi')).toEqual(['ffi/native.ts']);
-    expect(users('@bufbuild/protobuf').filter((from) => !from.startsWith('formats/onnx/'))).toEqual([]);
   });
 
   it('that a browser loads use nothing of Node', () => {
     const loaded = reachedFrom('web.ts', 'targets/wasm/browserWorker.ts');
     expect(loaded.length).toBeGreaterThan(200);
-    const packages = imports.filter(({ from, to }) => loaded.includes(from) && !files.includes(to) && !to.includes('/generated/')).map(({ to }) => to);
+    const packages = imports.filter(({ from, to }) => loaded.includes(from) && !files.includes(to)).map(({ to }) => to);
     expect([...new Set(packages)].sort()).toEqual(webPackages);
     const globals = loaded.filter((name) => name !== 'core/environment.ts' && NODE_GLOBAL.test(codeOf(name)));
     expect(globals).toEqual([]);

@@ -2,6 +2,7 @@
 // A subgraph (body of If, Loop, Scan) may use Values of the graphs around it; those are its captures.
 // The graph knows nothing of loops, memory or chips.
 import type { DType } from '../core/dtype.ts';
+import type { Stored } from '../core/stored.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { OpAttrs, OpName } from './ops.ts';
 
@@ -43,8 +44,8 @@ export interface Constant {
   readonly shape: readonly number[];
   readonly bytes: number;
   read(): Tensor;
-  /** The same data in pieces, each as memory holds it: for large data in a file, so that no second copy of it is ever whole. */
-  pieces?(): Iterable<Uint8Array>;
+  /** The same data as memory holds it, where that is how it is stored: it can be read in parts. */
+  readonly stored?: Stored;
 }
 
 export type NodeOf<O extends OpName> = {

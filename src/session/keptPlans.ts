@@ -6,6 +6,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isSource, packageFile } from '../core/packageFiles.ts';
+import type { Stored } from '../core/stored.ts';
 import { bytesOf, numeric } from '../core/tensor.ts';
 import { trace } from '../core/trace.ts';
 import { mapSubgraphs } from '../graph/graph.ts';
@@ -97,7 +98,7 @@ class WatchedConstant implements Constant {
   readonly shape: Constant['shape'];
   readonly bytes: number;
   readonly read: Constant['read'];
-  readonly pieces?: NonNullable<Constant['pieces']>;
+  readonly stored?: Stored;
   wasRead = false;
 
   constructor(constant: Constant) {
@@ -108,10 +109,14 @@ class WatchedConstant implements Constant {
       this.wasRead = true;
       return constant.read();
     };
-    if (constant.pieces !== undefined)
-      this.pieces = () => {
-        this.wasRead = true;
-        return constant.pieces!();
+    const { stored } = constant;
+    if (stored !== undefined)
+      this.stored = {
+        byteLength: stored.byteLength,
+        read: (...range) => {
+          this.wasRead = true;
+          return stored.read(...range);
+        },
       };
   }
 }

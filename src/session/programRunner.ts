@@ -2,6 +2,7 @@
 import { blameKernel } from '../core/blame.ts';
 import { within } from '../core/error.ts';
 import { elementCount, formatShape } from '../core/shape.ts';
+import { storedIn } from '../core/stored.ts';
 import { bytesOf, createTensor, numeric } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { isTraced, trace } from '../core/trace.ts';
@@ -57,35 +58,26 @@ export class ProgramRunner {
     }
   }
 
-  /** Weights go to their places; packing kernels run once. Each constant is read, used and let go, one at a time. */
+  /** Weights go to their places; packing kernels run once. What they read is let go call by call. */
   async #initialize(): Promise<void> {
+    const writer = new WeightWriter(this.#queue);
     await this.#withBuffers(async () => {
-      for (const { constant, offsetBytes } of this.#step.loads) {
-        let at = offsetBytes;
-        for (const piece of constant.pieces?.() ?? [bytesOf(numeric(constant.read()))]) {
-          this.#queue.write(this.#weights, at, piece);
-          at += piece.byteLength;
-          if (constant.bytes > LARGE_CONSTANT_BYTES) await this.#queue.finish();
-        }
-      }
+      for (const { constant, offsetBytes } of this.#step.loads) await writer.write(constant, this.#weights, offsetBytes);
       await this.#queue.finish();
     });
-    for (const [call, constants] of this.#step.staged.entries()) {
-      await this.#withBuffers(async (lend) => {
-        const staged = constants.map((constant) => this.#stage(constant, lend));
-        this.#queue.dispatch(this.#program, { init: call }, [this.#arena, this.#weights, ...staged]);
-        await this.#queue.finish();
-      });
+    const staging = new Staging(this.#device);
+    try {
+      for (const [call, constants] of this.#step.staged.entries()) {
+        await this.#withBuffers(async () => {
+          const buffers = constants.map((constant, i) => staging.take(i, constant.bytes));
+          for (const [i, constant] of constants.entries()) await writer.write(constant, buffers[i]!, 0);
+          this.#queue.dispatch(this.#program, { init: call }, [this.#arena, this.#weights, ...buffers]);
+          await this.#queue.finish();
+        });
+      }
+    } finally {
+      staging.dispose();
     }
-  }
-
-  #stage(constant: Constant, lend: Lend): Buffer {
-    const bytes = bytesOf(numeric(constant.read()));
-    const wrapped = this.#device.wrap(bytes);
-    if (wrapped !== undefined) return lend(wrapped);
-    const buffer = lend(within('memory to prepare weights', () => this.#device.allocate(bytes.byteLength)));
-    this.#queue.write(buffer, 0, bytes);
-    return buffer;
   }
 
   /** Lets go of lent buffers once the queue has no more to do with them, whatever happened. */
@@ -169,4 +161,50 @@ export class ProgramRunner {
   }
 }
 
-const LARGE_CONSTANT_BYTES = 1 << 20;
+/** Writes constants by way of a piece of memory that all of them share, so that none of what is still in files is whole beside what is written. */
+class WeightWriter {
+  readonly #queue: Queue;
+  readonly #piece = new Uint8Array(PIECE_BYTES);
+  /** Bytes of the piece that the queue may not have read yet. */
+  #used = 0;
+
+  constructor(queue: Queue) {
+    this.#queue = queue;
+  }
+
+  async write(constant: Constant, target: Buffer, offsetBytes: number): Promise<void> {
+    const stored = constant.stored ?? storedIn(bytesOf(numeric(constant.read())));
+    for (let at = 0; at < stored.byteLength; at += PIECE_BYTES) {
+      const bytes = Math.min(PIECE_BYTES, stored.byteLength - at);
+      if (this.#used + bytes > PIECE_BYTES) {
+        await this.#queue.finish();
+        this.#used = 0;
+      }
+      this.#queue.write(target, offsetBytes + at, stored.read(at, bytes, this.#piece.subarray(this.#used, this.#used + bytes)));
+      this.#used += bytes;
+    }
+  }
+}
+/** It stays in the caches of a core between being read and being written. */
+const PIECE_BYTES = 1 << 20;
+
+/** Memory of a device for what kernels read once: one buffer for each place in a call, as large as the largest that was there. */
+class Staging {
+  readonly #device: Device;
+  readonly #buffers: Buffer[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  take(place: number, bytes: number): Buffer {
+    const before = this.#buffers[place];
+    if (before !== undefined && before.bytes >= bytes) return before;
+    before?.dispose();
+    return (this.#buffers[place] = within('memory to prepare weights', () => this.#device.allocate(bytes)));
+  }
+
+  dispose(): void {
+    for (const buffer of this.#buffers) buffer.dispose();
+  }
+}

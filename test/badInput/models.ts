@@ -1,15 +1,8 @@
 // Small ONNX files made by hand: seeds of the fuzzer, and the ground on which tests of hostile models build.
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { ModelProtoSchema } from '../../src/formats/onnx/generated/onnx_pb.ts';
-import type {
-  AttributeProtoSchema,
-  FunctionProtoSchema,
-  GraphProtoSchema,
-  NodeProtoSchema,
-  TensorProtoSchema,
-  ValueInfoProtoSchema,
-} from '../../src/formats/onnx/generated/onnx_pb.ts';
+import { ModelProtoSchema } from '../formats/generated/onnx_pb.ts';
+import type { AttributeProtoSchema, FunctionProtoSchema, GraphProtoSchema, NodeProtoSchema, TensorProtoSchema, ValueInfoProtoSchema } from '../formats/generated/onnx_pb.ts';
 
 export type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
 export type GraphInit = MessageInitShape<typeof GraphProtoSchema>;

@@ -1,7 +1,7 @@
 // Seeded damage to models. Structured: fields of the parsed file change values, swap, multiply, vanish, or take each other's places, so
 // that names, dtypes, dims, attributes and edges go wrong while the file still parses. Raw: bytes flip, vanish, or come from elsewhere.
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema } from '../../src/formats/onnx/generated/onnx_pb.ts';
+import { ModelProtoSchema } from '../formats/generated/onnx_pb.ts';
 
 /** Uniform in [0, 1). */
 export type Random = () => number;

@@ -1,5 +1,6 @@
 // A graph written as an ONNX file and read again is the same graph: names, types, attributes, constants, bodies and what they capture.
 import { describe, expect, it } from 'vitest';
+import { storedIn } from '../../src/core/stored.ts';
 import { tensorFrom, stringTensor } from '../../src/core/tensor.ts';
 import { exportModel } from '../../src/formats/onnx/export.ts';
 import { importModel } from '../../src/formats/onnx/import.ts';
@@ -53,7 +54,7 @@ describe('exportModel', () => {
     };
     const file = exportModel({ name: 'g', inputs: [x], outputs: [y], nodes, constants }, { external });
     expect(kept).toEqual([new Uint8Array(Float32Array.of(2, 3).buffer)]);
-    const read = importModel(file, { external: ({ location, offset }) => ({ read: () => (location === 'weights.bin' && offset === 16 ? kept[0]! : new Uint8Array(8)) }) });
+    const read = importModel(file, { external: ({ location, offset }) => storedIn(location === 'weights.bin' && offset === 16 ? kept[0]! : new Uint8Array(8)) });
     expect(interpretGraph(read.graph, [float32([2], [10, 20])])).toEqual([float32([2], [21, 61])]);
   });
 

@@ -57,7 +57,7 @@ describe('external data', () => {
   test('is read from beside the model, whole or in pieces', () => {
     const constant = open({ location: 'w.bin' });
     expect(Buffer.compare(bytesOf(numeric(constant.read())), data)).toBe(0);
-    expect(Buffer.compare(Buffer.concat([...constant.pieces!()]), data)).toBe(0);
+    expect(Buffer.compare(Buffer.concat([0, 1, 2].map((i) => constant.stored!.read((i * data.byteLength) / 4, i === 2 ? undefined : data.byteLength / 4))), data)).toBe(0);
   });
 
   test('that the caller holds is read whole or in pieces', () => {

@@ -1,27 +1,25 @@
 // Model-local functions: written out in place, with omitted inputs and attributes that a call gives, leaves to the function, or leaves out.
-import { create, toBinary } from '@bufbuild/protobuf';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
 import { numberReader, tensorFrom } from '../../src/core/tensor.ts';
-import type { FunctionProtoSchema, NodeProtoSchema } from '../../src/formats/onnx/generated/onnx_pb.ts';
-import { ModelProtoSchema } from '../../src/formats/onnx/generated/onnx_pb.ts';
+import type { MessageInit } from '../../src/formats/onnx/messages.ts';
 import { importModel } from '../../src/formats/onnx/import.ts';
 import { typeToProto } from '../../src/formats/onnx/types.ts';
+import { writeMessage } from '../../src/formats/onnx/writeMessage.ts';
 import { isTensor, tensorType } from '../../src/graph/graph.ts';
 import { interpretGraph } from '../../src/reference/interpret.ts';
 
-type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
+type NodeInit = MessageInit<'NodeProto'>;
 
 /** y of a model over x = [-4, 0, 4] and high = 2, whose functions are in the domain 'local'. */
-function run(functions: readonly MessageInitShape<typeof FunctionProtoSchema>[], call: NodeInit): number[] {
+function run(functions: readonly MessageInit<'FunctionProto'>[], call: NodeInit): number[] {
   const value = (name: string, shape: readonly number[]) => ({ name, type: typeToProto(tensorType('f32', shape)) });
-  const model = create(ModelProtoSchema, {
+  const model = writeMessage('ModelProto', {
     irVersion: 10n,
     opsetImport: [{ domain: '', version: 21n }, { domain: 'local', version: 1n }], // prettier-ignore
     functions: functions.map((f) => ({ domain: 'local', opsetImport: [{ domain: '', version: 21n }], ...f })),
     graph: { name: 'calls', node: [{ domain: 'local', output: ['y'], ...call }], input: [value('x', [3]), value('high', [])], output: [value('y', [3])] },
   });
-  const { graph } = importModel(toBinary(ModelProtoSchema, model));
+  const { graph } = importModel(model);
   const [y] = interpretGraph(graph, [tensorFrom('f32', [3], [-4, 0, 4]), tensorFrom('f32', [], [2])]);
   if (!isTensor(y!) || y.dtype === 'string') throw new Error('not numbers');
   return Array.from({ length: 3 }, (_, i) => numberReader(y)(i));

@@ -1,29 +1,22 @@
 // Models of old operator sets, read from files as their exporters wrote them: each older form gives what its own specification says.
-import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
 import { intTensor, tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import type { NumericTensor, Tensor } from '../../src/core/tensor.ts';
-import {
-  AttributeProtoSchema,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  ValueInfoProtoSchema,
-} from '../../src/formats/onnx/generated/onnx_pb.ts';
+import type { MessageInit } from '../../src/formats/onnx/messages.ts';
 import { importModel } from '../../src/formats/onnx/import.ts';
 import { typeToProto } from '../../src/formats/onnx/types.ts';
+import { writeMessage } from '../../src/formats/onnx/writeMessage.ts';
 import { isTensor, tensorType } from '../../src/graph/graph.ts';
 import { interpretGraph } from '../../src/reference/interpret.ts';
 
 type Attr = number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
 
-function attribute(name: string, value: Attr) {
-  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: 2, i: BigInt(value) });
-  if (typeof value === 'string') return create(AttributeProtoSchema, { name, type: 3, s: new TextEncoder().encode(value) });
-  if ('float' in value) return create(AttributeProtoSchema, { name, type: 1, f: value.float });
-  if ('floats' in value) return create(AttributeProtoSchema, { name, type: 6, floats: [...value.floats] });
-  return create(AttributeProtoSchema, { name, type: 7, ints: value.map(BigInt) });
+function attribute(name: string, value: Attr): MessageInit<'AttributeProto'> {
+  if (typeof value === 'number') return { name, type: 2, i: BigInt(value) };
+  if (typeof value === 'string') return { name, type: 3, s: new TextEncoder().encode(value) };
+  if ('float' in value) return { name, type: 1, f: value.float };
+  if ('floats' in value) return { name, type: 6, floats: [...value.floats] };
+  return { name, type: 7, ints: value.map(BigInt) };
 }
 
 /** Outputs of a model with one node. */
@@ -31,14 +24,13 @@ function run(op: string, opset: number, attrs: Readonly<Record<string, Attr>>, i
   const names = inputs.map((_, i) => `x${i}`);
   const results = Array.from({ length: outputs }, (_, i) => `y${i}`);
   const attributes = Object.entries(attrs).map(([name, value]) => attribute(name, value));
-  const graphProto = create(GraphProtoSchema, {
+  const graphProto: MessageInit<'GraphProto'> = {
     name: 'old',
-    node: [create(NodeProtoSchema, { opType: op, input: names, output: results, attribute: attributes })],
-    input: inputs.map(({ dtype }, i) => create(ValueInfoProtoSchema, { name: names[i]!, type: typeToProto(tensorType(dtype, undefined)) })),
-    output: results.map((name) => create(ValueInfoProtoSchema, { name })),
-  });
-  const model = create(ModelProtoSchema, { irVersion: 4n, opsetImport: [create(OperatorSetIdProtoSchema, { version: BigInt(opset) })], graph: graphProto });
-  const { graph } = importModel(toBinary(ModelProtoSchema, model));
+    node: [{ opType: op, input: names, output: results, attribute: attributes }],
+    input: inputs.map(({ dtype }, i) => ({ name: names[i]!, type: typeToProto(tensorType(dtype, undefined)) })),
+    output: results.map((name) => ({ name })),
+  };
+  const { graph } = importModel(writeMessage('ModelProto', { irVersion: 4n, opsetImport: [{ version: BigInt(opset) }], graph: graphProto }));
   return interpretGraph(graph, inputs).map((value) => {
     if (!isTensor(value)) throw new Error('not a tensor');
     return value;

@@ -1,10 +1,8 @@
 // AttributeProto to attributes: first as the file has them, then held against an operator's declaration.
-import { isFieldSet } from '@bufbuild/protobuf';
 import { AnychipError } from '../../core/error.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { OpSchema } from '../../graph/schema.ts';
-import { AttributeProtoSchema } from './generated/onnx_pb.ts';
-import type { AttributeProto, GraphProto } from './generated/onnx_pb.ts';
+import type { AttributeProto, GraphProto } from './messages.ts';
 import { denseFromSparse, tensorFromProto, textOf } from './tensorProto.ts';
 import type { ExternalReader } from './tensorProto.ts';
 import { valueTypeOf } from './types.ts';
@@ -42,9 +40,8 @@ const readers: Readonly<Record<number, Read>> = {
 /** Files of IR 1 and 2 may leave the type out: then the field that is set says it. */
 function kindOf(proto: AttributeProto): number {
   if (proto.type !== 0) return proto.type;
-  const { field } = AttributeProtoSchema;
-  const candidates = [[field.f, 1], [field.i, 2], [field.s, 3], [field.t, 4], [field.g, 5], [field.floats, 6], [field.ints, 7], [field.strings, 8]] as const; // prettier-ignore
-  return candidates.find(([descriptor]) => isFieldSet(proto, descriptor))?.[1] ?? 7;
+  const candidates = [['f', 1], ['i', 2], ['s', 3], ['t', 4], ['g', 5], ['floats', 6], ['ints', 7], ['strings', 8]] as const; // prettier-ignore
+  return candidates.find(([field]) => Object.hasOwn(proto, field))?.[1] ?? 7;
 }
 
 export function readAttributes(protos: readonly AttributeProto[], context: AttributeContext): Map<string, RawAttr> {

@@ -1,18 +1,16 @@
 // A Graph to an ONNX file: the way back from `importModel`, operators in their latest form. Names that clash (bodies of functions written
 // out twice) get a number, since ONNX knows values by name; inputs and outputs keep theirs.
-import { create, toBinary } from '@bufbuild/protobuf';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { AnychipError, invariant } from '../../core/error.ts';
 import { subgraphsOf } from '../../graph/graph.ts';
 import type { Constant, Graph, Node, Value } from '../../graph/graph.ts';
 import { isOnnxOp, schemaOf } from '../../graph/ops.ts';
 import type { AttrKind, AttrSpec } from '../../graph/schema.ts';
-import { AttributeProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from './generated/onnx_pb.ts';
-import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from './generated/onnx_pb.ts';
+import type { MessageInit } from './messages.ts';
 import { outside, tensorToProto } from './tensorProto.ts';
 import type { ExternalEntry } from './tensorProto.ts';
 import { LATEST_OPSET, OLDEST_OPSET, checkForms, irVersions } from './forms.ts';
 import { typeToProto } from './types.ts';
+import { writeMessage } from './writeMessage.ts';
 
 /** Opsets whose forms the graph holds, by domain; that of ai.onnx may be chosen. */
 const opsets: Readonly<Record<string, number>> = { 'ai.onnx.ml': 5, 'ai.onnx.preview.training': 1 };
@@ -47,14 +45,13 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
   const bytes = constantBytes(graph, writing);
   if (bytes > MAX_BYTES) throw new AnychipError('limit', `${bytes} bytes of weights, over the 2 GiB of a protobuf message`, { hint: 'Keep the model in its own file.' });
   const used = new Set(['', ...domainsOf(graph)]);
-  const model = create(ModelProtoSchema, {
+  return writeMessage('ModelProto', {
     irVersion,
     producerName: options.producer ?? 'anychip',
     opsetImport: [...used].map((domain) => ({ domain, version: BigInt(opsets[domain] ?? opset) })),
     metadataProps: [...(options.metadata ?? [])].map(([key, value]) => ({ key, value })),
     graph: graphToProto(graph, writing),
   });
-  return toBinary(ModelProtoSchema, model);
 }
 
 const bodiesOf = (graph: Graph): Graph[] => graph.nodes.flatMap(subgraphsOf);
@@ -84,9 +81,10 @@ class Writing {
     return constant.dtype === 'string' || this.#external?.takes(constant) !== true;
   }
 
-  constantToProto(constant: Constant, value: Value): TensorProto {
+  constantToProto(constant: Constant, value: Value): MessageInit<'TensorProto'> {
     const proto = tensorToProto(constant.read(), this.nameOf(value));
-    return this.#external === undefined || this.isInside(constant) ? proto : outside(proto, this.#external.write(proto.rawData));
+    const { rawData } = proto;
+    return this.#external === undefined || this.isInside(constant) || rawData === undefined ? proto : outside(proto, this.#external.write(rawData.read()));
   }
 
   nameOf(value: Value | null): string {
@@ -101,38 +99,40 @@ class Writing {
   }
 }
 
-function graphToProto(graph: Graph, writing: Writing): GraphProto {
-  return create(GraphProtoSchema, {
+function graphToProto(graph: Graph, writing: Writing): MessageInit<'GraphProto'> {
+  return {
     name: graph.name,
     input: graph.inputs.map((value) => infoOf(value, writing)),
     output: graph.outputs.map((value) => infoOf(value, writing)),
     initializer: [...graph.constants].map(([value, constant]) => writing.constantToProto(constant, value)),
     node: graph.nodes.map((node) => nodeToProto(node, writing)),
     valueInfo: graph.nodes.flatMap((node) => node.outputs.flatMap((value) => (value?.type === undefined || graph.outputs.includes(value) ? [] : [infoOf(value, writing)]))),
-  });
+  };
 }
 
-const infoOf = (value: Value, writing: Writing): ValueInfoProto =>
-  create(ValueInfoProtoSchema, { name: writing.nameOf(value), ...(value.type === undefined ? {} : { type: typeToProto(value.type) }) });
+const infoOf = (value: Value, writing: Writing): MessageInit<'ValueInfoProto'> => ({
+  name: writing.nameOf(value),
+  ...(value.type === undefined ? {} : { type: typeToProto(value.type) }),
+});
 
-function nodeToProto(node: Node, writing: Writing): NodeProto {
+function nodeToProto(node: Node, writing: Writing): MessageInit<'NodeProto'> {
   const schema = onnxSchema(node.op);
   const attrs: Readonly<Record<string, unknown>> = node.attrs;
-  return create(NodeProtoSchema, {
+  return {
     opType: node.op,
     domain: schema.domain,
     name: node.name,
     input: node.inputs.map((value) => writing.nameOf(value)),
     output: node.outputs.map((value) => writing.nameOf(value)),
     attribute: Object.entries(schema.attrs).flatMap(([name, spec]) => (isDefault(attrs[name], spec.fallback) ? [] : [attributeToProto(name, spec, attrs[name], writing)])),
-  });
+  };
 }
 
 /** Such an attribute is left out: a default is a 64-bit number, the file would round it to 32 bits. */
 const isDefault = (value: unknown, fallback: unknown): boolean =>
   value === fallback || (Array.isArray(value) && Array.isArray(fallback) && value.length === fallback.length && value.every((x, i) => x === fallback[i]));
 
-type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
+type AttributeInit = MessageInit<'AttributeProto'>;
 const utf8 = new TextEncoder();
 
 /** By kind: AttributeProto.AttributeType and the field that holds the value. Kinds tie values to their types in the declarations. */
@@ -148,6 +148,8 @@ const writers: { readonly [K in AttrKind]: (value: never, writing: Writing) => A
   type: (type: NonNullable<Value['type']>) => ({ type: 13, tp: typeToProto(type) }),
 };
 
-const attributeToProto = (name: string, spec: AttrSpec<unknown>, value: unknown, writing: Writing): AttributeProto =>
+const attributeToProto = (name: string, spec: AttrSpec<unknown>, value: unknown, writing: Writing): AttributeInit => ({
+  name,
   // oxlint-disable-next-line typescript/consistent-type-assertions -- the kind of the attribute chose the writer
-  create(AttributeProtoSchema, { name, ...writers[spec.kind](value as never, writing) });
+  ...writers[spec.kind](value as never, writing),
+});

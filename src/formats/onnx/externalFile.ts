@@ -1,8 +1,9 @@
 // External tensor data on disk. It may not leave the model's folder: no absolute paths, no '..', no links of either kind; offsets and
 // lengths are checked against the file before anything is allocated. Files are opened when read and closed again.
-import { closeSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { AnychipError } from '../../core/error.ts';
+import { readRange } from './fileRange.ts';
 import type { ExternalReader } from './tensorProto.ts';
 
 const refuse = (location: string, reason: string): never => {
@@ -18,7 +19,7 @@ export function externalFiles(modelPath: string): ExternalReader {
     if (file === undefined) checked.set(entry.location, (file = checkFile(folder, entry.location)));
     const { path, size } = file;
     if (entry.offset + bytes > size) refuse(entry.location, `has ${size} bytes, the tensor needs ${bytes} at ${entry.offset}`);
-    return { read: (from = 0, count = bytes) => readRange(path, entry.location, entry.offset + from, count) };
+    return { byteLength: bytes, read: (from = 0, count = bytes - from, into?: Uint8Array) => readPart(path, entry.location, entry.offset + from, count, into) };
   };
 }
 
@@ -43,17 +44,11 @@ function statOf(path: string, location: string) {
   }
 }
 
-function readRange(path: string, location: string, start: number, bytes: number): Uint8Array {
-  const data = new Uint8Array(bytes);
+function readPart(path: string, location: string, start: number, bytes: number, into: Uint8Array | undefined): Uint8Array {
   const file = openSync(path, 'r');
   try {
-    for (let at = 0; at < bytes;) {
-      const count = readSync(file, data, at, Math.min(bytes - at, 1 << 30), start + at);
-      if (count === 0) refuse(location, 'has become shorter');
-      at += count;
-    }
+    return readRange(file, start, bytes, into) ?? refuse(location, 'has become shorter');
   } finally {
     closeSync(file);
   }
-  return data;
 }

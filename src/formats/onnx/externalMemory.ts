@@ -1,5 +1,6 @@
 // External tensor data that the caller already holds: for models that come as bytes, and where there is no file system.
 import { AnychipError } from '../../core/error.ts';
+import { partOf, storedIn } from '../../core/stored.ts';
 import type { ExternalReader } from './tensorProto.ts';
 
 const plain = (location: string): string => location.replace(/^\.\//, '');
@@ -15,6 +16,6 @@ export function externalMemory(files: ReadonlyMap<string, Uint8Array>): External
         facts: { missingFile: location },
       });
     if (offset + bytes > file.byteLength) throw new AnychipError('bad-file', `external data '${location}' has ${file.byteLength} bytes, the tensor needs ${bytes} at ${offset}`);
-    return { read: (from = 0, count = bytes) => file.subarray(offset + from, offset + from + count) };
+    return partOf(storedIn(file), offset, bytes);
   };
 }

@@ -1,13 +1,13 @@
 // An ONNX file to a Graph: parsed, every name resolved, every operator in its latest form and held against its declaration.
 // Knows no file system (external data comes through a reader), so it runs in a browser too.
-import { fromBinary } from '@bufbuild/protobuf';
 import { AnychipError, within } from '../../core/error.ts';
+import type { Stored } from '../../core/stored.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { ModelProtoSchema } from './generated/onnx_pb.ts';
-import type { FunctionProto, ModelProto } from './generated/onnx_pb.ts';
+import type { FunctionProto, ModelProto } from './messages.ts';
 import { importGraph } from './importGraph.ts';
 import type { ImportState } from './importGraph.ts';
 import { functionKey, opsetsOf } from './names.ts';
+import { readMessage } from './readMessage.ts';
 import type { ExternalReader } from './tensorProto.ts';
 
 export interface ImportOptions {
@@ -26,12 +26,9 @@ export interface Model {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** Deepest nesting of messages: about a third of it is nesting of subgraphs. */
-const MAX_MESSAGE_DEPTH = 200;
-
 /** Throws `bad-file`, `bad-model`, `unsupported` (all operators that are not known at once) or `limit`. */
-export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Model {
-  const proto = parse(bytes);
+export function importModel(source: Uint8Array | Stored, options: ImportOptions = {}): Model {
+  const proto = parse(source);
   const name = options.name ?? (proto.graph?.name === '' ? 'model' : (proto.graph?.name ?? 'model'));
   return within(name, () => {
     if (proto.graph === undefined) throw new AnychipError('bad-file', 'it holds no graph', { hint: 'Is it an ONNX model? It may be damaged.' });
@@ -51,21 +48,7 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Mod
   });
 }
 
-function parse(bytes: Uint8Array): ModelProto {
-  try {
-    return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false, recursionLimit: MAX_MESSAGE_DEPTH });
-  } catch (cause) {
-    if (cause instanceof Error && cause.message.includes('recursion depth'))
-      throw new AnychipError('limit', `messages are nested more than ${MAX_MESSAGE_DEPTH} deep`, {
-        hint: 'No model needs such a nesting of subgraphs; the file may be hostile.',
-        cause,
-      });
-    throw new AnychipError('bad-file', `not an ONNX model: ${cause instanceof RangeError ? 'it ends too soon' : cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: 'The file is damaged, cut off, or something else.',
-      cause,
-    });
-  }
-}
+const parse = (source: Uint8Array | Stored): ModelProto => within('not an ONNX model', () => readMessage('ModelProto', source));
 
 function functionsOf(proto: ModelProto): Map<string, FunctionProto> {
   const functions = new Map<string, FunctionProto>();

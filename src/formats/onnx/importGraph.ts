@@ -6,7 +6,7 @@ import type { Constant, Graph, Node, Value, ValueType } from '../../graph/graph.
 import { isOnnxOp, schemaOf } from '../../graph/ops.ts';
 import type { OpSchema } from '../../graph/schema.ts';
 import { checkAttributes, readAttributes } from './attributes.ts';
-import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from './generated/onnx_pb.ts';
+import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from './messages.ts';
 import { domainOf, functionKey, opsetsOf } from './names.ts';
 import { checkControl } from './checkControl.ts';
 import { readConstantNode } from './constantNode.ts';

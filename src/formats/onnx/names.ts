@@ -1,6 +1,6 @@
 // Names that ONNX files use for domains and functions.
 import { AnychipError } from '../../core/error.ts';
-import type { OperatorSetIdProto } from './generated/onnx_pb.ts';
+import type { OperatorSetIdProto } from './messages.ts';
 
 /** 'ai.onnx' is another name of ''. */
 export const domainOf = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);

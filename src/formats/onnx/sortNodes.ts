@@ -1,6 +1,6 @@
 // Nodes in topological order. ONNX demands that order; files that break it are put right, and what cannot be is named.
 import { AnychipError } from '../../core/error.ts';
-import type { GraphProto, NodeProto } from './generated/onnx_pb.ts';
+import type { GraphProto, NodeProto } from './messages.ts';
 
 /** `nodes` so that each comes after what it uses; `isKnown` says which names are there from the start. Linear in size. */
 export function sortNodes(nodes: readonly NodeProto[], isKnown: (name: string) => boolean): readonly NodeProto[] {

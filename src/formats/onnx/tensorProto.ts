@@ -1,17 +1,19 @@
 // TensorProto to tensors and back, in every encoding ONNX has, with all sizes checked before anything is allocated.
 // Also the values of test data: sequences, optionals and maps. Source: ONNX IR specification, onnx.proto.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { dtypes } from '../../core/dtype.ts';
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError, within } from '../../core/error.ts';
 import { formatShape } from '../../core/shape.ts';
+import { storedIn } from '../../core/stored.ts';
+import type { Stored } from '../../core/stored.ts';
 import { bytesOf, createTensor, elementWriter, intTensor, stringTensor } from '../../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../../core/tensor.ts';
 import { isTensor } from '../../graph/graph.ts';
 import type { Constant, HostValue, ValueType } from '../../graph/graph.ts';
 import { codeOfDType, dtypeOfCode } from '../../graph/onnxTypes.ts';
-import { MapProtoSchema, OptionalProtoSchema, SequenceProtoSchema, TensorProtoSchema } from './generated/onnx_pb.ts';
-import type { MapProto, OptionalProto, SequenceProto, SparseTensorProto, TensorProto } from './generated/onnx_pb.ts';
+import type { MapProto, MessageInit, OptionalProto, SequenceProto, SparseTensorProto, TensorProto } from './messages.ts';
+import { readMessage } from './readMessage.ts';
+import { writeMessage } from './writeMessage.ts';
 
 /** Where an external tensor lies, as the model says. */
 export interface ExternalEntry {
@@ -19,10 +21,6 @@ export interface ExternalEntry {
   readonly offset: number;
   /** Undefined: as many bytes as the tensor has. */
   readonly length: number | undefined;
-}
-/** Stored bytes: all of them, or `bytes` from byte `from` on. */
-interface Stored {
-  read(from?: number, bytes?: number): Uint8Array;
 }
 /** Opens external data of `bytes` bytes: checks now that it is there, reads later. */
 export type ExternalReader = (entry: ExternalEntry, bytes: number) => Stored;
@@ -62,13 +60,8 @@ export function constantFrom(proto: TensorProto, external: ExternalReader | unde
     if (source === undefined) return held(typedTensor(proto, dtype, shape, count));
     const constant = { dtype, shape, bytes: count * dtypes[dtype].bytes, read: () => unpackBytes(dtype, shape, count, source.read()) };
     const isStoredAsHeld = dtypes[dtype].bits >= 8;
-    return isStoredAsHeld && needed > PIECE_BYTES ? { ...constant, pieces: () => piecesOf(source, needed) } : constant;
+    return isStoredAsHeld ? { ...constant, stored: source } : constant;
   });
-}
-
-const PIECE_BYTES = 16 * 2 ** 20;
-function* piecesOf(source: Stored, bytes: number): Iterable<Uint8Array> {
-  for (let at = 0; at < bytes; at += PIECE_BYTES) yield source.read(at, Math.min(PIECE_BYTES, bytes - at));
 }
 
 /** A tensor of a model, read at once. */
@@ -81,7 +74,7 @@ function rawSource(proto: TensorProto, needed: number): Stored | undefined {
   if (rawData.byteLength === 0 && needed > 0) return undefined;
   if (typedFields.some((field) => proto[field].length > 0)) bad('its data is given twice, raw and typed');
   if (rawData.byteLength !== needed) bad(`raw_data of ${rawData.byteLength} bytes where ${needed} are needed`);
-  return { read: (from = 0, bytes = needed) => rawData.subarray(from, from + bytes) };
+  return rawData;
 }
 
 function openExternal(proto: TensorProto, needed: number, external: ExternalReader | undefined): Stored {
@@ -104,8 +97,7 @@ function openExternal(proto: TensorProto, needed: number, external: ExternalRead
 function unpackBytes(dtype: NumericDType, shape: readonly number[], count: number, bytes: Uint8Array): NumericTensor {
   const { bits, bytes: width, viewArray, class: kind } = dtypes[dtype];
   if (bits >= 8) {
-    // A Buffer's own slice would not copy.
-    const aligned = bytes.byteOffset % width === 0 ? bytes : Uint8Array.from(bytes);
+    const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
     return { dtype, shape, data: viewArray(aligned.buffer, aligned.byteOffset, count) };
   }
   const tensor = createTensor(dtype, shape);
@@ -128,7 +120,7 @@ const fields: { readonly [D in NumericDType]: TypedField } = {
 }; // prettier-ignore
 
 function typedTensor(proto: TensorProto, dtype: NumericDType, shape: readonly number[], count: number): NumericTensor {
-  const data: readonly (number | bigint)[] = proto[fields[dtype]];
+  const data: ArrayLike<number | bigint> = proto[fields[dtype]];
   const perEntry = dtypes[dtype].bits < 8 ? 8 / dtypes[dtype].bits : 1;
   if (data.length !== Math.ceil(count / perEntry)) bad(`${data.length} values where the shape ${formatShape(shape)} needs ${Math.ceil(count / perEntry)}`);
   if (perEntry > 1)
@@ -181,18 +173,17 @@ export function denseFromSparse(proto: SparseTensorProto): Tensor {
 const MAX_DENSE_ELEMENTS = 2 ** 28;
 
 /** A tensor in its raw encoding. */
-export function tensorToProto(tensor: Tensor, name: string): TensorProto {
+export function tensorToProto(tensor: Tensor, name: string): MessageInit<'TensorProto'> {
   const dims = tensor.shape.map(BigInt);
-  if (tensor.dtype === 'string')
-    return create(TensorProtoSchema, { name, dims, dataType: codeOfDType('string'), stringData: tensor.data.map((text) => new TextEncoder().encode(text)) });
-  return create(TensorProtoSchema, { name, dims, dataType: codeOfDType(tensor.dtype), rawData: packBytes(tensor) });
+  if (tensor.dtype === 'string') return { name, dims, dataType: codeOfDType('string'), stringData: tensor.data.map((text) => new TextEncoder().encode(text)) };
+  return { name, dims, dataType: codeOfDType(tensor.dtype), rawData: storedIn(packBytes(tensor)) };
 }
 
 /** The tensor with its raw bytes in another file. */
-export function outside(proto: TensorProto, { location, offset, length }: ExternalEntry): TensorProto {
+export function outside(proto: MessageInit<'TensorProto'>, { location, offset, length }: ExternalEntry): MessageInit<'TensorProto'> {
   const entries = { location, offset, length };
   const externalData = Object.entries(entries).flatMap(([key, value]) => (value === undefined ? [] : [{ key, value: String(value) }]));
-  return create(TensorProtoSchema, { name: proto.name, dims: proto.dims, dataType: proto.dataType, dataLocation: EXTERNAL, externalData });
+  return { name: proto.name, dims: proto.dims, dataType: proto.dataType, dataLocation: EXTERNAL, externalData };
 }
 
 function packBytes(tensor: NumericTensor): Uint8Array {
@@ -209,20 +200,11 @@ export function decodeValue(bytes: Uint8Array, type: ValueType | undefined): Hos
   return decoders[type?.kind ?? 'tensor'](bytes);
 }
 
-function parse<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (cause instanceof AnychipError) throw cause;
-    throw new AnychipError('bad-file', 'not the protobuf message that is expected', { hint: 'The file is damaged or of another kind.', cause });
-  }
-}
-
 const decoders: { readonly [K in ValueType['kind']]: (bytes: Uint8Array) => HostValue } = {
-  tensor: (bytes) => tensorFromProto(parse(() => fromBinary(TensorProtoSchema, bytes))),
-  sequence: (bytes) => sequenceOf(parse(() => fromBinary(SequenceProtoSchema, bytes))),
-  optional: (bytes) => optionalOf(parse(() => fromBinary(OptionalProtoSchema, bytes))),
-  map: (bytes) => mapOf(parse(() => fromBinary(MapProtoSchema, bytes))),
+  tensor: (bytes) => tensorFromProto(readMessage('TensorProto', bytes)),
+  sequence: (bytes) => sequenceOf(readMessage('SequenceProto', bytes)),
+  optional: (bytes) => optionalOf(readMessage('OptionalProto', bytes)),
+  map: (bytes) => mapOf(readMessage('MapProto', bytes)),
 };
 
 const sequenceOf = (proto: SequenceProto): HostValue => [
@@ -251,22 +233,22 @@ function mapOf(proto: MapProto): HostValue {
 
 /** A tensor as a `.pb` file of test data. */
 export function encodeTensor(tensor: Tensor, name: string): Uint8Array {
-  return toBinary(TensorProtoSchema, tensorToProto(tensor, name));
+  return writeMessage('TensorProto', tensorToProto(tensor, name));
 }
 
 /** A tensor, sequence or optional as a `.pb` file of test data. */
 export function encodeValue(value: HostValue, name: string): Uint8Array {
   if (isTensor(value)) return encodeTensor(value, name);
-  return value === null ? toBinary(OptionalProtoSchema, create(OptionalProtoSchema, { name })) : toBinary(SequenceProtoSchema, sequenceToProto(value, name));
+  return value === null ? writeMessage('OptionalProto', { name }) : writeMessage('SequenceProto', sequenceToProto(value, name));
 }
 
-function sequenceToProto(values: readonly HostValue[], name: string): SequenceProto {
+function sequenceToProto(values: readonly HostValue[], name: string): MessageInit<'SequenceProto'> {
   const tensors = values.filter(isTensor);
   const kinds = { tensor: 1, sequence: 3 } as const;
-  return create(SequenceProtoSchema, {
+  return {
     name,
     elemType: tensors.length > 0 || values.length === 0 ? kinds.tensor : kinds.sequence,
     tensorValues: tensors.map((tensor, i) => tensorToProto(tensor, `${name}_${i}`)),
     sequenceValues: values.flatMap((value, i) => (value === null || isTensor(value) ? [] : [sequenceToProto(value, `${name}_${i}`)])),
-  });
+  };
 }

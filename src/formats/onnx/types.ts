@@ -1,11 +1,9 @@
 // TypeProto to the types of Values and back. Dimensions without a name get one of their own, so that each may differ.
-import { create, isFieldSet } from '@bufbuild/protobuf';
 import { AnychipError } from '../../core/error.ts';
 import type { Dim, ValueType } from '../../graph/graph.ts';
 import { tensorType } from '../../graph/graph.ts';
 import { codeOfDType, dtypeOfCode } from '../../graph/onnxTypes.ts';
-import { TensorShapeProto_DimensionSchema, TypeProtoSchema } from './generated/onnx_pb.ts';
-import type { TensorShapeProto, TypeProto } from './generated/onnx_pb.ts';
+import type { MessageInit, TensorShapeProto, TypeProto } from './messages.ts';
 
 /** The type of the value `name`; undefined where the model does not say. */
 export function valueTypeOf(proto: TypeProto | undefined, name: string): ValueType | undefined {
@@ -31,24 +29,24 @@ function dimsOf(shape: TensorShapeProto, name: string): Dim[] {
   return shape.dim.map((dim, axis) => {
     if (dim.dimParam !== '') return dim.dimParam;
     // Not set and negative both mean "any" in models that exist.
-    if (!isFieldSet(dim, TensorShapeProto_DimensionSchema.field.dimValue) || dim.dimValue < 0n) return `${name}.${axis}`;
+    if (!Object.hasOwn(dim, 'dimValue') || dim.dimValue < 0n) return `${name}.${axis}`;
     if (dim.dimValue > 2n ** 42n) throw new AnychipError('limit', `'${name}' has a dimension of ${dim.dimValue}`, { hint: 'No tensor may have so many elements.' });
     return Number(dim.dimValue);
   });
 }
 
-export function typeToProto(type: ValueType): TypeProto {
-  const inner = (element: ValueType): { readonly elemType: TypeProto } => ({ elemType: typeToProto(element) });
+export function typeToProto(type: ValueType): MessageInit<'TypeProto'> {
+  const inner = (element: ValueType): MessageInit<'TypeProtoElement'> => ({ elemType: typeToProto(element) });
   switch (type.kind) {
     case 'tensor': {
       const dim = type.shape?.map((d) => (typeof d === 'number' ? { dimValue: BigInt(d) } : { dimParam: d }));
-      return create(TypeProtoSchema, { tensorType: { elemType: codeOfDType(type.dtype), ...(dim === undefined ? {} : { shape: { dim } }) } });
+      return { tensorType: { elemType: codeOfDType(type.dtype), ...(dim === undefined ? {} : { shape: { dim } }) } };
     }
     case 'sequence':
-      return create(TypeProtoSchema, { sequenceType: inner(type.element) });
+      return { sequenceType: inner(type.element) };
     case 'optional':
-      return create(TypeProtoSchema, { optionalType: inner(type.element) });
+      return { optionalType: inner(type.element) };
     case 'map':
-      return create(TypeProtoSchema, { mapType: { keyType: codeOfDType(type.key), valueType: typeToProto(type.value) } });
+      return { mapType: { keyType: codeOfDType(type.key), valueType: typeToProto(type.value) } };
   }
 }
