@@ -22,7 +22,7 @@ import type { RegisterTile } from './blocking.ts';
 import type { Columns, Depth, DepthChunk } from './product.ts';
 
 /** What the values of one side are computed from. */
-interface Leaf {
+export interface Leaf {
   readonly slot: MemorySlot;
   /** Where it lies for column COLUMN at depth DEPTH of the side. */
   readonly offset: IndexExpr;
@@ -51,14 +51,14 @@ interface Scaled {
   readonly steps: number;
 }
 
-const [COLUMN, DEPTH] = ['column', 'depth'];
+export const [COLUMN, DEPTH] = ['column', 'depth'];
 /** Additions that a value may cost. */
 const MOST_COST = 16;
 /** What the leaves may have of the bytes of the values, to be worth computing from. */
 const LEAST_GAIN = 3 / 4;
 const WORD_BITS = 32;
 
-const leafName = (i: number): string => `leaf${i}`;
+export const leafName = (i: number): string => `leaf${i}`;
 
 /** Steps of the depth along which `offset` stays the same: those of a block, all of them, or one. */
 function periodOf(offset: IndexExpr, depth: number): number {
@@ -129,7 +129,7 @@ const rowsOf = ({ period, perWord }: Leaf, depth: number): number => Math.ceil(d
 const lineOf = ({ isWide }: Leaf, width: number): number => (isWide ? width : 1);
 const elementDType = ({ slot, perWord }: Leaf): NumericDType => (perWord === 1 ? slot.dtype : dtypes[slot.dtype].class === 'int' ? 'i32' : 'u32');
 
-interface Panels {
+export interface Panels {
   readonly extent: number;
   readonly depth: number;
   readonly width: number;
@@ -178,9 +178,9 @@ function partOf(emitter: Emitter, word: Expr, at: IndexExpr, bits: number): Expr
 }
 
 /** Writes the vectors of what is computed from leaves, at depth `k` of panel `panel`. */
-type WriteVectors = (emitter: Emitter, value: PointExpr, panel: IndexExpr, k: IndexExpr) => readonly Expr[];
+export type WriteVectors = (emitter: Emitter, value: PointExpr, panel: IndexExpr, k: IndexExpr) => readonly Expr[];
 
-function packLeaves(site: ContractionSite, leaves: readonly Leaf[], panels: Panels): WriteVectors {
+export function packLeaves(site: ContractionSite, leaves: readonly Leaf[], panels: Panels): WriteVectors {
   const lanes = site.capabilities.simd.vectorLanes;
   const slots = leaves.map((leaf) => packLeaf(site, leaf, panels));
   /** The local that holds leaf `i` for vector `v`: written once for all that asks for it within a block. */
