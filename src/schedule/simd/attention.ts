@@ -23,7 +23,8 @@ import { cheapest, partsFor, productCost, registerTiles } from './contractions/b
 import type { RegisterTile } from './contractions/blocking.ts';
 import { joinPhases } from './contractions/lanes.ts';
 import { panelPitch } from './contractions/panels.ts';
-import { openGrid, storeColumns } from './contractions/product.ts';
+import { openGrid } from './contractions/product.ts';
+import { storeColumns } from './contractions/results.ts';
 import { least, minus, multiplyAddOf, nameIndex, writeTile } from './contractions/tile.ts';
 import type { DepthRange, TileOperands } from './contractions/tile.ts';
 

@@ -29,11 +29,15 @@ export interface ProductShape {
   /** Columns of each block that is cut into tiles on its own, and how many such blocks there are. */
   readonly blocks: readonly { readonly columns: number; readonly count: number }[];
   readonly depth: number;
+  /** Chunks of the depth: between them sums wait in memory. */
+  readonly chunks?: number;
+  /** Multiply-adds that a step of the depth of one tile costs at least. */
+  readonly leastStep?: number;
 }
 
 /** Multiply-adds that the product costs in such tiles, with what is wasted at the ends. */
-export function productCost({ rows, blocks, depth }: ProductShape, tile: RegisterTile, lanes: number): number {
-  const perTile = depth * stepCost(tile) + tile.rows * tile.vectors * VECTOR_COST + TILE_COST;
+export function productCost({ rows, blocks, depth, chunks = 1, leastStep = 0 }: ProductShape, tile: RegisterTile, lanes: number): number {
+  const perTile = depth * Math.max(stepCost(tile), leastStep) + (tile.rows * tile.vectors * VECTOR_COST + TILE_COST) * chunks;
   const columnTiles = blocks.reduce((sum, b) => sum + Math.ceil(b.columns / (tile.vectors * lanes)) * b.count, 0);
   return Math.ceil(rows / tile.rows) * columnTiles * perTile;
 }

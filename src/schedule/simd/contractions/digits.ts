@@ -23,7 +23,8 @@ import { COLUMN, DEPTH, derive, leafName, packLeaves } from './derived.ts';
 import type { Derivation, Leaf, Panels, WriteVectors } from './derived.ts';
 import { matrixProducts } from './matmul.ts';
 import type { MatrixProduct } from './matmul.ts';
-import { openGrid, storeColumns } from './product.ts';
+import { openGrid } from './product.ts';
+import { storeColumns } from './results.ts';
 import { at, least, minus, nameIndex, quotientUp } from './tile.ts';
 
 const DIGITS = 3;

@@ -17,7 +17,8 @@ import { derive } from './derived.ts';
 import { matrixProducts } from './matmul.ts';
 import type { MatrixProduct } from './matmul.ts';
 import type { PanelShape, Side } from './panels.ts';
-import { openGrid, storeColumns } from './product.ts';
+import { openGrid } from './product.ts';
+import { storeColumns } from './results.ts';
 import { least, minus, multiplyAddOf } from './tile.ts';
 import type { MultiplyAdd } from './tile.ts';
 

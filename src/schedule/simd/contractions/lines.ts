@@ -1,12 +1,14 @@
-// Lines of an image copied into scratch memory with zeros around them and channels side by side: what windows of some lines of a
-// convolution's result read, so that no element is tested for padding.
-import { addIndex, constantIndex, indexSymbol, linearIndex, scaleIndex, subIndex } from '../../../core/indexExpr.ts';
+// Lines of an image copied into scratch memory with zeros around them: what windows of some lines of a convolution's result read, so that
+// no element is tested for padding. Channels lie side by side in the copy as they do in the image, or each is a plane of its own.
+import { ZERO, addIndex, constantIndex, indexSymbol, linearIndex, scaleIndex, subIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { add, cast, constant, index, load, mul, splat, store } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
 import { computeType, typed } from '../../emit/compute.ts';
 import type { Emitter } from '../../emit/emitter.ts';
 import { guarded } from '../../emit/places.ts';
+import { halvings } from '../../emit/strips.ts';
+import { pixelPitch } from '../../layout.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
 import type { ContractionSite } from '../templates.ts';
@@ -31,7 +33,25 @@ export interface LinesCopy {
   readonly lines: number;
   /** Elements from one pixel of the copy to the next. */
   readonly pitch: number;
+  /** Elements from one channel to the next: 1 where channels lie side by side. */
+  readonly apart: number;
 }
+
+/** How lines are copied of an image of this geometry: `lanes` apart from what caches would fold. */
+export function linesCopy(geometry: ConvGeometry, channels: number, lines: number, isPlanar: boolean, lanes: number): LinesCopy {
+  const { lines: above, pixels } = linesOf(geometry, lines);
+  return isPlanar
+    ? { geometry, channels, lines, pitch: 1, apart: pixelPitch(above * pixels, 4, lanes) }
+    : { geometry, channels, lines, pitch: pixelPitch(channels, 4, lanes), apart: 1 };
+}
+
+const isPlanar = ({ apart }: LinesCopy): boolean => apart !== 1;
+/** Channels of a pixel that lie side by side. */
+const beside = (copy: LinesCopy): number => (isPlanar(copy) ? 1 : copy.channels);
+const elementsOf = (copy: LinesCopy): number => {
+  const { lines, pixels } = linesOf(copy.geometry, copy.lines);
+  return isPlanar(copy) ? copy.channels * copy.apart : lines * pixels * copy.pitch;
+};
 
 interface Copier {
   readonly emitter: Emitter;
@@ -41,9 +61,9 @@ interface Copier {
   readonly lanes: number;
 }
 
-/** Calls `write` for all of `count` elements: whole vectors, the last of which may reach back, or one by one where there is not one. */
+/** Calls `write` for all of `count` elements: whole vectors, narrower ones where there are fewer elements, the last of which may reach back. */
 function inVectors(emitter: Emitter, count: number, lanes: number, write: (from: IndexExpr, lanes: number) => void): void {
-  const width = count < lanes ? 1 : lanes;
+  const width = halvings(lanes).find((w) => w <= count) ?? 1;
   const end = Math.floor(count / width) * width;
   const name = emitter.fresh('c');
   emitter.loop(name, index(0), index(end), width, () => write(indexSymbol(name, 0, end - width), width));
@@ -58,8 +78,9 @@ function zero({ emitter, site, buffer, lanes }: Copier, to: IndexExpr, count: nu
 /** Pixels [low, high) of one line; `from`: the first pixel's first channel in the image. */
 function copyPixels({ emitter, site, copy, buffer, lanes }: Copier, from: IndexExpr, to: IndexExpr, low: number, high: number): void {
   const { slot, strides } = site.operands[0];
-  const { channels, pitch, geometry } = copy;
-  const [apart, step] = [strides[1]!, geometry.wide.memoryStride];
+  const { pitch, geometry } = copy;
+  const channels = beside(copy);
+  const [apart, step] = [channels === 1 ? 1 : strides[1]!, geometry.wide.memoryStride];
   const put = (source: IndexExpr, target: IndexExpr, width: number): void => {
     const value = load(emitter.buffer(slot, 'read'), emitter.index(source), computeType(slot.dtype), width);
     emitter.push(store(buffer, emitter.index(target), cast(computeType(site.node.outputs[0]!.dtype), value)));
@@ -81,18 +102,30 @@ function copyPixels({ emitter, site, copy, buffer, lanes }: Copier, from: IndexE
 /** Copies what `count` lines of the result from `first` on read of the channels from `channel` on. */
 function copyLines(copier: Copier, batch: Position, first: IndexExpr, count: Expr, channel: IndexExpr): void {
   const { emitter, site, copy } = copier;
+  const { geometry: g } = copy;
+  const { strides, offset } = site.operands[0];
+  const origin = linearIndex([batch[0]!, addIndex(scaleIndex(batch[1]!, g.channels), channel)], strides, offset);
+  const lines = emitter.bind(at(mul(count, index(g.high.stride)), reachOf(g.high) + 1 - g.high.stride));
+  if (!isPlanar(copy)) return copyPlane(copier, origin, ZERO, first, lines);
+  const name = emitter.fresh('plane');
+  const plane = indexSymbol(name, 0, copy.channels - 1);
+  emitter.loop(name, index(0), index(copy.channels), 1, () =>
+    copyPlane(copier, addIndex(origin, scaleIndex(plane, strides[1]!)), nameIndex(emitter, scaleIndex(plane, copy.apart)), first, lines),
+  );
+}
+
+/** Copies lines from place `origin` of the image to `target`. */
+function copyPlane(copier: Copier, origin: IndexExpr, target: IndexExpr, first: IndexExpr, count: Expr): void {
+  const { emitter, copy } = copier;
   const { geometry: g, pitch } = copy;
   const { high, wide } = g;
-  const { strides, offset } = site.operands[0];
   const { lines, pixels } = linesOf(g, copy.lines);
   const [low, end] = [Math.min(Math.max(wide.low, 0), pixels), Math.min(Math.max(wide.low + wide.input, 0), pixels)];
-  const origin = linearIndex([batch[0]!, addIndex(scaleIndex(batch[1]!, g.channels), channel)], strides, offset);
   const name = emitter.fresh('line');
-  const reach = reachOf(high) + 1 - high.stride;
-  emitter.loop(name, index(0), emitter.bind(at(mul(count, index(high.stride)), reach)), 1, () => {
+  emitter.loop(name, index(0), count, 1, () => {
     const line = indexSymbol(name, 0, lines - 1);
     const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(first, high.stride), line), -high.low));
-    const to = nameIndex(emitter, scaleIndex(line, pixels * pitch));
+    const to = nameIndex(emitter, addIndex(target, scaleIndex(line, pixels * pitch)));
     const inside = (): void => {
       zero(copier, to, low * pitch);
       const from = addIndex(addIndex(origin, scaleIndex(y, high.memoryStride)), (low - wide.low) * wide.memoryStride);
@@ -106,8 +139,7 @@ function copyLines(copier: Copier, batch: Position, first: IndexExpr, count: Exp
 /** Positions of a convolution's result as rows, read from such copies; `side` says where they lie there. */
 export function paddedRows(site: ContractionSite, copy: LinesCopy, side: Side, tile: RegisterTile): Rows {
   const { dtype } = site.node.outputs[0]!;
-  const { lines, pixels } = linesOf(copy.geometry, copy.lines);
-  const elements = lines * pixels * copy.pitch;
+  const elements = elementsOf(copy);
   const slot = createSlot('scratch', { dtype, shape: [elements] });
   const perLine = side.lines!;
   return {

@@ -20,6 +20,7 @@ import type { PanelShape, Side } from './panels.ts';
 import { derive, derivedColumns, streamedColumns } from './derived.ts';
 import { lowerProduct } from './product.ts';
 import type { Columns, Depth } from './product.ts';
+import { turnedCost } from './results.ts';
 
 /** A matrix product for each batch: result (…batch, m, n) = Σ m-side · n-side. */
 export interface MatrixProduct {
@@ -124,18 +125,54 @@ const STRIDED_COST = 3;
 const COPY_COST = 2;
 /** What the product with its sides exchanged may cost of the plain one's, to be worth it: the counts are not exact. */
 const EXCHANGED = 0.93;
+/** The same where results are turned around, and rows are read where they lie: as near as counts go, what copies nothing is better. */
+const TURNED = 1.04;
+
+/** Steps of the depth in one chunk: all of them where one tile of rows alone reads the columns, which stay in no cache then. */
+function chunkFor(site: ContractionSite, p: MatrixProduct, tile: RegisterTile): number {
+  const { simd } = site.capabilities;
+  return site.isConstant(p.n.operand) && p.m.extent <= tile.rows ? p.depth : depthChunk(simd, p.depth, 1, tile.vectors * simd.vectorLanes, p.m.extent);
+}
+
+/** Multiply-adds in whose time a line of the cache comes near that the rows of a tile read at each step of the depth, where steps are far apart. */
+const FAR_STEP = 12;
 
 const tileCost = (site: ContractionSite, p: MatrixProduct, tile: RegisterTile): number =>
-  productCost({ rows: p.m.extent, blocks: [{ columns: p.n.extent, count: 1 }], depth: p.depth }, tile, site.capabilities.simd.vectorLanes);
+  productCost(
+    {
+      rows: p.m.extent,
+      blocks: [{ columns: p.n.extent, count: 1 }],
+      depth: p.depth,
+      chunks: Math.ceil(p.depth / chunkFor(site, p, tile)),
+      ...(!site.isConstant(p.m.operand) && isTurned(site, p) ? { leastStep: FAR_STEP } : {}),
+    },
+    tile,
+    site.capabilities.simd.vectorLanes,
+  );
 
 const bestTile = (site: ContractionSite, p: MatrixProduct): RegisterTile => cheapest(registerTiles(site.capabilities.simd).flat(), (tile) => tileCost(site, p, tile));
+
+/** Elements between results that are neighbours along m, or along n. */
+function stepAlong(site: ContractionSite, p: MatrixProduct, side: 'm' | 'n'): number | undefined {
+  const symbol = indexSymbol(side, 0, Math.max(p[side].extent - 1, 0));
+  return site.storeStep(
+    p.position(
+      p.batch.map(() => ZERO),
+      side === 'm' ? symbol : ZERO,
+      side === 'n' ? symbol : ZERO,
+    ),
+    side,
+  );
+}
+
+/** Whether results are turned around before they are stored. */
+const isTurned = (site: ContractionSite, p: MatrixProduct): boolean => site.isConstant(p.n.operand) && stepAlong(site, p, 'n') !== 1 && stepAlong(site, p, 'm') === 1;
 
 /** Multiply-adds that the product costs with vectors along n. */
 function costOf(site: ContractionSite, p: MatrixProduct): number {
   const copies = site.isConstant(p.n.operand) ? 0 : p.n.extent * p.depth * (p.n.stride === 1 ? COPY_COST / site.capabilities.simd.vectorLanes : STRIDED_COST);
-  const origin = p.batch.map(() => ZERO);
-  const step = site.storeStep(p.position(origin, ZERO, indexSymbol('n', 0, p.n.extent - 1)), 'n');
-  return tileCost(site, p, bestTile(site, p)) + copies + (step === 1 ? 0 : p.m.extent * p.n.extent * STRIDED_COST);
+  const perResult = stepAlong(site, p, 'n') === 1 ? 0 : isTurned(site, p) ? turnedCost(site.capabilities.simd.vectorLanes) : STRIDED_COST;
+  return tileCost(site, p, bestTile(site, p)) + copies + p.m.extent * p.n.extent * perResult;
 }
 
 /** How a product takes its columns: the tile that suits them, and how far a chunk of the depth goes. */
@@ -147,20 +184,17 @@ interface ColumnPlan {
 
 function planColumns(site: ContractionSite, p: MatrixProduct, shape: PanelShape): ColumnPlan {
   const { simd } = site.capabilities;
-  const chunkFor = (tile: RegisterTile): number => depthChunk(simd, p.depth, 1, tile.vectors * simd.vectorLanes, p.m.extent);
   const tile = bestTile(site, p);
   const derivation = derive(site, p.n, shape);
   if (derivation === undefined) {
     const isPacked = site.isConstant(p.n.operand);
     const columns = isPacked ? packedColumns : copiedColumns;
-    // What one tile of rows alone reads stays in no cache.
-    const chunk = isPacked && p.m.extent <= tile.rows ? p.depth : chunkFor(tile);
-    return { tile, chunk, columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
+    return { tile, chunk: chunkFor(site, p, tile), columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
   }
   const { step } = derivation;
   const few = cheapest(streamingTiles(simd, step), (t) => tileCost(site, p, t));
   if (p.m.extent <= few.rows) return { tile: few, chunk: p.depth, columns: (_, tiles) => streamedColumns(site, p.n, shape, few, tiles, derivation) };
-  const chunk = Math.ceil(chunkFor(tile) / step) * step;
+  const chunk = Math.ceil(chunkFor(site, p, tile) / step) * step;
   return { tile, chunk, columns: (depth, tiles) => derivedColumns(site, p.n, shape, tile, depth, tiles, derivation) };
 }
 
@@ -240,7 +274,7 @@ export const matmulTemplate: ContractionTemplate = {
     const found = matrixProducts(site);
     if (found === undefined) return undefined;
     const [plain, exchanged] = found;
-    const p = costOf(site, exchanged) < EXCHANGED * costOf(site, plain) ? exchanged : plain;
+    const p = costOf(site, exchanged) < (isTurned(site, exchanged) ? TURNED : EXCHANGED) * costOf(site, plain) ? exchanged : plain;
     if (elementCount(p.batch) * p.m.extent * p.n.extent * p.depth < SMALL) return undefined;
     if (p.n.extent * 2 < site.capabilities.simd.vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
     return () => [...(thin === undefined ? [] : [thin.copy()]), lowerMatrices(site, p)];

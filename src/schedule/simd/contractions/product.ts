@@ -1,12 +1,12 @@
 // The frame of every blocked product: grid steps over batches, blocks of columns and chunks of rows; within one, the depth in chunks whose
 // panel of columns stays in the first-level cache; within a chunk, tiles of registers; and behind the last chunk what is fused to the
 // contraction, on whole vectors of results. Where rows and columns come from is given to it.
-import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, delinearize, floorDiv, indexSymbol, modIndex, scaleIndex, subIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { byteWidth } from '../../../core/dtype.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
 import { elementCount } from '../../../core/shape.ts';
-import { add, compare, index, load, mul, variable } from '../../../kernel/build.ts';
+import { add, compare, index, load, mul, select, variable } from '../../../kernel/build.ts';
 import type { Expr, Kernel } from '../../../kernel/ir.ts';
 import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
@@ -16,9 +16,9 @@ import { GRID_VAR } from '../lowerNest.ts';
 import type { ContractionSite } from '../templates.ts';
 import { partsFor } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
-import { wholeVectors } from './panels.ts';
-import { at, least, minus, multiplyAddOf, nameIndex, quotientUp, writeTile } from './tile.ts';
-import type { DepthRange, MultiplyAdd, TileOperands } from './tile.ts';
+import { storeColumns, storeTurned } from './results.ts';
+import { at, least, minus, multiplyAddOf, nameIndex, quotient, quotientUp, writeTile } from './tile.ts';
+import type { DepthRange, MultiplyAdd, TileOperands, TilePlace } from './tile.ts';
 
 /** A stretch of the depth: `first` counts from the beginning, in units of `Depth.unit` steps. */
 export interface DepthChunk {
@@ -92,6 +92,8 @@ export interface Product {
 const NEAR_SHARE = 1 / 2;
 /** Rows that should share a copied block of columns. */
 const SHARING_ROWS = 96;
+/** Share of the first-level cache for sums that are turned around together. */
+const SUMS_SHARE = 1 / 2;
 
 interface Frame {
   readonly emitter: Emitter;
@@ -106,13 +108,25 @@ interface Frame {
   readonly chunkTiles: number;
   readonly columnTiles: number;
   readonly depthChunks: number;
-  /** Sums between chunks of the depth, or of one tile before it is stored. */
+  /** Sums between chunks of the depth, or of one tile or group before it is stored. */
   readonly sums: string;
+  /** Tiles of rows whose results are turned around together, where rows lie side by side where results are stored and columns do not; of whole lines, if there are several. */
+  readonly group: number | undefined;
+}
+
+/** Whether rows lie side by side where results are stored, line after line, and columns do not. */
+function storesRows(site: ContractionSite, { batch, rows, columns, position }: Product): boolean {
+  const origin = batch.map(() => ZERO);
+  const symbol = (name: string, extent: number): IndexExpr => indexSymbol(name, 0, Math.max(extent - 1, 0));
+  const [line, row, column] = [symbol('line', rows.lines), symbol('row', rows.extent), symbol('column', columns.blockColumns)];
+  const place = position(origin, { line, at: row }, columns.position(ZERO, column));
+  const [perColumn, perRow, perLine] = ['column', 'row', 'line'].map((name) => site.storeStep(place, name));
+  return perColumn !== 1 && (perRow === 1 || rows.extent === 1) && (rows.lines === 1 || perLine === rows.extent);
 }
 
 export function lowerProduct(site: ContractionSite, product: Product): LoweredKernel {
   const { tile, columns, rows, depth } = product;
-  const { vectorLanes: lanes, l1Bytes } = site.capabilities.simd;
+  const { vectorLanes: lanes, l1Bytes, l2Bytes } = site.capabilities.simd;
   const emitter = site.createEmitter();
   const lineTiles = Math.ceil(rows.extent / tile.rows);
   const rowTiles = rows.lines * lineTiles;
@@ -123,16 +137,22 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const existing = mingled === undefined ? steps : steps / product.batch[mingled.axis]!;
   // Rows that share a copied block of columns stay together.
   const mostParts = columns.copied ? Math.floor((rowTiles * tile.rows) / SHARING_ROWS) : rowTiles;
-  const unit = rows.prepare === undefined ? 1 : lineTiles;
-  const chosenTiles = Math.ceil(rowTiles / unit / (product.parts ?? partsFor(work, existing, rowTiles, mostParts))) * unit;
+  const depthChunks = Math.ceil(depth.units / depth.chunk);
+  // Between chunks of the depth a tile that reaches back keeps its sums behind those of its line, where there is no other line.
+  const isTurned = (depthChunks === 1 || rows.lines === 1 || rows.extent % tile.rows === 0) && storesRows(site, product);
+  const unit = rows.prepare !== undefined || (isTurned && rows.lines > 1) ? lineTiles : 1;
+  // All tiles of columns walk through the rows of a step.
+  const leastParts = isTurned ? Math.ceil((rows.lines * rows.extent * depth.units * depth.unit * 4 * 2) / l2Bytes) : 1;
+  const chosenTiles = Math.ceil(rowTiles / unit / (product.parts ?? Math.max(partsFor(work, existing, rowTiles, mostParts), Math.min(leastParts, rowTiles)))) * unit;
   // What one batch leaves of lines stays near for the next.
   const nearTiles = mingled === undefined ? rowTiles : Math.floor((l1Bytes * NEAR_SHARE) / (mingled.pitchBytes * tile.rows * unit)) * unit;
   const chunkTiles = Math.min(chosenTiles, Math.max(nearTiles, unit));
-  const depthChunks = Math.ceil(depth.units / depth.chunk);
   const { dtype } = site.node.outputs[0]!;
-  const kept = depthChunks > 1 ? chunkTiles * columnTiles : 1;
+  const mostTogether = Math.floor((l1Bytes * SUMS_SHARE) / (tile.rows * tile.vectors * lanes * 4 * unit)) * unit;
+  const group = isTurned ? (depthChunks > 1 ? chunkTiles : Math.min(Math.max(mostTogether, unit), chunkTiles)) : undefined;
+  const kept = (group === undefined ? (depthChunks > 1 ? chunkTiles : 1) : group + 1) * (depthChunks > 1 ? columnTiles : 1);
   const slot = createSlot('scratch', { dtype, shape: [kept * tile.rows * tile.vectors * lanes] });
-  const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, lineTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write') };
+  const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, lineTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write'), group };
   const { batch } = product;
   const dealt = batch.map((extent, axis) => (axis === mingled?.axis ? 1 : extent));
   const { position, grid } = openGrid(emitter, [...dealt, columns.blocks, Math.ceil(rowTiles / chunkTiles)]);
@@ -204,12 +224,14 @@ function writeStep(frame: Frame, batch: Position, block: IndexExpr, rowChunk: In
     const [row, column] = [emitter.fresh('row'), emitter.fresh('tile')];
     const r = indexSymbol(row, 0, rowTiles - 1);
     const j = indexSymbol(column, 0, columnTiles - 1);
-    const write = (): void => writeOne(frame, { batch, block, rowChunk, fromLine, rowTile: r, columnTile: j, chunk, first, range, columns, count });
+    const step = { batch, block, fromLine, columnTile: j, chunk, first, range, columns, count };
+    const write = (): void => writeOne(frame, { ...step, rowTile: r, firstTile: scaleIndex(rowChunk, chunkTiles) });
     const overRows = (inner: () => void): void => emitter.loop(row, from, end, 1, inner);
     const overColumns = (inner: () => void): void => emitter.loop(column, index(0), tiles, 1, inner);
     // Either the panel of columns stays in the first-level cache while all rows pass, or the rows of a tile while all columns do.
     const rowBytes = rows.preparedBytes ?? chunkTiles * tile.rows * range.most * 4;
-    if (rowBytes * 2 <= frame.site.capabilities.simd.l2Bytes) overColumns(() => overRows(write));
+    if (frame.group !== undefined) overColumns(() => writeGroups(frame, step, from, end));
+    else if (rowBytes * 2 <= frame.site.capabilities.simd.l2Bytes) overColumns(() => overRows(write));
     else overRows(() => overColumns(write));
   });
 }
@@ -217,7 +239,8 @@ function writeStep(frame: Frame, batch: Position, block: IndexExpr, rowChunk: In
 interface OneTile {
   readonly batch: Position;
   readonly block: IndexExpr;
-  readonly rowChunk: IndexExpr;
+  /** The first tile of rows whose sums are kept together with this one's. */
+  readonly firstTile: IndexExpr;
   /** The grid step's first line. */
   readonly fromLine: IndexExpr;
   readonly rowTile: IndexExpr;
@@ -231,12 +254,15 @@ interface OneTile {
 }
 
 function writeOne(frame: Frame, one: OneTile): void {
-  const { emitter, product, lanes, dtype, columnTiles, chunkTiles, depthChunks, sums } = frame;
+  const { emitter, product, lanes, dtype, columnTiles, depthChunks, sums } = frame;
   const { tile, depth } = product;
   const size = tile.rows * tile.vectors * lanes;
   const { line, firstRow, skipped } = rowsOfTile(frame, one.rowTile);
-  const local = addIndex(one.rowTile, scaleIndex(one.rowChunk, -chunkTiles));
-  const base = depthChunks === 1 ? index(0) : emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(local, columnTiles), one.columnTile), size)));
+  const local = subIndex(one.rowTile, one.firstTile);
+  const place =
+    frame.group !== undefined
+      ? placeInGroup(frame, one, line, firstRow, skipped)
+      : { base: depthChunks === 1 ? index(0) : emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(local, columnTiles), one.columnTile), size))) };
   const rows = product.rows.open(emitter, one.batch, one.rowTile, { line, at: firstRow, from: one.fromLine });
   const begin = scaleIndex(one.first, depth.unit);
   const { scale } = product.columns;
@@ -251,12 +277,15 @@ function writeOne(frame: Frame, one: OneTile): void {
   // Only words have an order. Elsewhere the row comes first: with the splat as second factor gcc makes code of half the speed.
   const inOrder = words === undefined || product.rows.operand === 0;
   const ordered: MultiplyAdd = (row, column, sum) => (inOrder ? multiplyAdd(row, column, sum) : multiplyAdd(column, row, sum));
-  writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, multiplyAdd: ordered, place: { buffer: sums, base }, resumes });
-  const store = (): void => writeResults(frame, one, { line, firstRow, skipped, base });
-  if (depthChunks === 1) return store();
-  const isLast = compare('eq', emitter.index(one.chunk), index(depthChunks - 1));
-  const then = emitter.block(store, true);
-  emitter.push({ kind: 'if', condition: isLast, then, else: [] });
+  writeTile(emitter, { tile, lanes, dtype: computeType(dtype), depth: one.range, operands, multiplyAdd: ordered, place: { buffer: sums, ...place }, resumes });
+  if (frame.group !== undefined) return;
+  whenLast(frame, one.chunk, () => writeResults(frame, one, { line, firstRow, skipped, base: place.base }));
+}
+
+/** Writes what happens behind the last chunk of the depth. */
+function whenLast({ emitter, depthChunks }: Frame, chunk: IndexExpr, write: () => void): void {
+  if (depthChunks === 1) return write();
+  emitter.push({ kind: 'if', condition: compare('eq', emitter.index(chunk), index(depthChunks - 1)), then: emitter.block(write, true), else: [] });
 }
 
 /** The line of a tile of rows, where in it the tile begins, and how many of its rows belong to the one before. */
@@ -270,6 +299,63 @@ function rowsOfTile({ emitter, lineTiles, product: { rows, tile } }: Frame, numb
   emitter.define(name, emitter.bind(least(begin, index(last))));
   const firstRow = indexSymbol(name, 0, last);
   return { line, firstRow, skipped: emitter.bind(minus(begin, emitter.index(firstRow))) };
+}
+
+/** Rows before the one that a tile begins with, where no tile reaches back. */
+const rowsBefore = ({ lineTiles, product: { rows, tile } }: Frame, number: IndexExpr): IndexExpr =>
+  addIndex(scaleIndex(floorDiv(number, lineTiles), rows.extent), scaleIndex(modIndex(number, lineTiles), tile.rows));
+
+/** Elements that tiles of columns before this one have among the sums: each its own where they are kept between chunks of the depth. */
+const sumsBefore = ({ depthChunks, chunkTiles, product: { tile }, lanes }: Frame, columnTile: IndexExpr): IndexExpr =>
+  depthChunks === 1 ? ZERO : scaleIndex(columnTile, (chunkTiles + 1) * tile.rows * tile.vectors * lanes);
+
+/** Where the sums of a tile lie among those of its group, row by row, behind what the first may reach back; before the last chunk of the depth no tile reaches back. */
+function placeInGroup(frame: Frame, one: OneTile, line: IndexExpr, firstRow: IndexExpr, skipped: Expr): Pick<TilePlace, 'base' | 'before'> {
+  const { emitter, product, lanes, depthChunks } = frame;
+  const { rows, tile } = product;
+  const width = tile.vectors * lanes;
+  const local = subIndex(addIndex(scaleIndex(line, rows.extent), firstRow), rowsBefore(frame, one.firstTile));
+  const base = emitter.bind(emitter.index(addIndex(scaleIndex(addIndex(local, tile.rows), width), sumsBefore(frame, one.columnTile))));
+  if (depthChunks === 1 || skipped.kind === 'const') return { base };
+  const before = emitter.bind(add(base, mul(skipped, index(width))));
+  return { base: emitter.bind(select(compare('eq', emitter.index(one.chunk), index(depthChunks - 1)), base, before)), before };
+}
+
+/** Sums the tiles of rows [from, end) for a tile of columns, a group at a time, each of which is turned around and stored behind the last chunk of the depth. */
+function writeGroups(frame: Frame, step: Omit<OneTile, 'rowTile' | 'firstTile'>, from: Expr, end: Expr): void {
+  const { emitter, product, rowTiles, lineTiles } = frame;
+  const group = frame.group!;
+  // Counted in lines where there are several, so that groups are known to begin with one.
+  const unit = product.rows.lines > 1 ? lineTiles : 1;
+  const [name, row] = [emitter.fresh('group'), emitter.fresh('row')];
+  emitter.loop(name, quotient(emitter, from, unit), quotient(emitter, end, unit), group / unit, () => {
+    const firstTile = scaleIndex(indexSymbol(name, 0, rowTiles / unit - 1), unit);
+    const begin = emitter.bind(emitter.index(firstTile));
+    const until = emitter.fresh('end');
+    emitter.define(until, emitter.bind(least(at(begin, group), end)));
+    emitter.loop(row, begin, emitter.named(until).expr, 1, () => writeOne(frame, { ...step, firstTile, rowTile: indexSymbol(row, 0, rowTiles - 1) }));
+    whenLast(frame, step.chunk, () => turnResults(frame, step, firstTile, indexSymbol(until, 0, rowTiles)));
+  });
+}
+
+/** Stores what was summed for a tile of columns and the tiles of rows [firstTile, end). */
+function turnResults(frame: Frame, { batch, block, columnTile, count }: Omit<OneTile, 'rowTile' | 'firstTile'>, firstTile: IndexExpr, end: IndexExpr): void {
+  const { emitter, product, lanes, dtype, sums, site } = frame;
+  const { rows, tile } = product;
+  const width = tile.vectors * lanes;
+  const first = rowsBefore(frame, firstTile);
+  const total = rows.lines * rows.extent;
+  const positions = emitter.bind(minus(least(emitter.index(rowsBefore(frame, end)), index(total)), emitter.index(first)));
+  const firstColumn = scaleIndex(columnTile, width);
+  const isWhole = product.columns.blockColumns % width === 0 && count.kind === 'const';
+  const columns = isWhole ? index(width) : emitter.bind(least(minus(count, emitter.index(firstColumn)), index(width)));
+  const base = addIndex(sumsBefore(frame, columnTile), tile.rows * width);
+  const results = { buffer: sums, dtype, base, pitch: width, positions, mostPositions: Math.min(frame.group! * tile.rows, total), columns };
+  storeTurned(emitter, results, lanes, (position, column, value) => {
+    const row = addIndex(first, position);
+    const place = rows.lines === 1 ? { line: ZERO, at: row } : { line: floorDiv(row, rows.extent), at: modIndex(row, rows.extent) };
+    site.store(emitter, product.position(batch, place, product.columns.position(block, addIndex(firstColumn, column))), value);
+  });
 }
 
 interface TileResults {
@@ -302,19 +388,4 @@ function writeResults(frame: Frame, one: OneTile, { line, firstRow, skipped, bas
       site.store(emitter, target, load(sums, add(place, emitter.index(v)), type, count));
     });
   });
-}
-
-/** Writes what stores `count` results from `first` on: whole vectors, with `lane` standing for their lanes, or one. */
-export type StoreColumns = (first: IndexExpr, count: number, lane: IndexExpr) => void;
-
-/** Stores the first `count` of at most `most` columns: whole vectors, then what is left one by one. */
-export function storeColumns(emitter: Emitter, count: Expr, most: number, lanes: number, store: StoreColumns): void {
-  const [vector, single, lane] = [emitter.fresh('vec'), emitter.fresh('vec'), emitter.fresh('lane')];
-  const end = wholeVectors(emitter, count, lanes);
-  const writeVector = (): void => emitter.withLanes(lane, lanes, () => store(indexSymbol(vector, 0, most - lanes), lanes, indexSymbol(lane, 0, lanes - 1)));
-  // Where there can be but one vector nothing in a loop would depend on its variable, and loads would move out of a loop that may not run.
-  if (most >= 2 * lanes || end.kind === 'const') emitter.loop(vector, index(0), end, lanes, writeVector);
-  else if (most >= lanes)
-    emitter.push({ kind: 'if', condition: compare('gt', end, index(0)), then: emitter.block(() => emitter.loop(vector, index(0), index(1), lanes, writeVector), true), else: [] });
-  emitter.loop(single, end, count, 1, () => store(indexSymbol(single, 0, most - 1), 1, ZERO));
 }

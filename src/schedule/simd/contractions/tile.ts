@@ -33,6 +33,8 @@ export interface TilePlace {
   readonly buffer: string;
   /** Where the first vector of the tile lies; the others follow row by row. */
   readonly base: Expr;
+  /** Where it lies before, if elsewhere. */
+  readonly before?: Expr;
   /** Elements from row to row: those of a row where absent. */
   readonly pitch?: number;
 }
@@ -90,8 +92,8 @@ export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth, operand
   const sums = Array.from({ length: tile.rows * tile.vectors }, () => emitter.fresh('a'));
   const sum = (i: number): Expr => variable(sums[i]!, dtype, lanes);
   const { pitch = tile.vectors * lanes } = place;
-  const placeOf = (i: number): Expr => at(place.base, Math.floor(i / tile.vectors) * pitch + (i % tile.vectors) * lanes);
-  const before = (i: number): Expr => load(place.buffer, placeOf(i), dtype, lanes);
+  const placeOf = (i: number, base = place.base): Expr => at(base, Math.floor(i / tile.vectors) * pitch + (i % tile.vectors) * lanes);
+  const before = (i: number): Expr => load(place.buffer, placeOf(i, place.before), dtype, lanes);
   sums.forEach((name, i) => emitter.push(declare(name, resumes === true ? before(i) : zero)));
   if (resumes !== undefined && resumes !== true) emitter.push({ kind: 'if', condition: resumes, then: sums.map((name, i) => assign(name, before(i))), else: [] });
   const { scale } = operands;
