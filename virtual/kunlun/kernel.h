@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../core/entry.h"
+#include "../core/tile/half.h"
 #include "../core/tile/tile.h"
 
 #define __global__
@@ -81,6 +82,11 @@ ANYCHIP_PLAIN inline void LM2GM(const void *from, void *to, int size) { anychip:
 inline void mfence() { anychip::fence(0, anychip::PIPES - 1); }
 /** Of what the core itself does with local memory. */
 inline void mfence_lm() { anychip::fence(anychip::SCALAR, anychip::VECTOR); }
+
+inline float __half2float(half x) { return (float)x; }
+inline half __float2half_rn(float x) { return half(x); }
+inline float __bfloat162float(bfloat16_t x) { return (float)x; }
+inline bfloat16_t __float2bfloat16_rn(float x) { return bfloat16_t(x); }
 
 struct float32x16_t {
   float lanes[anychip::LANES];

@@ -7,6 +7,7 @@ import { xpuTiles } from './tiles.ts';
 
 const HELPER = 'static inline __device__';
 const HEAD = `#include "xpu/kernel/xtdk.h"
+#include "xpu/kernel/xtdk_bf16.h"
 #include "xpu/kernel/xtdk_simd.h"
 typedef signed char i8;
 typedef unsigned char u8;

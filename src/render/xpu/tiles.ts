@@ -8,6 +8,7 @@ import type { BufferText, RowsText, TileInstruction, TileSyntax } from '../c/dia
 import { exprText } from '../c/expression.ts';
 import { binaryText } from '../c/functions.ts';
 import type { Prelude } from '../c/prelude.ts';
+import type { Storage } from '../c/types.ts';
 import { isIn, isTile } from '../c/tileOperands.ts';
 import type { Tile } from '../c/tileOperands.ts';
 
@@ -18,10 +19,21 @@ const REGISTER = 'float32x16';
 const EACH = 'each';
 const sum = (...terms: readonly string[]): string => terms.filter((term) => term !== '0').join(' + ') || '0';
 
-const element = ({ name, isGlobal }: BufferText, at: string): string => (isGlobal ? `gm_read(${sum(name, at)})` : `${name}[${at}]`);
-const assign = ({ name, storage, isGlobal }: BufferText, at: string, value: string): string => {
-  const stored = storage.bytes < 4 || isGlobal ? `(${storage.c})${value}` : value;
-  return isGlobal ? `gm_write(${sum(name, at)}, ${stored});` : `${name}[${at}] = ${stored};`;
+/** Functions between small floats and f32, by the name of their type; to the nearest, ties to even. */
+const SMALL_FLOATS = {
+  half: { wide: '__half2float', narrow: '__float2half_rn' },
+  bfloat16_t: { wide: '__bfloat162float', narrow: '__float2bfloat16_rn' },
+} as const;
+const widened = ({ c }: Storage, x: string): string => (isIn(SMALL_FLOATS, c) ? `${SMALL_FLOATS[c].wide}(${x})` : x);
+const narrowed = ({ c, bytes }: Storage, x: string): string => (isIn(SMALL_FLOATS, c) ? `${SMALL_FLOATS[c].narrow}(${x})` : bytes < 4 ? `(${c})${x}` : x);
+
+/** An element as it lies in memory. */
+const plain = ({ name, isGlobal }: BufferText, at: string): string => (isGlobal ? `gm_read(${sum(name, at)})` : `${name}[${at}]`);
+const put = ({ name, isGlobal }: BufferText, at: string, stored: string): string => (isGlobal ? `gm_write(${sum(name, at)}, ${stored});` : `${name}[${at}] = ${stored};`);
+const element = (buffer: BufferText, at: string): string => widened(buffer.storage, plain(buffer, at));
+const assign = (buffer: BufferText, at: string, value: string): string => {
+  const { storage, isGlobal } = buffer;
+  return put(buffer, at, isGlobal && storage.bytes >= 4 ? `(${storage.c})${value}` : narrowed(storage, value));
 };
 
 function copy(to: RowsText, from: RowsText, rows: string, elements: string): string {
@@ -79,7 +91,10 @@ function foldText(p: Prelude, e: Extract<Expr, { kind: 'across' }>, { to, operan
 function instruct(p: Prelude, instruction: TileInstruction): string {
   const { value, to, count } = instruction;
   if (value.kind === 'across') return foldText(p, value, instruction);
+  const [x] = instruction.operands;
+  const isMove = value.kind === 'load' && isTile(x) && x.buffer.storage.c === to.buffer.storage.c;
   const register = registerText(instruction);
+  if (register === undefined && isMove) return `for (int ${EACH} = 0; ${EACH} < ${count}; ${EACH}++) ${put(to.buffer, sum(to.at, EACH), plain(x.buffer, sum(x.at, EACH)))}`;
   if (register === undefined) return `for (int ${EACH} = 0; ${EACH} < ${count}; ${EACH}++) ${assign(to.buffer, sum(to.at, EACH), elementText(p, instruction))}`;
   return `for (int ${EACH} = 0; ${EACH} < ${count}; ${EACH} += ${LANES}) vstore_lm_${REGISTER}(${sum(to.buffer.name, to.at, EACH)}, ${register});`;
 }
@@ -90,7 +105,7 @@ const WAITS: { readonly [P in Exclude<Pipe, 'fill' | 'matrix' | 'drain'>]: strin
 export const xpuTiles: TileSyntax = {
   element,
   assign,
-  rounded: () => invariant(false, 'small floats are integers here') ?? '',
+  rounded: (storage, x) => widened(storage, narrowed(storage, x)),
   copy: (_, to, from, rows, elements) => copy(to, from, rows, elements),
   vector: (p, instruction) => `${instruct(p, instruction)} mfence_lm();`,
   signal: () => undefined,

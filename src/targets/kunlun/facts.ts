@@ -33,7 +33,7 @@ export const kunlunLeast: LeastMachine = {
 };
 
 /** Registers of the SIMD unit are read and written at multiples of 64 bytes, 16 lanes at a time; copies move single bytes. */
-const rules = { alignBytes: 64, lineBytes: 1, countMultiple: 16, floats: [], scratchBytes: LOCAL_BYTES - STACK_BYTES } as const;
+const rules = { alignBytes: 64, lineBytes: 1, countMultiple: 16, floats: ['f16', 'bf16'], scratchBytes: LOCAL_BYTES - STACK_BYTES } as const;
 
 const FLOAT = ['f32'] as const;
 const INTEGER = ['i32', 'u32'] as const;
@@ -73,6 +73,10 @@ const vectors: VectorUnit = {
     splat: NUMBER,
   },
   conversions: [
+    ['f16', 'f32'],
+    ['f32', 'f16'],
+    ['bf16', 'f32'],
+    ['f32', 'bf16'],
     ['i32', 'f32'],
     ['f32', 'i32'],
     ['u32', 'f32'],
