@@ -25,6 +25,11 @@ export interface Toolchain {
  * and sums are fused only where the kernel says so.
  */
 const BASE_FLAGS = ['-O2', '-ftree-slp-vectorize', '-fPIC', '-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off', '-w'];
+/**
+ * Tried in order. GCC looks for what an access may meet through all stores before it: kernels are long lists of them, and a third of the time
+ * passes that way. Looking at the last few gives the same code.
+ */
+const SHORTCUTS: readonly (readonly string[])[] = [['--param=sccvn-max-alias-queries-per-access=50'], []];
 const LINK_FLAGS = ['-shared', '-fPIC'];
 /**
  * Tried in order. This process has the libraries of C already, and reading them again takes longer than all other linking; binding at
@@ -130,13 +135,14 @@ export async function findToolchain(cache: CompileCache, tryOut: TryOut): Promis
 
 function toolchainKey(path: string, command: readonly string[]): string {
   const { size, mtimeMs } = statSync(path);
-  return contentKey(['toolchain 2', path, ...command, String(size), String(mtimeMs), cpuFacts().fingerprint, BASE_FLAGS.join(' '), LIBRARIES.join(' ')]);
+  return contentKey(['toolchain 3', path, ...command, String(size), String(mtimeMs), cpuFacts().fingerprint, BASE_FLAGS.join(' '), SHORTCUTS.join(' '), LIBRARIES.join(' ')]);
 }
 
 async function tryFlags(command: readonly string[], tryOut: TryOut, problems: string[]): Promise<Toolchain | undefined> {
   const version = await execute(command, ['--version']);
   let problem = `${command.join(' ')} does not start: ${firstLines(version.output)}`;
-  const choices = version.ok ? cpuFacts().machineFlags.flatMap((flags) => LIBRARIES.map((libraries) => ({ flags, libraries }))) : [];
+  const flagged = cpuFacts().machineFlags.flatMap((flags) => SHORTCUTS.map((shortcut) => [...flags, ...shortcut]));
+  const choices = version.ok ? flagged.flatMap((flags) => LIBRARIES.map((libraries) => ({ flags, libraries }))) : [];
   for (const choice of choices) {
     const toolchain = { command, version: version.output.split('\n')[0] ?? '', ...choice };
     try {
