@@ -74,7 +74,7 @@ function importsOf(name: string): Import[] {
 const imports = files.flatMap(importsOf);
 
 /** What the web bundle takes of others. */
-const webPackages = ['fflate', 'jpeg-js/lib/decoder.js', 'onnxruntime-common'];
+const webPackages = ['@bufbuild/protobuf/wire', 'fflate', 'jpeg-js/lib/decoder.js', 'onnxruntime-common'];
 const NODE_GLOBAL = /\b(?:process\.|globalThis\.process|__dirname|setImmediate|Buffer\.(?:from|alloc|concat|byteLength))/;
 const codeOf = (name: string): string => textOf(name).replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
 

@@ -1,17 +1,11 @@
-// Protocol buffers to messages, from memory or from a file of which large data stays where it is. Field by field as the table of messages
-// says; fields that it does not have are passed over. Source: Protocol Buffers, Encoding.
+// Protocol buffers to messages, from memory or from a file of which large data stays where it is. The library reads values; which field is
+// what says the table of messages, and fields that it does not have are passed over.
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { AnychipError } from '../../core/error.ts';
 import { partOf, storedIn } from '../../core/stored.ts';
 import type { Stored } from '../../core/stored.ts';
 import { messages } from './messages.ts';
 import type { Field, Message, MessageName, Repetition, ValueKind } from './messages.ts';
-
-const VARINT = 0;
-const FIXED64 = 1;
-const DELIMITED = 2;
-const GROUP = 3;
-const GROUP_END = 4;
-const FIXED32 = 5;
 
 /** Deepest nesting of messages: about a third of it is nesting of subgraphs. */
 const MAX_DEPTH = 200;
@@ -64,135 +58,86 @@ function formOf(name: MessageName): Form {
   return form;
 }
 
-const utf8 = new TextDecoder();
-/** Most texts are names: short, and of ASCII alone. */
-function textOf(bytes: Uint8Array): string {
-  if (bytes.length > 64) return utf8.decode(bytes);
-  let text = '';
-  for (const byte of bytes) {
-    if (byte >= 128) return utf8.decode(bytes);
-    text += String.fromCharCode(byte);
-  }
-  return text;
-}
+/** The most bytes of a number without a fixed length. */
+const VARINT_BYTES = 10;
 
-/** A place in a source, which moves forward. */
+/** A place in a source, which moves forward: the library reads from a window of it. */
 class Cursor {
   readonly #source: Stored;
   readonly #inMemory: boolean;
-  #window: Uint8Array;
-  #view: DataView;
+  #window: BinaryReader;
   /** Where the window begins in the source. */
   #start = 0;
-  /** The upper 32 bits of the last varint. */
-  high = 0;
-  at = 0;
 
   constructor(source: Stored | Uint8Array) {
     this.#inMemory = source instanceof Uint8Array;
     this.#source = source instanceof Uint8Array ? storedIn(source) : source;
-    this.#window = source instanceof Uint8Array ? source : new Uint8Array();
-    this.#view = viewOf(this.#window);
+    this.#window = new BinaryReader(source instanceof Uint8Array ? source : new Uint8Array());
   }
 
   get end(): number {
     return this.#source.byteLength;
   }
-
-  /** Where in the window the next `bytes` bytes begin, which are there then. */
-  #take(bytes: number): number {
-    const at = this.at - this.#start;
-    this.at += bytes;
-    if (at >= 0 && at + bytes <= this.#window.byteLength) return at;
-    const first = this.at - bytes;
-    if (!(first + bytes <= this.end)) throw damaged('it ends too soon');
-    this.#start = first;
-    this.#window = this.#source.read(first, Math.min(Math.max(bytes, WINDOW_BYTES), this.end - first));
-    this.#view = viewOf(this.#window);
-    return 0;
+  get at(): number {
+    return this.#start + this.#window.pos;
   }
 
-  /** The lower 32 bits as an unsigned number. */
-  varint(): number {
-    let low = 0;
-    this.high = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const at = this.#take(1);
-      const byte = this.#window[at]!;
-      const bits = byte & 127;
-      if (shift < 28) low |= bits << shift;
-      else if (shift === 28) {
-        low |= bits << 28;
-        this.high = bits >> 4;
-      } else if (shift < 64) this.high |= bits << (shift - 32);
-      if (byte < 128) return low >>> 0;
+  /** What reads from here on, with so many bytes before it, or all that are left. */
+  reader(bytes = VARINT_BYTES): BinaryReader {
+    const { pos, len } = this.#window;
+    const [at, left] = [this.at, this.end - this.at];
+    if (pos + Math.min(bytes, left) > len) {
+      this.#window = new BinaryReader(this.#source.read(at, Math.min(Math.max(bytes, WINDOW_BYTES), left)));
+      this.#start = at;
     }
-    throw damaged('a number without an end');
-  }
-
-  uint64(): bigint {
-    const low = this.varint();
-    return this.high === 0 ? BigInt(low) : (BigInt(this.high >>> 0) << 32n) | BigInt(low);
+    return this.#window;
   }
 
   /** A length in bytes, within `end`. */
   length(end: number): number {
-    const bytes = this.varint();
-    if (this.high !== 0 || this.at + bytes > end) throw damaged('it ends too soon');
+    const bytes = this.reader().uint32();
+    if (this.at + bytes > end) throw damaged('it ends too soon');
     return bytes;
   }
 
-  float(): number {
-    const at = this.#take(4);
-    return this.#view.getFloat32(at, true);
-  }
-  double(): number {
-    const at = this.#take(8);
-    return this.#view.getFloat64(at, true);
+  /** What reads a value that has its length before it, within `end`. */
+  delimited(end: number): BinaryReader {
+    const before = this.reader().pos;
+    const bytes = this.length(end);
+    const prefix = this.#window.pos - before;
+    this.#window.pos = before;
+    return this.reader(prefix + bytes);
   }
 
   /** As memory of its own. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
-    const at = this.#take(count);
-    return new Uint8Array(this.#window.subarray(at, at + count));
-  }
-
-  text(count: number): string {
-    const at = this.#take(count);
-    return textOf(this.#window.subarray(at, at + count));
+    return new Uint8Array(this.#source.read(this.#pass(count), count));
   }
 
   /** Left where it is, where that is memory or it is much. */
   stored(count: number): Stored {
     if (!this.#inMemory && count < STORED_BYTES) return storedIn(this.bytes(count));
-    this.at += count;
-    return partOf(this.#source, this.at - count, count);
+    return partOf(this.#source, this.#pass(count), count);
   }
 
-  skip(wire: number, end: number, depth: number): void {
-    if (wire === VARINT) this.varint();
-    else if (wire === FIXED64) this.at += 8;
-    else if (wire === FIXED32) this.at += 4;
-    else if (wire === DELIMITED) {
-      const bytes = this.length(end);
-      this.at += bytes;
-    } else if (wire === GROUP) this.#skipGroup(end, depth);
-    else throw damaged(`a field of the kind ${wire}`);
+  /** Passes over the value of a field that is not known, within `end`. */
+  skip(wire: WireType, number: number, end: number): void {
+    if (wire === WireType.LengthDelimited) this.#pass(this.length(end));
+    else this.reader(wire === WireType.StartGroup ? end - this.at : VARINT_BYTES).skip(wire, number);
     if (this.at > end) throw damaged('it ends too soon');
   }
 
-  #skipGroup(end: number, depth: number): void {
-    checkDepth(depth);
-    for (;;) {
-      if (this.at >= end) throw damaged('it ends too soon');
-      const wire = this.varint() & 7;
-      if (wire === GROUP_END) return;
-      this.skip(wire, end, depth + 1);
+  /** Moves on over so many bytes, without reading them; gives where they begin. */
+  #pass(count: number): number {
+    const { at } = this;
+    if (this.#window.pos + count <= this.#window.len) this.#window.pos += count;
+    else {
+      this.#window = new BinaryReader(new Uint8Array());
+      this.#start = at + count;
     }
+    return at;
   }
 }
-
-const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength);
 
 function checkDepth(depth: number): void {
   if (depth <= MAX_DEPTH) return;
@@ -200,19 +145,19 @@ function checkDepth(depth: number): void {
 }
 
 interface Reader {
-  readonly wire: number;
+  readonly wire: WireType;
   /** The next value, which ends before `end`. */
   read(cursor: Cursor, end: number): unknown;
 }
 const readers: { readonly [K in ValueKind]: Reader } = {
-  int32: { wire: VARINT, read: (cursor) => cursor.varint() | 0 },
-  int64: { wire: VARINT, read: (cursor) => BigInt.asIntN(64, cursor.uint64()) },
-  uint64: { wire: VARINT, read: (cursor) => BigInt.asUintN(64, cursor.uint64()) },
-  float: { wire: FIXED32, read: (cursor) => cursor.float() },
-  double: { wire: FIXED64, read: (cursor) => cursor.double() },
-  string: { wire: DELIMITED, read: (cursor, end) => cursor.text(cursor.length(end)) },
-  bytes: { wire: DELIMITED, read: (cursor, end) => cursor.bytes(cursor.length(end)) },
-  stored: { wire: DELIMITED, read: (cursor, end) => cursor.stored(cursor.length(end)) },
+  int32: { wire: WireType.Varint, read: (cursor) => cursor.reader().int32() },
+  int64: { wire: WireType.Varint, read: (cursor) => BigInt(cursor.reader().int64()) },
+  uint64: { wire: WireType.Varint, read: (cursor) => BigInt(cursor.reader().uint64()) },
+  float: { wire: WireType.Bit32, read: (cursor) => cursor.reader().float() },
+  double: { wire: WireType.Bit64, read: (cursor) => cursor.reader().double() },
+  string: { wire: WireType.LengthDelimited, read: (cursor, end) => cursor.delimited(end).string() },
+  bytes: { wire: WireType.LengthDelimited, read: (cursor, end) => new Uint8Array(cursor.delimited(end).bytes()) },
+  stored: { wire: WireType.LengthDelimited, read: (cursor, end) => cursor.stored(cursor.length(end)) },
 };
 
 /** Floats in one block are what memory holds. */
@@ -242,10 +187,10 @@ function readPacked(cursor: Cursor, message: Growing, { name }: KnownField, kind
   if (cursor.at > end) throw damaged('it ends too soon');
 }
 
-function readValue(cursor: Cursor, message: Growing, field: KnownField, kind: ValueKind, wire: number, end: number): void {
+function readValue(cursor: Cursor, message: Growing, field: KnownField, kind: ValueKind, wire: WireType, end: number): void {
   const { name, repeated } = field;
   const reader = readers[kind];
-  if (wire === DELIMITED && reader.wire !== DELIMITED && repeated !== undefined) return readPacked(cursor, message, field, kind, end);
+  if (wire === WireType.LengthDelimited && reader.wire !== WireType.LengthDelimited && repeated !== undefined) return readPacked(cursor, message, field, kind, end);
   if (wire !== reader.wire) throw damaged(`the field '${name}' is of another kind`);
   const value = reader.read(cursor, end);
   if (repeated !== undefined) listOf(message, name).push(value);
@@ -256,20 +201,18 @@ function readFields(cursor: Cursor, end: number, name: MessageName, message: Gro
   checkDepth(depth);
   const { fields } = formOf(name);
   while (cursor.at < end) {
-    const tag = cursor.varint();
-    const [number, wire] = [tag >>> 3, tag & 7];
-    if (number === 0) throw damaged('a field with the number 0');
+    const [number, wire] = cursor.reader().tag();
     const field = fields[number];
-    if (field === undefined) cursor.skip(wire, end, depth);
+    if (field === undefined) cursor.skip(wire, number, end);
     else if (isValue(field.type)) readValue(cursor, message, field, field.type, wire, end);
     else readInner(cursor, message, field, field.type, wire, end, depth);
   }
   if (cursor.at > end) throw damaged('it ends too soon');
 }
 
-function readInner(cursor: Cursor, message: Growing, field: KnownField, type: MessageName, wire: number, outerEnd: number, depth: number): void {
+function readInner(cursor: Cursor, message: Growing, field: KnownField, type: MessageName, wire: WireType, outerEnd: number, depth: number): void {
   const { name, repeated } = field;
-  if (wire !== DELIMITED) throw damaged(`the field '${name}' is of another kind`);
+  if (wire !== WireType.LengthDelimited) throw damaged(`the field '${name}' is of another kind`);
   const bytes = cursor.length(outerEnd);
   // What is given in parts is one message.
   const inner = (repeated === undefined ? growing(message[name]) : undefined) ?? create(type);
@@ -286,7 +229,12 @@ const growing = (value: unknown): Growing | undefined => (isGrowing(value) ? val
 export function readMessage<M extends MessageName>(name: M, source: Stored | Uint8Array): Message<M> {
   const message = create(name);
   const cursor = new Cursor(source);
-  readFields(cursor, cursor.end, name, message, 1);
+  try {
+    readFields(cursor, cursor.end, name, message, 1);
+  } catch (cause) {
+    if (cause instanceof AnychipError) throw cause;
+    throw damaged(cause instanceof Error ? cause.message : String(cause));
+  }
   // oxlint-disable-next-line typescript/consistent-type-assertions -- the table that gives its type was followed
   return message as Message<M>;
 }
