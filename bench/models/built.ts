@@ -24,6 +24,7 @@ export const builtNets: readonly BuiltNet[] = [
   { name: 'BERT-base', group: 'transformers', build: () => encoder('BERT-base', bertBase) },
   { name: 'GPT-2-small step', group: 'transformers', build: () => decoderStep('GPT-2-small step', gpt2Small) },
   { name: 'ResNet-like int8', ...bytes, build: () => resNetLike({ size: 224 }, quantisedImages) },
+  { name: 'MobileNet-like int8', ...bytes, build: () => mobileNetLike({ size: 224 }, quantisedImages) },
   { name: 'BERT layer int8', ...bytes, build: () => encoder('BERT layer int8', layer, quantisedLinear) },
   { name: 'BERT layer int8 dynamic', ...bytes, build: () => encoder('BERT layer int8 dynamic', layer, dynamicLinear) },
   { name: 'MatMul int4 1×4096×4096', group: 'quantised', build: () => fourBitProduct('int4', 1, 4096, 4096) },

@@ -142,8 +142,8 @@ export function inceptionLike({ size, width = 1, classes = 1000 }: ImageSize): B
 }
 
 /** MobileNetV2 (Sandler et al., 2018, table 2): bottlenecks that widen, convolve each channel, and narrow. */
-export function mobileNetLike({ size, width = 1, classes = 1000 }: ImageSize): Built {
-  const n = new ImageNet('MobileNet-like', floats);
+export function mobileNetLike({ size, width = 1, classes = 1000 }: ImageSize, style: Style = floats): Built {
+  const n = new ImageNet('MobileNet-like', style);
   const of = (channels: number): number => Math.max(1, Math.round(channels / width));
   let x = n.conv(n.images(size), of(32), { kernel: 3, stride: 2, activation: 'relu6' });
   const rows = [[1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 3, 2], [6, 64, 4, 2], [6, 96, 3, 1], [6, 160, 3, 2], [6, 320, 1, 1]] as const; // prettier-ignore

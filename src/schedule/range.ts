@@ -33,8 +33,16 @@ export function rangeOf(e: PointExpr, depth = DEPTH): ValueRange {
   if (op.attrs.fn === 'min') return { min: Math.min(a.min, b.min), max: Math.min(a.max, b.max) };
   if (op.attrs.fn === 'add') return { min: a.min + b.min, max: a.max + b.max };
   if (op.attrs.fn === 'sub') return { min: a.min - b.max, max: a.max - b.min };
+  if ((op.attrs.fn === 'mul' || op.attrs.fn === 'div') && b.min === b.max && b.min > 0 && b.min < Infinity) return scaledRange(a, op.attrs.fn === 'mul' ? b.min : 1 / b.min);
   return ANY;
 }
+
+/** Of products with a positive number: only signs are sure of rounding, and of numbers that become infinite. */
+const scaledRange = ({ min, max }: ValueRange, by: number): ValueRange => ({
+  min: min >= 0 ? 0 : min * by - Math.abs(min * by) * ROUNDING,
+  max: max <= 0 ? 0 : max * by + Math.abs(max * by) * ROUNDING,
+});
+const ROUNDING = 2 ** -20;
 
 const hull = (a: ValueRange, b: ValueRange): ValueRange => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
 

@@ -24,9 +24,12 @@ const random = createRandom(71);
 const constant = (b: Builder, dtype: NumericDType, shape: readonly number[]): Operand => b.constant(randomTensor(random, dtype, shape));
 const scalar = (b: Builder, dtype: NumericDType, value: number): Operand => b.constant(tensorFrom(dtype, [], [value]));
 
-/** Through a byte: its zero point is 0 behind an activation. */
+/** Bytes between layers have a sign or have none; zero points are those of bytes without. */
+let activations: 'u8' | 'i8' = 'u8';
+
+/** Through a byte: its zero point is the least behind an activation. */
 function throughBytes(b: Builder, x: Operand, zero: number): Operand {
-  const parameters = [scalar(b, 'f32', 0.37), scalar(b, 'u8', zero)];
+  const parameters = [scalar(b, 'f32', 0.37), scalar(b, activations, activations === 'u8' ? zero : zero - 128)];
   const bytes = lowerOne(b, { op: 'QuantizeLinear' }, [x, ...parameters]);
   return lowerOne(b, { op: 'DequantizeLinear' }, [bytes, ...parameters]);
 }
@@ -63,6 +66,7 @@ describe.each(Object.entries(machines))('quantised nets, %s', (_, { integers, ca
 
   it.each(Object.entries({ plain, residual, pooled, odd }))('%s: what the reference computes', (name, build) => {
     for (const channels of [3, CHANNELS]) {
+      activations = channels === 3 ? 'u8' : 'i8';
       const graph = net(integers, channels, build);
       const schedule = scheduleGraph(graph, capabilities);
       expect(problemsOf(graph, schedule), name).toEqual([]);
@@ -72,11 +76,23 @@ describe.each(Object.entries(machines))('quantised nets, %s', (_, { integers, ca
     }
   });
 
-  it('make one kernel of a layer and what rounds its results', () => {
+  it.each(['u8', 'i8'] as const)('make one kernel of a layer and what rounds its results to %s', (dtype) => {
+    activations = dtype;
     // The caller's image becomes words by itself.
     expect(kernelsOf(net(integers, CHANNELS, plain)), 'plain').toEqual(['map', 'conv', 'conv', 'conv']);
     expect(kernelsOf(net(integers, CHANNELS, residual)), 'residual').toEqual(['map', 'conv', 'conv', 'conv', 'conv', 'conv']);
     expect(kernelsOf(net(integers, CHANNELS, pooled)), 'pooled').toEqual(['map', 'conv', 'reduce', 'conv']);
+  });
+
+  it('look once at what is below zero, and leave the wrapping of bytes to the store', () => {
+    activations = 'u8';
+    const { kernels } = scheduleGraph(
+      net('bytes', CHANNELS, (b, x) => layer(b, layer(b, x, CHANNELS, 1), CHANNELS, 1)),
+      capabilities,
+    ).module;
+    const [first] = kernels.filter(({ name }) => name.startsWith('conv')).map((kernel) => JSON.stringify(kernel.body));
+    expect(first!.match(/"fn":"max"/g)).toHaveLength(1);
+    expect(first).not.toContain('"kind":"narrow"');
   });
 
   it('keep bytes between layers, not sums', () => {

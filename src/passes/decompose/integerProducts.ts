@@ -5,11 +5,12 @@
 // for those that multiply whole matrices, those of `words` for those that multiply words, and i32, less the zero points, for all others.
 import { elementCount } from '../../core/shape.ts';
 import type { Shape } from '../../core/shape.ts';
-import { numberReader, tensorFrom } from '../../core/tensor.ts';
+import { tensorFrom } from '../../core/tensor.ts';
 import { wordLayouts } from '../../core/words.ts';
 import type { WordParts } from '../../core/words.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { PrimAttrs } from '../../graph/prims.ts';
+import { isZero } from './requantize.ts';
 import { padAxis } from './views.ts';
 
 /** Integers, and what is taken off each of them: of the same dtype, of a shape that broadcasts against them. */
@@ -26,15 +27,21 @@ interface Factor {
   readonly zero: Operand | undefined;
 }
 
-function isZero(b: Builder, x: Operand): boolean {
-  const tensor = b.valueOf(x);
-  if (tensor === undefined) return false;
-  const read = numberReader(tensor);
-  return Array.from({ length: elementCount(x.shape) }, (_, i) => read(i)).every((value) => value === 0);
-}
-
 /** What is added to integers of one dtype so that they are those of another, in order. */
 const LIFT = { u8: { u8: 0, i8: -128 }, i8: { u8: 128, i8: 0 } } as const;
+
+/** Integers of 8 bits as those of `dtype`, moved so that their order stays. */
+function lifted(b: Builder, x: Operand, dtype: 'u8' | 'i8'): Operand {
+  const lift = LIFT[x.dtype === 'u8' ? 'u8' : 'i8'][dtype];
+  return lift === 0 ? x : b.cast(b.add(b.cast(x, 'i32'), b.scalar('i32', lift)), dtype);
+}
+
+/** Integers that a run brings as the machine multiplies them, with their zero points (of shape `shape`): so they are kept once, for products and all others. */
+export function asFactor(b: Builder, x: Operand, zero: Operand | null, shape: Shape): { readonly values: Operand; readonly zero: Operand | null } {
+  const dtype = b.integers === undefined || b.integers === 'matrices' ? undefined : wordLayouts[b.integers].dtypes[0];
+  if (x.dtype !== 'i8' || dtype !== 'u8' || b.constantOf(x) !== undefined) return { values: x, zero };
+  return { values: lifted(b, x, dtype), zero: zero === null ? b.full(dtype, shape, LIFT.i8[dtype]) : lifted(b, zero, dtype) };
+}
 
 type FactorDType = 'u8' | 'i8' | 'i16' | 'i32';
 
@@ -44,8 +51,7 @@ function factorIn(b: Builder, { values, zero }: Shifted, dtype: FactorDType): Fa
   if (dtype === 'i16' || dtype === 'i32') return { values: b.cast(minus(b, b.cast(values, 'i32'), wide), dtype), zero: undefined };
   const lift = LIFT[values.dtype === 'u8' ? 'u8' : 'i8'][dtype];
   const moved = b.add(wide ?? b.scalar('i32', 0), b.scalar('i32', lift));
-  const lifted = lift === 0 ? values : b.cast(b.add(b.cast(values, 'i32'), b.scalar('i32', lift)), dtype);
-  return { values: lifted, zero: isZero(b, moved) ? undefined : moved };
+  return { values: lifted(b, values, dtype), zero: isZero(b, moved) ? undefined : moved };
 }
 
 /** Fewer points of a sum than this do not fill words. */

@@ -9,6 +9,7 @@ import type { Granularity } from '../../graph/ops/quantGeometry.ts';
 import { inputAt } from '../lowering.ts';
 import type { Lower, Lowerings } from '../lowering.ts';
 import { noteDequantized } from './dequantized.ts';
+import { asFactor } from './integerProducts.ts';
 import { quantProductLowerings } from './quantProducts.ts';
 import { quantize } from './requantize.ts';
 import { sliceAxis } from './views.ts';
@@ -34,9 +35,10 @@ const QuantizeLinear: Lower<'QuantizeLinear'> = (b, { attrs }, inputs) => {
 };
 
 const DequantizeLinear: Lower<'DequantizeLinear'> = (b, { attrs }, inputs) => {
-  const [x, scale, zeroPoint] = [inputAt(inputs, 0), inputAt(inputs, 1), inputs[2] ?? null];
-  const granularity = resolveGranularity(x.shape, scale.shape, attrs);
-  checkZeroPoint(scale.shape, zeroPoint?.shape);
+  const scale = inputAt(inputs, 1);
+  const granularity = resolveGranularity(inputAt(inputs, 0).shape, scale.shape, attrs);
+  checkZeroPoint(scale.shape, inputs[2]?.shape);
+  const { values: x, zero: zeroPoint } = asFactor(b, inputAt(inputs, 0), inputs[2] ?? null, scale.shape);
   const wide = isFloat(x.dtype) ? 'f32' : 'i32';
   const offset = zeroPoint === null ? b.cast(x, wide) : b.sub(b.cast(x, wide), spread(b, zeroPoint, x.shape, granularity, wide));
   const factor = spread(b, scale, x.shape, granularity, 'f32');

@@ -109,11 +109,16 @@ const extreme =
   (a, b, dtype, scope) => {
     if (dtype === 'bool') return binary(fn === 'min' ? 'and' : 'or', a, b);
     if (!isFloat(dtype)) return binary(fn, a, b);
-    if (isNumber(a)) return binary(fn, a, b);
-    if (isNumber(b)) return binary(fn, b, a);
+    if (isNumber(a)) return isBeyond(fn, scope.rangeOf(1), a) ? b : binary(fn, a, b);
+    if (isNumber(b)) return isBeyond(fn, scope.rangeOf(0), b) ? a : binary(fn, b, a);
     const x = scope.bind(a);
     return select(compare('ne', x, x), x, binary(fn, x, b));
   };
+/** Whether what lies in `range` is never replaced by the number `limit`. */
+function isBeyond(fn: 'min' | 'max', { min, max }: ValueRange, limit: Expr): boolean {
+  if (limit.kind === 'splat') return isBeyond(fn, { min, max }, limit.x);
+  return limit.kind === 'const' && (fn === 'max' ? min >= Number(limit.value) : max <= Number(limit.value));
+}
 const isNumber = (x: Expr): boolean => (x.kind === 'splat' ? isNumber(x.x) : x.kind === 'const' && !Number.isNaN(Number(x.value)));
 
 const shift =

@@ -93,8 +93,9 @@ export class Emitter extends BlockWriter {
   }
 
   /** Stores a scalar, or the lanes of a vector to consecutive elements (one by one where `offset` does not step by 1). */
-  store(slot: MemorySlot, offset: IndexExpr, value: Expr, base = 0): void {
+  store(slot: MemorySlot, offset: IndexExpr, given: Expr, base = 0): void {
     const buffer = this.buffer(slot, 'write', slot.dtype, base);
+    const value = given.kind === 'narrow' && given.to === slot.dtype ? given.x : given;
     const lane = this.#lane;
     if (lane === undefined || value.type.lanes === 1) return this.push(store(buffer, this.index(offset), value));
     if (this.stepOf(offset) === 1) return this.push(store(buffer, this.index(this.atLane(offset, 0)), value));
