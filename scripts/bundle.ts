@@ -37,7 +37,10 @@ const ENTRIES = ['index', 'target', 'cli/main', 'conformance/worker', 'targets/w
 /** Directly below the folder: where core/packageFiles.ts expects to be. */
 const CHUNKS = 'chunks';
 
-/** Bundles the package for Node into a folder called dist; packages stay imports. Its build.txt is a digest of the code, by which what it compiled is told from what another build did. */
+/** Packages that stay imports: users hold tensors of one, others have native parts, or are the command line's alone. Small ones become part of the bundle. */
+const SHARED = ['onnxruntime-common', 'koffi', 'webgpu', 'commander'];
+
+/** Bundles the package for Node into a folder called dist. Its build.txt is a digest of the code, by which what it compiled is told from what another build did. */
 export async function bundleForNode(dist: string): Promise<void> {
   const { metafile } = await build({
     entryPoints: ENTRIES.map((entry) => join(source, `${entry}.ts`)),
@@ -50,7 +53,12 @@ export async function bundleForNode(dist: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    packages: 'external',
+    external: SHARED,
+    // Without what only its other face for Node needs.
+    alias: { fflate: 'fflate/browser' },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'linked',
     sourcemap: true,
     sourcesContent: false,
     metafile: true,

@@ -25,4 +25,4 @@ export { imageFeed } from './session/imageFeed.ts';
 export type { ImageOptions, ImageSource, RgbaImage } from './session/imageFeed.ts';
 export type { DeviceStatus } from './session/choose.ts';
 export type { Engine, Target } from './runtime/device.ts';
-export { interpretGraph } from './reference/interpret.ts';
+export { interpretGraph } from './session/reference.ts';

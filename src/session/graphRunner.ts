@@ -4,7 +4,6 @@ import type { Allowance } from '../core/allowance.ts';
 import type { Graph, HostValue, Value } from '../graph/graph.ts';
 import { bindingKey, valueInputs } from '../passes/binding.ts';
 import type { InputBinding } from '../passes/binding.ts';
-import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import type { Engine } from '../runtime/device.ts';
 import type { Decide } from '../schedule/decide.ts';
@@ -12,6 +11,7 @@ import { bindingOf } from './bindings.ts';
 import { compile as compileAnew } from './compiler.ts';
 import type { Compile } from './compiler.ts';
 import { PlanRunner } from './planRunner.ts';
+import { interpretGraph } from './reference.ts';
 import type { RunContext, SubRunner } from './planRunner.ts';
 
 /** What all runners of a session share. */
@@ -126,7 +126,7 @@ export class GraphRunner implements SubRunner {
     return calls <= COLD_CALLS;
   }
 
-  #interpret(inputs: readonly HostValue[]): readonly HostValue[] {
+  #interpret(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
     return interpretGraph(this.graph, inputs, { maxMemoryBytes: this.#context.maxMemoryBytes, seed: this.#context.seed });
   }
 

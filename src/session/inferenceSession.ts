@@ -9,7 +9,6 @@ import type { Model } from '../formats/onnx/import.ts';
 import { isTensor, requiredInputs, titleOf } from '../graph/graph.ts';
 import type { Graph, HostValue, TensorType, Value } from '../graph/graph.ts';
 import type { InputBinding } from '../passes/binding.ts';
-import { interpretGraph } from '../reference/interpret.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { AUTO } from './choose.ts';
 import type { Choice, ChooseDevice } from './choose.ts';
@@ -23,6 +22,7 @@ import type { HostNode, Placement } from './placement.ts';
 import { copyValue } from './planRunner.ts';
 import { fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { checkOptions } from './options.ts';
+import { loadReference } from './reference.ts';
 import type { SessionOptions } from './options.ts';
 import { dimsOf } from './shapes.ts';
 
@@ -171,7 +171,7 @@ export class InferenceSession implements Ort {
   async #runInputs(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
     for (;;) {
       const known = this.#narrowing?.beyond.size ?? 0;
-      const outputs = this.#runner === undefined ? this.#interpret(feeds) : await this.#runner.run(feeds);
+      const outputs = await (this.#runner === undefined ? this.#interpret(feeds) : this.#runner.run(feeds));
       if (this.#narrowing !== undefined && !outputs.every(isFinite)) {
         // Another run may have found what reaches too far meanwhile.
         if (this.#narrowing.beyond.size > known || (await this.#widen(this.#narrowing, feeds, outputs))) continue;
@@ -199,7 +199,7 @@ export class InferenceSession implements Ort {
     return [...(this.#narrowing?.beyond ?? [])].map(([value, reach]) => ({ title: titles.get(value) ?? `the input '${value.name}'`, reach }));
   }
 
-  #interpret(feeds: ReadonlyMap<Value, HostValue>): readonly HostValue[] {
+  #interpret(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
     const { graph } = lowerFor(this.model.graph, new Set(feeds.keys()), this.#narrowing);
     return this.#interpretGraph(
       graph,
@@ -207,7 +207,8 @@ export class InferenceSession implements Ort {
     );
   }
 
-  #interpretGraph(graph: Graph, inputs: readonly HostValue[]): readonly HostValue[] {
+  async #interpretGraph(graph: Graph, inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
+    const { interpretGraph } = await loadReference();
     const limits = { maxMemoryBytes: this.#options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES, seed: this.#options.seed ?? 0 };
     return within(graph.name, () => interpretGraph(graph, inputs, limits)).map(copyValue);
   }

@@ -6,12 +6,11 @@ import type { NumericTensor } from '../core/tensor.ts';
 import { trace } from '../core/trace.ts';
 import { capturesOf, isTensor, titleOf } from '../graph/graph.ts';
 import type { Graph, HostValue } from '../graph/graph.ts';
-import { MAX_BODIES, controlSteps, endlessLoop } from '../reference/control.ts';
-import { createContext, evaluateNode } from '../reference/interpret.ts';
 import type { Device } from '../runtime/device.ts';
 import type { DeviceStep, ExecutionPlan, HostNodeStep, RestStep } from '../plan.ts';
 import type { PlacementLog } from './placement.ts';
 import { ProgramRunner } from './programRunner.ts';
+import { loadReference } from './reference.ts';
 
 /** Runs a graph, by whatever means. */
 export interface SubRunner {
@@ -113,6 +112,7 @@ export class PlanRunner {
 
   async #runHost(step: HostNodeStep, inputs: readonly HostValue[], at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
     const scope = new Map(step.captures.map(({ value, slot }) => [value, at(slot)] as const));
+    const { MAX_BODIES, controlSteps, createContext, endlessLoop, evaluateNode } = await loadReference();
     const control = controlSteps(step.node, inputs);
     if (control === undefined) {
       const { maxMemoryBytes, seed } = this.#context;
