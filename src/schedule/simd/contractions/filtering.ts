@@ -38,6 +38,43 @@ export function filteringAt(points: readonly number[], taps: number): Filtering 
   };
 }
 
+/** Filterings of an image's two axes. */
+export interface PlaneFiltering {
+  readonly high: Filtering;
+  readonly wide: Filtering;
+}
+
+/** Multiplications of one tile, for each channel and filter. */
+export const pointsOf = ({ high, wide }: PlaneFiltering): number => high.side * wide.side;
+/** Axes along which a tile is more than one element: each takes a pass of the transforms. */
+export const passesOf = ({ high, wide }: PlaneFiltering): number => [high, wide].filter(({ side }) => side > 1).length;
+
+/** Points, by number: with these results are about as exact as a plain sum in f32. All factors are exact but those of weights. */
+const POINTS = [
+  [0, 1, -1],
+  [0, 3 / 4, -3 / 4, 3 / 2, -3 / 2],
+  [0, 1 / 2, -1 / 2, 1, -1, 2, -2],
+  [1 / 4, -1 / 4, 3 / 4, -3 / 4, 5 / 4, -5 / 4, 7 / 4, -7 / 4],
+];
+/** More results of one tile along an axis take higher powers of the points, and errors with them. */
+const MOST_RESULTS = 4;
+/** The same for larger tiles along both axes, whose values would not stay in registers either. */
+const MOST_SIDE = 6;
+
+function axisFilterings(taps: number): Filtering[] {
+  if (taps === 1) return [filteringAt([], 1)];
+  return POINTS.filter((points) => points.length + 2 - taps >= 2 && points.length + 2 - taps <= MOST_RESULTS).map((points) => filteringAt(points, taps));
+}
+
+/** Filterings for so many taps, of the same tile along both axes where there are several taps along both. */
+export function filteringsFor(highTaps: number, wideTaps: number): PlaneFiltering[] {
+  if (highTaps === 1 && wideTaps === 1) return [];
+  const isFlat = highTaps === 1 || wideTaps === 1;
+  return axisFilterings(highTaps).flatMap((high) =>
+    axisFilterings(wideTaps).flatMap((wide) => (isFlat || (high.side === wide.side && wide.side <= MOST_SIDE) ? [{ high, wide }] : [])),
+  );
+}
+
 export const turned = <T>(rows: readonly (readonly T[])[]): T[][] => rows[0]!.map((_, i) => rows.map((row) => row[i]!));
 
 /** A multiple of a value. */
@@ -131,12 +168,12 @@ export function transform(emitter: Emitter, matrix: Matrix, values: readonly Exp
   return results;
 }
 
-/** matrix · values · matrixᵀ. */
-export const transformBoth = (emitter: Emitter, matrix: Matrix, values: readonly (readonly Expr[])[]): Expr[][] =>
-  turned(turned(values.map((row) => transform(emitter, matrix, row))).map((column) => transform(emitter, matrix, column)));
+/** high · values · wideᵀ. */
+export const transformBoth = (emitter: Emitter, high: Matrix, wide: Matrix, values: readonly (readonly Expr[])[]): Expr[][] =>
+  turned(turned(values.map((row) => transform(emitter, wide, row))).map((column) => transform(emitter, high, column)));
 
-/** Operations of transforming one tile: for reports. */
-export function transformFlops(matrix: Matrix): number {
-  const sums = matrix.flat().filter((factor) => factor !== 0).length - matrix.length;
-  return sums * (matrix[0]!.length + matrix.length);
+/** Operations of transforming one tile by both: for reports. */
+export function transformFlops(high: Matrix, wide: Matrix): number {
+  const sums = (matrix: Matrix): number => matrix.flat().filter((factor) => factor !== 0).length - matrix.length;
+  return sums(wide) * high[0]!.length + sums(high) * wide.length;
 }

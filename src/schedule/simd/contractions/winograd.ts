@@ -1,13 +1,11 @@
-// Convolutions of 3×3 taps and stride 1 by minimal filtering (filtering.ts): F(4×4) needs 36 multiplications where the plain way has 144,
-// F(2×2) 16 where it has 36. A grid step takes a block of tiles through: their transformed input stays in the second-level cache, products
-// over the channels follow point by point for a few vectors of filters at a time, and go back to results at once. Where there are few
-// blocks, the input is transformed by a kernel of its own, so that steps for different filters share it.
+// Convolutions of stride 1 by minimal filtering (filtering.ts), along one axis or both: F(4×4, 3×3) needs 36 multiplications where the plain
+// way has 144, F(2×2, 5×5) 36 where it has 100, F(3, 7) along a row 9 where it has 21. A grid step takes a block of tiles through: their
+// transformed input stays in the second-level cache, products over the channels follow point by point for a few vectors of filters at a time,
+// and go back to results at once. Where there are few blocks, the input is transformed by a kernel of its own, so that steps for different
+// filters share it.
 //
 // Vectors run along channels and filters, so both transforms are arithmetic of whole vectors. Where channels lie side by side in memory, no
 // lanes change places at all.
-//
-// The points of F(4×4), 0, ±3/4, ±3/2 and infinity, are those with which its results are about as exact as a plain sum in f32: its
-// matrices hold no factor above 6, and all are exact.
 import { range } from '../../../core/integers.ts';
 import { ZERO, addIndex, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
@@ -22,35 +20,41 @@ import type { LoweredKernel } from '../../emit/emitter.ts';
 import { guarded } from '../../emit/places.ts';
 import { hasVectors, isInputLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
-import { filteringAt, transformBoth, transformFlops } from './filtering.ts';
+import { filteringsFor, pointsOf, transformBoth, transformFlops } from './filtering.ts';
 import { openBlock, within } from './image.ts';
 import type { Block } from './image.ts';
 import { openGrid } from './product.ts';
 import { storeColumns } from './results.ts';
 import { at, least, minus, nameIndex, writeTile } from './tile.ts';
-import { geometryOf } from './window.ts';
-import { TAPS, blocksOf, planWinograd, tilesOf } from './winogradPlan.ts';
+import { geometryOf, innerPosition } from './window.ts';
+import type { ConvGeometry } from './window.ts';
+import { blocksOf, planWinograd, tilesOf } from './winogradPlan.ts';
 import type { WinogradPlan } from './winogradPlan.ts';
 
-/** F(2×2) and F(4×4). */
-export const FILTERINGS = [filteringAt([0, 1, -1], TAPS), filteringAt([0, 0.75, -0.75, 1.5, -1.5], TAPS)];
-
-/** A square of values, read one by one. */
-const square = (side: number, read: (y: number, x: number) => Expr): Expr[][] => range(side).map((y) => range(side).map((x) => read(y, x)));
-const pointsOf = ({ filtering: { side } }: WinogradPlan): number => side * side;
+/** A rectangle of values, read one by one. */
+const rectangle = (rows: number, columns: number, read: (y: number, x: number) => Expr): Expr[][] => range(rows).map((y) => range(columns).map((x) => read(y, x)));
+const countPoints = ({ filtering }: WinogradPlan): number => pointsOf(filtering);
 const lanesOf = ({ site }: WinogradPlan): number => site.capabilities.simd.vectorLanes;
 /** Filters of one panel. */
 const widthOf = (plan: WinogradPlan): number => plan.tile.vectors * lanesOf(plan);
 
+/** Strides of an operand along the two axes of the image. */
+function innerStrides({ isTurned }: ConvGeometry, strides: readonly number[]): readonly [high: number, wide: number] {
+  const [above, last] = strides.length === 3 ? [0, strides[2]!] : [strides[2]!, strides[3]!];
+  return isTurned ? [last, above] : [above, last];
+}
+
 /** Filters at all points, transformed once at load, in the order in which tiles of registers read them: [group][panel][point][channel][filter]. */
 function packWeights(plan: WinogradPlan): { readonly slot: MemorySlot; readonly strides: readonly number[] } {
-  const { site, filtering } = plan;
-  const { groups, channels, filters } = plan.geometry;
+  const { site, geometry } = plan;
+  const { groups, channels, filters } = geometry;
+  const [high, wide] = [plan.filtering.high, plan.filtering.wide];
   const source = site.operands[1];
   const width = widthOf(plan);
   const panels = Math.ceil(filters / width);
-  const strides = stridesOf([groups, panels, pointsOf(plan), channels, width]);
-  const layout = `filtering ${filtering.results}×${TAPS} panels of ${width}|${groups}|${filters}|${channels}`;
+  const strides = stridesOf([groups, panels, countPoints(plan), channels, width]);
+  const layout = `filtering ${high.side}×${wide.side} of ${geometry.high.taps}×${geometry.wide.taps} panels of ${width}|${groups}|${filters}|${channels}`;
+  const [below, beside] = innerStrides(geometry, source.strides);
   const { slot } = site.pack(source, layout, 'f32', groups * strides[0]!, (emitter, from, to) => {
     const { position, grid } = openGrid(emitter, [groups, panels, channels]);
     const [group, panel, channel] = [position[0]!, position[1]!, position[2]!];
@@ -59,9 +63,10 @@ function packWeights(plan: WinogradPlan): { readonly slot: MemorySlot; readonly 
       // Past the last filter the last one is taken again.
       const filter = emitter.bind(least(emitter.index(addIndex(scaleIndex(panel, width), column)), index(filters - 1)));
       const base = emitter.bind(add(emitter.index(linearIndex([scaleIndex(group, filters), channel], from.strides, from.offset)), mul(filter, index(from.strides[0]!))));
-      const taps = square(TAPS, (y, x) => emitter.bind(load(emitter.buffer(from.slot, 'read'), at(base, y * from.strides[2]! + x * from.strides[3]!), 'f32')));
+      const tap = (y: number, x: number): Expr => emitter.bind(load(emitter.buffer(from.slot, 'read'), at(base, y * below + x * beside), 'f32'));
+      const taps = rectangle(geometry.high.taps, geometry.wide.taps, tap);
       const target = emitter.bind(emitter.index(linearIndex([group, panel, ZERO, channel, column], strides)));
-      const points = transformBoth(emitter, filtering.weights, taps).flat();
+      const points = transformBoth(emitter, high.weights, wide.weights, taps).flat();
       points.forEach((value, point) => emitter.push(store(emitter.buffer(to, 'write'), at(target, point * strides[2]!), value)));
     });
     return grid;
@@ -76,7 +81,7 @@ interface Transformed {
 }
 
 /** Elements along a row of the input that a row of tiles reads. */
-const reachOf = ({ cut, filtering }: WinogradPlan): number => (cut.columns - 1) * filtering.results + filtering.side;
+const reachOf = ({ cut, filtering }: WinogradPlan): number => (cut.columns - 1) * filtering.wide.results + filtering.wide.side;
 
 /** A vector of channels of the input that one row of tiles reads, with zeros around the image: [row][column][channel]. */
 interface Lines {
@@ -86,7 +91,7 @@ interface Lines {
 }
 
 function openLines(emitter: Emitter, plan: WinogradPlan): Lines {
-  const slot = createSlot('scratch', { dtype: 'f32', shape: [plan.filtering.side * reachOf(plan) * lanesOf(plan)] });
+  const slot = createSlot('scratch', { dtype: 'f32', shape: [plan.filtering.high.side * reachOf(plan) * lanesOf(plan)] });
   return { emitter, plan, buffer: emitter.buffer(slot, 'write') };
 }
 
@@ -97,13 +102,13 @@ function fillLines({ emitter, plan, buffer }: Lines, { batch, row: firstRow, col
   const lanes = lanesOf(plan);
   const width = reachOf(plan);
   const storage = site.operands[0];
-  const left = scaleIndex(column, filtering.results);
+  const left = scaleIndex(column, filtering.wide.results);
   const line = emitter.fresh('line');
   const [low, end] = [wide.low, wide.input + wide.low].map((x) => within(emitter, x, left, width));
   const zeros = splat(constant('f32', 0), lanes);
-  emitter.loop(line, index(0), index(filtering.side), 1, () => {
-    const i = indexSymbol(line, 0, filtering.side - 1);
-    const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(addIndex(firstRow, row), filtering.results), i), -high.low));
+  emitter.loop(line, index(0), index(filtering.high.side), 1, () => {
+    const i = indexSymbol(line, 0, filtering.high.side - 1);
+    const y = nameIndex(emitter, addIndex(addIndex(scaleIndex(addIndex(firstRow, row), filtering.high.results), i), -high.low));
     const to = scaleIndex(i, width * lanes);
     const each = (from: Expr, until: Expr, write: (x: IndexExpr, place: IndexExpr) => void): void => {
       const name = emitter.fresh('col');
@@ -113,7 +118,8 @@ function fillLines({ emitter, plan, buffer }: Lines, { batch, row: firstRow, col
     const clear = (from: Expr, until: Expr): void => each(from, until, (_, place) => emitter.push(store(buffer, emitter.index(place), zeros)));
     const source = (x: IndexExpr, lane: IndexExpr): Expr => {
       const channel = addIndex(addIndex(scaleIndex(batch[1]!, channels), scaleIndex(vector, lanes)), lane);
-      return emitter.index(linearIndex([batch[0]!, channel, y, addIndex(addIndex(left, x), -wide.low)], storage.strides, storage.offset));
+      const place = [batch[0]!, channel, y, addIndex(addIndex(left, x), -wide.low)];
+      return emitter.index(linearIndex(place, [storage.strides[0]!, storage.strides[1]!, high.memoryStride, wide.memoryStride], storage.offset));
     };
     const read = emitter.buffer(storage.slot, 'read');
     const copyVectors = (): void => each(low!, end!, (x, place) => emitter.push(store(buffer, emitter.index(place), load(read, source(x, ZERO), 'f32', lanes))));
@@ -141,7 +147,7 @@ function fillLines({ emitter, plan, buffer }: Lines, { batch, row: firstRow, col
 function transformInput(lines: Lines, block: Block, vector: IndexExpr, { buffer, base }: Transformed): void {
   const { emitter, plan } = lines;
   const { filtering, cut, pitch } = plan;
-  const { results, side } = filtering;
+  const { high, wide } = filtering;
   const lanes = lanesOf(plan);
   const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
   emitter.loop(row, index(0), index(cut.rows), 1, () => {
@@ -149,11 +155,11 @@ function transformInput(lines: Lines, block: Block, vector: IndexExpr, { buffer,
     fillLines(lines, block, r, vector);
     emitter.loop(column, index(0), index(cut.columns), 1, () => {
       const x = indexSymbol(column, 0, cut.columns - 1);
-      const from = emitter.bind(emitter.index(scaleIndex(x, results * lanes)));
-      const tile = square(side, (y, k) => emitter.bind(load(lines.buffer, at(from, (y * reachOf(plan) + k) * lanes), 'f32', lanes)));
+      const from = emitter.bind(emitter.index(scaleIndex(x, wide.results * lanes)));
+      const tile = rectangle(high.side, wide.side, (y, k) => emitter.bind(load(lines.buffer, at(from, (y * reachOf(plan) + k) * lanes), 'f32', lanes)));
       const place = emitter.bind(emitter.index(linearIndex([r, x, vector], [cut.columns * pitch, pitch, lanes], 0)));
       const origin = emitter.bind(add(emitter.index(base), place));
-      const points = transformBoth(emitter, filtering.input, tile).flat();
+      const points = transformBoth(emitter, high.input, wide.input, tile).flat();
       points.forEach((value, point) => emitter.push(store(buffer, at(origin, point * tilesOf(cut) * pitch), value)));
     });
   });
@@ -181,8 +187,8 @@ function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input:
   const { slot, strides } = packWeights(plan);
   const weights = emitter.buffer(slot, 'read');
   const point = emitter.fresh('point');
-  emitter.loop(point, index(0), index(pointsOf(plan)), 1, () => {
-    const p = indexSymbol(point, 0, pointsOf(plan) - 1);
+  emitter.loop(point, index(0), index(countPoints(plan)), 1, () => {
+    const p = indexSymbol(point, 0, countPoints(plan) - 1);
     const columnsAt = linearIndex([batch[1]!, panel, p], strides);
     const multiplyRows = (number: IndexExpr, rows: number): void => {
       const rowsAt = addIndex(addIndex(input.base, scaleIndex(p, tiles * pitch)), scaleIndex(number, tile.rows * pitch));
@@ -201,7 +207,7 @@ function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input:
             return range(tile.vectors).map((v) => load(weights, at(base, v * lanes), 'f32', lanes));
           },
         },
-        place: { buffer: sums, base: emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(number, pointsOf(plan)), p), tileSize(plan)))) },
+        place: { buffer: sums, base: emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(number, countPoints(plan)), p), tileSize(plan)))) },
         multiplyAdd: (row, column, sum) => fma(row, column, sum),
         resumes: undefined,
       });
@@ -217,35 +223,37 @@ function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input:
 function writeResults(step: Step, panel: IndexExpr, count: Expr): void {
   const { emitter, plan, batch, block, sums, results } = step;
   const { site, geometry, filtering, tile, cut } = plan;
-  const size = filtering.results;
+  const { high, wide } = filtering;
   const lanes = lanesOf(plan);
   const width = widthOf(plan);
   const [name, vector] = [emitter.fresh('tile'), emitter.fresh('vec')];
   emitter.loop(name, index(0), index(tilesOf(cut)), 1, () => {
     const t = indexSymbol(name, 0, tilesOf(cut) - 1);
-    const inSums = addIndex(scaleIndex(floorDiv(t, tile.rows), pointsOf(plan) * tileSize(plan)), scaleIndex(modIndex(t, tile.rows), width));
+    const inSums = addIndex(scaleIndex(floorDiv(t, tile.rows), countPoints(plan) * tileSize(plan)), scaleIndex(modIndex(t, tile.rows), width));
     const from = nameIndex(emitter, inSums);
     emitter.loop(vector, index(0), index(width), lanes, () => {
       const v = indexSymbol(vector, 0, width - lanes);
       const start = emitter.bind(emitter.index(addIndex(from, v)));
-      const points = square(filtering.side, (y, x) => emitter.bind(load(sums, at(start, (y * filtering.side + x) * tileSize(plan)), 'f32', lanes)));
+      const points = rectangle(high.side, wide.side, (y, x) => emitter.bind(load(sums, at(start, (y * wide.side + x) * tileSize(plan)), 'f32', lanes)));
       const to = emitter.index(v);
-      transformBoth(emitter, filtering.output, points).forEach((line, y) => line.forEach((value, x) => emitter.push(store(results, at(to, (y * size + x) * width), value))));
+      transformBoth(emitter, high.output, wide.output, points).forEach((line, y) =>
+        line.forEach((value, x) => emitter.push(store(results, at(to, (y * wide.results + x) * width), value))),
+      );
     });
-    const top = nameIndex(emitter, scaleIndex(addIndex(block.row, floorDiv(t, cut.columns)), size));
-    const side = nameIndex(emitter, scaleIndex(addIndex(block.column, modIndex(t, cut.columns)), size));
-    const left = (extent: number, first: IndexExpr): Expr =>
+    const top = nameIndex(emitter, scaleIndex(addIndex(block.row, floorDiv(t, cut.columns)), high.results));
+    const side = nameIndex(emitter, scaleIndex(addIndex(block.column, modIndex(t, cut.columns)), wide.results));
+    const left = (extent: number, first: IndexExpr, size: number): Expr =>
       extent % size === 0 && extent > first.max ? index(size) : emitter.bind(least(minus(index(extent), emitter.index(first)), index(size)));
-    const [rows, columns] = [left(geometry.high.output, top), left(geometry.wide.output, side)];
+    const [rows, columns] = [left(geometry.high.output, top, high.results), left(geometry.wide.output, side, wide.results)];
     const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
     emitter.loop(row, index(0), rows, 1, () =>
       emitter.loop(column, index(0), columns, 1, () => {
-        const [y, x] = [row, column].map((symbol) => indexSymbol(symbol, 0, size - 1));
-        const place = emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(y!, size), x!), width)));
+        const [y, x] = [indexSymbol(row, 0, high.results - 1), indexSymbol(column, 0, wide.results - 1)];
+        const place = emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(y, wide.results), x), width)));
         storeColumns(emitter, count, width, lanes, (first, number, lane) => {
           const filter = addIndex(addIndex(scaleIndex(batch[1]!, geometry.filters), scaleIndex(panel, width)), addIndex(first, lane));
           const value = load(results, add(place, emitter.index(first)), 'f32', number);
-          site.store(emitter, [batch[0]!, filter, addIndex(top, y!), addIndex(side, x!)], value);
+          site.store(emitter, [batch[0]!, filter, ...innerPosition(geometry, site.shape.length - 2, [addIndex(top, y), addIndex(side, x)])], value);
         });
       }),
     );
@@ -269,7 +277,7 @@ function writePanels(step: Step, part: IndexExpr, input: Transformed): void {
   });
 }
 
-const inputSize = (plan: WinogradPlan): number => pointsOf(plan) * tilesOf(plan.cut) * plan.pitch;
+const inputSize = (plan: WinogradPlan): number => countPoints(plan) * tilesOf(plan.cut) * plan.pitch;
 const vectorsOf = (plan: WinogradPlan): number => Math.ceil(plan.geometry.channels / lanesOf(plan));
 
 function inputKernel(plan: WinogradPlan, target: MemorySlot): LoweredKernel {
@@ -281,7 +289,7 @@ function inputKernel(plan: WinogradPlan, target: MemorySlot): LoweredKernel {
   const block = openBlock(emitter, tiling, cut, position.slice(0, 2), position[2]!);
   transformInput(openLines(emitter, plan), block, position[3]!, { buffer: emitter.buffer(target, 'write'), base });
   const tiles = elementCount([images, geometry.groups, geometry.channels, tiling.high.output, tiling.wide.output]);
-  return emitter.finish('winogradInput', grid, { flops: tiles * transformFlops(filtering.input), bytes: tiles * pointsOf(plan) * 4 });
+  return emitter.finish('winogradInput', grid, { flops: tiles * transformFlops(filtering.high.input, filtering.wide.input), bytes: tiles * countPoints(plan) * 4 });
 }
 
 function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
@@ -297,8 +305,8 @@ function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
     plan,
     batch,
     block: openBlock(emitter, tiling, cut, batch, position[2]!),
-    sums: scratch(Math.ceil(tilesOf(cut) / tile.rows) * pointsOf(plan) * tileSize(plan)),
-    results: scratch(filtering.results ** 2 * widthOf(plan)),
+    sums: scratch(Math.ceil(tilesOf(cut) / tile.rows) * countPoints(plan) * tileSize(plan)),
+    results: scratch(filtering.high.results * filtering.wide.results * widthOf(plan)),
   };
   let input: Transformed;
   if (shared === undefined) {
@@ -312,7 +320,7 @@ function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
     input = { buffer: emitter.buffer(shared, 'read'), base: nameIndex(emitter, base) };
   }
   writePanels(step, position[3]!, input);
-  const products = 2 * pointsOf(plan) * elementCount([images, geometry.groups, geometry.channels, geometry.filters, tiling.high.output, tiling.wide.output]);
+  const products = 2 * countPoints(plan) * elementCount([images, geometry.groups, geometry.channels, geometry.filters, tiling.high.output, tiling.wide.output]);
   const kernel = site.finish(emitter, 'winograd', grid, { flops: products, bytes: 0 });
   return shared === undefined ? [kernel] : [inputKernel(plan, shared), kernel];
 }
@@ -321,11 +329,11 @@ export const winogradTemplate: ContractionTemplate = {
   name: 'winograd',
   plan(site: ContractionSite) {
     const { node } = site;
-    if (node.op !== 'conv' || site.shape.length !== 4 || !hasVectors(site) || !site.isConstant(1)) return undefined;
+    if (node.op !== 'conv' || site.shape.length < 3 || site.shape.length > 4 || !hasVectors(site) || !site.isConstant(1)) return undefined;
     if ([...node.inputs, ...node.outputs].some((x) => x.dtype !== 'f32')) return undefined;
     const geometry = geometryOf(site, node);
-    const fits = [geometry.high, geometry.wide].every((axis) => axis.taps === TAPS && axis.stride === 1 && axis.dilation === 1);
-    const plan = fits ? planWinograd(site, geometry, FILTERINGS) : undefined;
+    const fits = [geometry.high, geometry.wide].every(({ taps, stride, dilation }) => stride === 1 && (taps === 1 || dilation === 1));
+    const plan = fits ? planWinograd(site, geometry, filteringsFor(geometry.high.taps, geometry.wide.taps)) : undefined;
     return plan === undefined ? undefined : () => lowerWinograd(plan);
   },
 };

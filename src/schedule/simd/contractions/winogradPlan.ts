@@ -7,16 +7,15 @@ import { cheapest, dealtCost, productCost, registerTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { channelsCost } from './channels.ts';
 import { directCost } from './conv.ts';
-import type { Filtering } from './filtering.ts';
+import { passesOf, pointsOf } from './filtering.ts';
+import type { PlaneFiltering } from './filtering.ts';
 import { columnBlocks, rowBlocks } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
-
-export const TAPS = 3;
 
 export interface WinogradPlan {
   readonly site: ContractionSite;
   readonly geometry: ConvGeometry;
-  readonly filtering: Filtering;
+  readonly filtering: PlaneFiltering;
   readonly images: number;
   /** The result counted in tiles, and the tiles of a grid step. */
   readonly tiling: ConvGeometry;
@@ -31,9 +30,10 @@ export interface WinogradPlan {
   readonly sharesInput: boolean;
 }
 
-/** Multiply-adds that it costs to transform a vector, for each of its points: into, and back. */
-const INPUT_COST = 8;
-const OUTPUT_COST = 6;
+/** Multiply-adds that it costs to bring a vector of a tile from memory and to it, and to transform it along one axis: into, and back. */
+const MOVE_COST = 2;
+const INPUT_COST = 3;
+const OUTPUT_COST = 2;
 /** The same to store a vector of results, or to copy one of the input; and for each lane where they do not lie side by side. */
 const STORE_COST = 4;
 const COPY_COST = 2;
@@ -89,19 +89,20 @@ function plansFor(base: Pick<WinogradPlan, 'site' | 'geometry' | 'filtering' | '
   const { site, geometry, filtering, images, tiling } = base;
   const { simd } = site.capabilities;
   const { channels, filters, groups } = geometry;
-  const { results, side } = filtering;
+  const { high, wide } = filtering;
   const lanes = simd.vectorLanes;
-  const points = side * side;
+  const points = pointsOf(filtering);
+  const passes = passesOf(filtering);
   const tiles = tilesOf(cut);
   const tile = cheapest(registerTiles(simd).flat(), (option) => pointCost(geometry, tiles, option, lanes));
   const pitch = pitchOf(channels, lanes);
   const inputBytes = points * tiles * pitch * 4;
   const panels = Math.ceil(filters / (tile.vectors * lanes));
   const blocks = images * groups * blocksOf(tiling, cut);
-  const copied = cut.rows * side * ((cut.columns - 1) * results + side);
-  const input = (pitch / lanes) * (tiles * points * INPUT_COST + copied * (isInputLast(site) ? COPY_COST : STRIDED_COST * lanes));
-  const stored = results * results * (isOutputLast(site) ? STORE_COST : STRIDED_COST * lanes);
-  const output = tiles * Math.ceil(filters / lanes) * (points * OUTPUT_COST + stored);
+  const copied = cut.rows * high.side * ((cut.columns - 1) * wide.results + wide.side);
+  const input = (pitch / lanes) * (tiles * points * (MOVE_COST + passes * INPUT_COST) + copied * (isInputLast(site) ? COPY_COST : STRIDED_COST * lanes));
+  const stored = high.results * wide.results * (isOutputLast(site) ? STORE_COST : STRIDED_COST * lanes);
+  const output = tiles * Math.ceil(filters / lanes) * (points * (MOVE_COST + passes * OUTPUT_COST) + stored);
   const weights = points * channels * panels * tile.vectors;
   const again = weights * lanes * 4 <= MOST_CACHES * simd.l2Bytes ? SHARED_CACHE_COST : MEMORY_COST;
   const streams = weights * (groups * MEMORY_COST + (blocks - groups) * again);
@@ -119,13 +120,13 @@ function plansFor(base: Pick<WinogradPlan, 'site' | 'geometry' | 'filtering' | '
   });
 }
 
-export function planWinograd(site: ContractionSite, geometry: ConvGeometry, filterings: readonly Filtering[]): WinogradPlan | undefined {
+export function planWinograd(site: ContractionSite, geometry: ConvGeometry, filterings: readonly PlaneFiltering[]): WinogradPlan | undefined {
   const { simd } = site.capabilities;
   const images = site.shape[0]!;
   const options = filterings.flatMap((filtering) => {
-    const inTiles = (axis: ConvGeometry['high']): ConvGeometry['high'] => ({ ...axis, output: Math.ceil(axis.output / filtering.results) });
-    const tiling: ConvGeometry = { ...geometry, high: inTiles(geometry.high), wide: inTiles(geometry.wide) };
-    const mostTiles = Math.floor((simd.l2Bytes * INPUT_SHARE) / (filtering.side ** 2 * pitchOf(geometry.channels, simd.vectorLanes) * 4));
+    const inTiles = (axis: 'high' | 'wide'): ConvGeometry['high'] => ({ ...geometry[axis], output: Math.ceil(geometry[axis].output / filtering[axis].results) });
+    const tiling: ConvGeometry = { ...geometry, high: inTiles('high'), wide: inTiles('wide') };
+    const mostTiles = Math.floor((simd.l2Bytes * INPUT_SHARE) / (pointsOf(filtering) * pitchOf(geometry.channels, simd.vectorLanes) * 4));
     return cutsFor(tiling, mostTiles).flatMap((cut) => plansFor({ site, geometry, filtering, images, tiling }, cut));
   });
   if (options.length === 0 || elementCount([geometry.channels, geometry.filters]) < simd.vectorLanes ** 2) return undefined;
