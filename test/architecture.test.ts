@@ -124,9 +124,10 @@ describe('rooms', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('keep native code behind one seam', () => {
+  it('keep native code behind one seam, and protobuf in its format', () => {
     const users = (name: string): string[] => [...new Set(imports.filter(({ to }) => to === name || to.startsWith(`${name}/`)).map(({ from }) => from))];
     expect(users('koffi')).toEqual(['ffi/native.ts']);
+    expect(users('@bufbuild/protobuf').filter((from) => !from.startsWith('formats/onnx/'))).toEqual([]);
   });
 
   it('that a browser loads use nothing of Node', () => {
