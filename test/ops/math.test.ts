@@ -91,3 +91,10 @@ describe('moves', () => {
     expect(numbers({ op: 'Range', inputs: [start!, limit!, delta!] }).values).toEqual([2048, 2050, 2052, 2054]);
   });
 });
+
+describe('Pow', () => {
+  const x = [0, -0, 1, -1, 1.5, -2.25, 100, 1e-3, Infinity, -Infinity, NaN];
+  it.each(['f32', 'f16', 'bf16', 'f64'] as const)('of %s by exponents that are known is what the function says', (dtype) => {
+    for (const exponent of [-2, -1, 0, 0.5, 1, 2, 3, 4, 5]) expectAgreement({ op: 'Pow', inputs: [tensorFrom(dtype, [x.length], x), tensorFrom('f32', [], [exponent])] });
+  });
+});

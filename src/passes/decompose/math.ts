@@ -29,14 +29,23 @@ const rounding =
     return [isInteger(x.dtype) ? x : b[fn](x)];
   };
 
+/** Powers that a few products make, as exact as the function and much cheaper: what normalisations and activations raise to. */
+const PLAIN_POWERS: ReadonlyMap<number, (b: Builder, x: Operand) => Operand> = new Map([
+  [-1, (b, x) => b.reciprocal(x)],
+  [1, (_, x) => x],
+  [2, (b, x) => b.mul(x, x)],
+  [3, (b, x) => b.mul(b.mul(x, x), x)],
+  [4, (b, x) => b.mul(b.mul(x, x), b.mul(x, x))],
+]);
+
 /** The exponent may have a dtype of its own; the result has the base's. */
 const pow: Rule = (b, _, inputs) => {
   const [base, exponent] = [inputAt(inputs, 0), inputAt(inputs, 1)];
   if (isFloat(base.dtype)) {
     const value = b.valueOf(exponent);
     const known = value?.data.length === 1 && isFloat(exponent.dtype) ? b.valueOf(b.cast(exponent, 'f32'))?.data[0] : undefined;
-    // x² is what normalisations and activations raise to: a product is exact and cheap.
-    if (known === 2 && exponent.shape.length <= base.shape.length) return [b.mul(base, base)];
+    const plain = known === undefined || exponent.shape.length > base.shape.length ? undefined : PLAIN_POWERS.get(Number(known));
+    if (plain !== undefined) return [b.cast(plain(b, b.cast(base, accumulatorOf(base.dtype))), base.dtype)];
     return [b.pow(base, b.cast(exponent, base.dtype))];
   }
   if (!isFloat(exponent.dtype)) return [b.cast(b.pow(b.cast(base, 'i64'), b.cast(exponent, 'i64')), base.dtype)];
