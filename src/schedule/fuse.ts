@@ -16,7 +16,7 @@ import { inputPositions, invertLinear } from './positions.ts';
 import type { Position, PositionScope } from './positions.ts';
 import { costOf } from './emit/elementwise.ts';
 import { needsStore } from './emit/compute.ts';
-import { narrowsSums } from './narrowing.ts';
+import { endsSums, narrowsSums } from './sumsBehind.ts';
 import type { StridedView } from './views.ts';
 
 /** A kernel to be: the value it stores and the space it walks. */
@@ -81,6 +81,7 @@ class Fuser {
   readonly #sites = new Map<Operand, Site[]>();
   readonly #outputs: ReadonlySet<Operand>;
   readonly #constant = new Set<Operand>();
+  readonly #uses = new Map<Operand, number>();
   readonly #extents = new Map<string, number>();
   readonly #renamed = new Map<string, IndexExpr>();
   readonly roots: Root[] = [];
@@ -99,6 +100,7 @@ class Fuser {
       this.stored.add(x);
       this.#constant.add(x);
     }
+    for (const x of [...graph.outputs, ...graph.nodes.flatMap((node) => [...new Set(node.inputs)])]) this.#uses.set(x, (this.#uses.get(x) ?? 0) + 1);
     for (const node of graph.nodes) {
       const constant = node.inputs.every((x) => this.#constant.has(x));
       for (const x of node.outputs) {
@@ -268,6 +270,8 @@ class Fuser {
     const cost = isElementwise(node) ? costOf(node) : 1;
     const repeats = sites.reduce((most, s) => Math.max(most, this.#repeats(node, s)), 0);
     if (repeats > (cost <= CHEAP ? MAX_REPEATS : 1)) return false;
+    // The contraction stores something in any case.
+    if (repeats > 1 && endsSums(node, this.producers, this.#uses)) return false;
     if (sites.length === 1) return true;
     const sameRoot = sites.every((s) => s.root === sites[0]!.root);
     if (sameRoot && this.#keepsRow(node, sites[0]!.root, cost)) return true;

@@ -56,6 +56,23 @@ describe('fusion', () => {
     expect(s.unfusedBytes).toBeGreaterThan(10 * 3200);
   });
 
+  it('leaves what is done to sums with the contraction, where windows that overlap would repeat it', () => {
+    const pooled = (stride: number): Schedule =>
+      schedule((b, input) => {
+        const y = conv(b, input([1, 4, 9, 9]), b.constant(tensorFrom('f32', [8, 4, 3, 3], new Float32Array(8 * 4 * 9).fill(0.1))));
+        // Twice used, as in x·sigmoid(x).
+        const active = b.mul(y, b.add(y, b.scalar('f32', 1)));
+        const windows = b.window(
+          b.max(active, b.scalar('f32', 0)),
+          [2, 3].map((axis) => ({ axis, size: 3, stride, dilation: 1 })),
+        );
+        return [b.reduce('max', windows, [4, 5])];
+      });
+    const sizes = (s: Schedule): number[] => s.report.map(({ nodes }) => nodes.length);
+    expect(sizes(pooled(1))).toEqual([4, 1]);
+    expect(sizes(pooled(3))).toEqual([1, 5]);
+  });
+
   it('makes one kernel of softmax and of layer norm, whatever the axis', () => {
     expect(schedule((b, input) => [softmax(b, input([32, 100]), 1)]).module.run).toHaveLength(1);
     expect(schedule((b, input) => [softmax(b, input([100, 32]), 0)]).module.run).toHaveLength(1);
