@@ -8,20 +8,22 @@ import { fileURLToPath } from 'node:url';
 import { isSource, packageFile } from '../core/packageFiles.ts';
 import type { Stored } from '../core/stored.ts';
 import { bytesOf, numeric } from '../core/tensor.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { trace } from '../core/trace.ts';
-import { mapSubgraphs } from '../graph/graph.ts';
+import { LARGE_BYTES, structureOf } from '../formats/onnx/structure.ts';
+import { mapSubgraphs, subgraphsOf } from '../graph/graph.ts';
 import type { Constant, Graph } from '../graph/graph.ts';
 import { isConstant, packWithConstants, unpackWithConstants } from '../planFile.ts';
 import type { ExecutionPlan } from '../plan.ts';
 import { CompileCache, contentKey } from '../runtime/compileCache.ts';
-import { pack } from '../core/pack.ts';
+import { isRecord, pack } from '../core/pack.ts';
 import { compile } from './compiler.ts';
 import type { Question } from '../schedule/decide.ts';
 import type { Compile } from './compiler.ts';
 
-const FORMAT = 'plan 1';
+const FORMAT = 'plan 2';
 /** Constants up to this size are part of the key, whatever is done with them. */
-const SMALL_BYTES = 4096;
+const SMALL_BYTES = LARGE_BYTES;
 /** Plans with more data of their own are not kept: they hold weights. */
 const MOST_BYTES = 32 << 20;
 
@@ -59,7 +61,28 @@ function partsOf(value: unknown): (string | Uint8Array)[] {
 }
 
 /** The graph as parts of a key, and its constants in order. */
-function describeGraph(graph: Graph): { readonly parts: readonly (string | Uint8Array)[]; readonly constants: readonly Constant[] } {
+interface Described {
+  readonly parts: readonly (string | Uint8Array)[];
+  readonly constants: readonly Constant[];
+}
+
+/** By the file that it is of, where that is all that made it: this is known sooner than what each node holds. */
+function describeGraph(graph: Graph): Described {
+  const structure = structureOf(graph);
+  if (structure === undefined) return describeContent(graph);
+  const constants = constantsIn(graph);
+  // Small data may lie in other files; tensors that are attributes may be large.
+  const small = constants.filter(({ bytes }) => bytes <= SMALL_BYTES).map((constant) => constant.read());
+  return { parts: ['file', ...structure, ...[...small, ...tensorsIn(graph)].flatMap(({ data }) => partsOf(data))], constants };
+}
+
+const bodiesIn = (graph: Graph): Graph[] => graph.nodes.flatMap(subgraphsOf);
+const constantsIn = (graph: Graph): Constant[] => [...graph.constants.values(), ...bodiesIn(graph).flatMap(constantsIn)];
+const isTensor = (value: unknown): value is Tensor => isRecord(value) && 'dtype' in value && 'data' in value;
+/** Those that are attributes of nodes. */
+const tensorsIn = (graph: Graph): Tensor[] => [...graph.nodes.flatMap(({ attrs }) => Object.values<unknown>(attrs).filter(isTensor)), ...bodiesIn(graph).flatMap(tensorsIn)];
+
+function describeContent(graph: Graph): Described {
   const constants: Constant[] = [];
   const { json, bytes } = pack(graph, (value) => {
     if (!isConstant(value)) return value;

@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { storedIn } from '../../src/core/stored.ts';
 import { tensorFrom, toNumbers } from '../../src/core/tensor.ts';
 import { constantOf, isTensor } from '../../src/graph/graph.ts';
 import type { Graph, Node } from '../../src/graph/graph.ts';
 import { loadModel } from '../../src/index.ts';
+import { writeMessage } from '../../src/formats/onnx/writeMessage.ts';
+import type { ExecutionPlan } from '../../src/plan.ts';
 import { CompileCache } from '../../src/runtime/compileCache.ts';
 import { chooseDevice, resolveTarget } from '../../src/session/devices.ts';
 import { InferenceSession } from '../../src/session/inferenceSession.ts';
@@ -106,6 +109,54 @@ describe.each(devices.filter((device) => device !== 'reference' && resolveTarget
     expect((await sized(3)).isKept).toBe(true);
     expect((await sized(4)).isKept).toBe(false);
     expect((await sized(3, { allow: ['tf32'] })).isKept).toBe(false);
+  });
+
+  it('tells models from a file by what it says, small data in other files too, and computes with the large weights that it has', async () => {
+    const sizes = { large: LENGTH, small: 1 };
+    const opened = (values: { readonly large: number; readonly small: number }, op = 'Add'): Promise<Opened> => {
+      const files = new Map(Object.entries(values).map(([name, value]) => [`${name}.bin`, new Uint8Array(new Float32Array(sizes[name as keyof typeof sizes]).fill(value).buffer)]));
+      const weight = (name: keyof typeof sizes) => ({
+        name,
+        dims: [BigInt(sizes[name])],
+        dataType: 1,
+        dataLocation: 1,
+        externalData: [{ key: 'location', value: `${name}.bin` }],
+      });
+      const info = (name: string) => ({ name, type: { tensorType: { elemType: 1, shape: { dim: [{ dimValue: BigInt(LENGTH) }] } } } });
+      const node = [
+        { opType: op, input: ['x', 'large'], output: ['sum'] },
+        { opType: 'Mul', input: ['sum', 'small'], output: ['y'] },
+      ];
+      const graph = { name: 'file', initializer: [weight('large'), weight('small')], input: [info('x')], output: [info('y')], node };
+      return open(loadModel(writeMessage('ModelProto', { irVersion: 10n, opsetImport: [{ domain: '', version: 21n }], graph }), files).graph);
+    };
+    const first = await opened({ large: 1, small: 2 });
+    const others = [await opened({ large: 1, small: 2 }), await opened({ large: 5, small: 2 }), await opened({ large: 1, small: 3 }), await opened({ large: 1, small: 2 }, 'Sub')];
+    expect([first, ...others].map(({ isKept }) => isKept)).toEqual([false, true, true, false, false]);
+    // x begins with −1.
+    expect([first, ...others].map(({ outputs }) => outputs[0]![0])).toEqual([0, 0, 8, 0, -4]);
+    expect([first, ...others].map(({ outputs }) => outputs[0]![1])).toEqual([2, 2, 10, 3, -2]);
+  });
+
+  it('tells models from a file apart by large tensors that are attributes', async () => {
+    const plan: ExecutionPlan = {
+      target: device, inputNames: [], outputNames: [], bindings: [], slots: 0, inputs: [], outputs: [], constants: new Map(), hostValues: new Map(), steps: [],
+      compile: { millis: 0, cached: false },
+    }; // prettier-ignore
+    let compiled = 0;
+    const kept = keepPlans(new CompileCache(folder), async () => {
+      compiled++;
+      return plan;
+    });
+    const count = async (value: number): Promise<number> => {
+      const t = { dims: [BigInt(LENGTH)], dataType: 11, rawData: storedIn(new Uint8Array(new Float64Array(LENGTH).fill(value).buffer)) };
+      const node = [{ opType: 'TreeEnsembleRegressor', domain: 'ai.onnx.ml', input: ['x'], output: ['y'], attribute: [{ name: 'base_values_as_tensor', type: 4, t }] }];
+      const opsetImport = [{ domain: '', version: 21n }, { domain: 'ai.onnx.ml', version: 3n }]; // prettier-ignore
+      const { graph } = loadModel(writeMessage('ModelProto', { irVersion: 10n, opsetImport, graph: { name: 'trees', input: [{ name: 'x' }], output: [{ name: 'y' }], node } }));
+      await kept(graph, resolveTarget(device), []);
+      return compiled;
+    };
+    expect([await count(1), await count(1), await count(2)]).toEqual([1, 1, 2]);
   });
 
   it('takes plans with steps on the host', async () => {

@@ -1,6 +1,7 @@
 // An ONNX file to a Graph: parsed, every name resolved, every operator in its latest form and held against its declaration.
 // Knows no file system (external data comes through a reader), so it runs in a browser too.
 import { AnychipError, within } from '../../core/error.ts';
+import { storedIn } from '../../core/stored.ts';
 import type { Stored } from '../../core/stored.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { FunctionProto, ModelProto } from './messages.ts';
@@ -8,6 +9,8 @@ import { importGraph } from './importGraph.ts';
 import type { ImportState } from './importGraph.ts';
 import { functionKey, opsetsOf } from './names.ts';
 import { readMessage } from './readMessage.ts';
+import { noteStructure } from './structure.ts';
+import type { Range } from './structure.ts';
 import type { ExternalReader } from './tensorProto.ts';
 
 export interface ImportOptions {
@@ -28,7 +31,8 @@ export interface Model {
 
 /** Throws `bad-file`, `bad-model`, `unsupported` (all operators that are not known at once) or `limit`. */
 export function importModel(source: Uint8Array | Stored, options: ImportOptions = {}): Model {
-  const proto = parse(source);
+  let large: readonly Range[] = [];
+  const proto = within('not an ONNX model', () => readMessage('ModelProto', source, (found) => void (large = found)));
   const name = options.name ?? (proto.graph?.name === '' ? 'model' : (proto.graph?.name ?? 'model'));
   return within(name, () => {
     if (proto.graph === undefined) throw new AnychipError('bad-file', 'it holds no graph', { hint: 'Is it an ONNX model? It may be damaged.' });
@@ -38,6 +42,7 @@ export function importModel(source: Uint8Array | Stored, options: ImportOptions 
     const state: ImportState = { irVersion, external: options.external, functions: functionsOf(proto), unsupported: new Map(), counts: { nodes: 0, names: 0 } };
     const graph = importGraph(proto.graph, undefined, { opsets, attrs: undefined, calls: [], depth: 0 }, state);
     refuseUnsupported(state);
+    noteStructure(graph, source instanceof Uint8Array ? storedIn(source) : source, large);
     return {
       graph,
       irVersion,
@@ -47,8 +52,6 @@ export function importModel(source: Uint8Array | Stored, options: ImportOptions 
     };
   });
 }
-
-const parse = (source: Uint8Array | Stored): ModelProto => within('not an ONNX model', () => readMessage('ModelProto', source));
 
 function functionsOf(proto: ModelProto): Map<string, FunctionProto> {
   const functions = new Map<string, FunctionProto>();

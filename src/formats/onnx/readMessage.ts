@@ -6,13 +6,13 @@ import { partOf, storedIn } from '../../core/stored.ts';
 import type { Stored } from '../../core/stored.ts';
 import { messages } from './messages.ts';
 import type { Field, Message, MessageName, Repetition, ValueKind } from './messages.ts';
+import { LARGE_BYTES } from './structure.ts';
+import type { Range } from './structure.ts';
 
 /** Deepest nesting of messages: about a third of it is nesting of subgraphs. */
 const MAX_DEPTH = 200;
 /** Read at a time of a source that is not in memory. */
 const WINDOW_BYTES = 1 << 14;
-/** `stored` data from here on stays in such a source. */
-const STORED_BYTES = 1 << 12;
 
 interface KnownField {
   readonly name: string;
@@ -68,6 +68,8 @@ class Cursor {
   #window: BinaryReader;
   /** Where the window begins in the source. */
   #start = 0;
+  /** Data that is no part of the structure. */
+  readonly large: Range[] = [];
 
   constructor(source: Stored | Uint8Array) {
     this.#inMemory = source instanceof Uint8Array;
@@ -116,8 +118,11 @@ class Cursor {
 
   /** Left where it is, where that is memory or it is much. */
   stored(count: number): Stored {
-    if (!this.#inMemory && count < STORED_BYTES) return storedIn(this.bytes(count));
-    return partOf(this.#source, this.#pass(count), count);
+    const isLarge = count > LARGE_BYTES;
+    if (!this.#inMemory && !isLarge) return storedIn(this.bytes(count));
+    const start = this.#pass(count);
+    if (isLarge) this.large.push({ start, bytes: count });
+    return partOf(this.#source, start, count);
   }
 
   /** Passes over the value of a field that is not known, within `end`. */
@@ -225,12 +230,13 @@ const create = (name: MessageName): Growing => Object.create(formOf(name).defaul
 const isGrowing = (value: unknown): value is Growing => typeof value === 'object' && value !== null;
 const growing = (value: unknown): Growing | undefined => (isGrowing(value) ? value : undefined);
 
-/** The message in `source`. Throws `bad-file`, or `limit` for one that is nested too deep. */
-export function readMessage<M extends MessageName>(name: M, source: Stored | Uint8Array): Message<M> {
+/** The message in `source`. Throws `bad-file`, or `limit` for one that is nested too deep. `noteLarge` is told where large data was left. */
+export function readMessage<M extends MessageName>(name: M, source: Stored | Uint8Array, noteLarge?: (large: readonly Range[]) => void): Message<M> {
   const message = create(name);
   const cursor = new Cursor(source);
   try {
     readFields(cursor, cursor.end, name, message, 1);
+    noteLarge?.(cursor.large);
   } catch (cause) {
     if (cause instanceof AnychipError) throw cause;
     throw damaged(cause instanceof Error ? cause.message : String(cause));
