@@ -95,11 +95,14 @@ function bitcastByCopy(p: Prelude, from: ComputeDType, to: ComputeDType, x: stri
 /** Of x86: where it has vectors of so many floats. The second operand is the result where either is no number, as in C's `a < b ? a : b`, of which GCC makes two instructions. */
 const extremeFeatures: Readonly<Partial<Record<number, string>>> = { 8: '__AVX__', 16: '__AVX512F__' };
 
+/** Compilers stop inlining where a function grows, and a call in the midst of a tile sends all of its registers to memory. */
+const HELPER = 'static inline __attribute__((always_inline))';
+
 export const gnuDialect: Dialect = {
   head: HEAD,
   index: 'i64',
   wideSuffix: 'll',
-  helper: 'static inline',
+  helper: HELPER,
   unroll: 'UNROLL',
   barrier: '',
   nan: (dtype) => `__builtin_nan${suffix(dtype)}("")`,
@@ -128,7 +131,7 @@ export const gnuDialect: Dialect = {
     const full = p.type(type);
     const name = `dot_${parts}_at_once_${full}`;
     const lines = choices.map(({ feature, statement }, i) => `#${i === 0 ? 'if' : 'elif'} ${feature}\n${statement}\n`);
-    return p.use(name, () => `static inline ${full} ${name}(${full} a, ${full} b, ${full} c) {\n${lines.join('')}#else\nreturn ${lane}(a, b, c);\n#endif\n}\n`);
+    return p.use(name, () => `${HELPER} ${full} ${name}(${full} a, ${full} b, ${full} c) {\n${lines.join('')}#else\nreturn ${lane}(a, b, c);\n#endif\n}\n`);
   },
   extreme: (p, fn, type, plain) => {
     const lane = p.lanewise(fn, type, [type, type], plain);
@@ -137,7 +140,7 @@ export const gnuDialect: Dialect = {
     const full = p.type(type);
     const name = `${fn}_at_once_${full}`;
     const atOnce = `${full} r; __asm__("v${fn}ps %2, %1, %0" : "=v"(r) : "v"(a), "vm"(b)); return r;`;
-    return p.use(name, () => `static inline ${full} ${name}(${full} a, ${full} b) {\n#ifdef ${feature}\n${atOnce}\n#else\nreturn ${lane}(a, b);\n#endif\n}\n`);
+    return p.use(name, () => `${HELPER} ${full} ${name}(${full} a, ${full} b) {\n#ifdef ${feature}\n${atOnce}\n#else\nreturn ${lane}(a, b);\n#endif\n}\n`);
   },
   bitcast: bitcastByCopy,
   vectors,

@@ -9,9 +9,9 @@ typedef unsigned long long u64;
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 typedef float f32x4 __attribute__((vector_size(16)));
-static inline f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
+static inline __attribute__((always_inline)) f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
-static inline f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
+static inline __attribute__((always_inline)) f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);

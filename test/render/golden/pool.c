@@ -8,7 +8,7 @@ typedef unsigned long long u64;
 #else
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
-static inline float max_f32(float a, float b) { return a > b ? a : b; }
+static inline __attribute__((always_inline)) float max_f32(float a, float b) { return a > b ? a : b; }
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);

@@ -9,22 +9,22 @@ typedef unsigned long long u64;
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 typedef float f32x4 __attribute__((vector_size(16)));
-static inline f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
+static inline __attribute__((always_inline)) f32x4 splat_f32x4(float a) { return (f32x4){a, a, a, a}; }
 typedef float floatx4_at __attribute__((vector_size(16), aligned(4), may_alias));
-static inline f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
+static inline __attribute__((always_inline)) f32x4 max_f32x4(f32x4 a, f32x4 b) { f32x4 r; for (int i = 0; i < 4; i++) r[i] = a[i] > b[i] ? a[i] : b[i]; return r; }
 typedef int i32x4 __attribute__((vector_size(16)));
-static inline f32x4 select_f32x4(i32x4 m, f32x4 a, f32x4 b) { return (f32x4)((m & (i32x4)a) | (~m & (i32x4)b)); }
-static inline float max_f32(float a, float b) { return a > b ? a : b; }
-static inline int across_or_i32x4_bool(i32x4 v) { return ((v[0] | v[2]) | (v[1] | v[3])) & 1; }
-static inline int lanes_or_i32x4(i32x4 v) { 
+static inline __attribute__((always_inline)) f32x4 select_f32x4(i32x4 m, f32x4 a, f32x4 b) { return (f32x4)((m & (i32x4)a) | (~m & (i32x4)b)); }
+static inline __attribute__((always_inline)) float max_f32(float a, float b) { return a > b ? a : b; }
+static inline __attribute__((always_inline)) int across_or_i32x4_bool(i32x4 v) { return ((v[0] | v[2]) | (v[1] | v[3])) & 1; }
+static inline __attribute__((always_inline)) int lanes_or_i32x4(i32x4 v) { 
 #ifdef __SSE__
 int m; __asm__("%vmovmskps %1, %0" : "=r"(m) : "x"(v)); return m != 0;
 #else
 return across_or_i32x4_bool(v);
 #endif
  }
-static inline float across_max_f32x4(f32x4 v) { return max_f32(max_f32(v[0], v[2]), max_f32(v[1], v[3])); }
-static inline float across_add_f32x4(f32x4 v) { return ((v[0] + v[2]) + (v[1] + v[3])); }
+static inline __attribute__((always_inline)) float across_max_f32x4(f32x4 v) { return max_f32(max_f32(v[0], v[2]), max_f32(v[1], v[3])); }
+static inline __attribute__((always_inline)) float across_add_f32x4(f32x4 v) { return ((v[0] + v[2]) + (v[1] + v[3])); }
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NOINLINE __attribute__((noinline, noclone))
 typedef void steps(char *const *, char *, i64, i64);

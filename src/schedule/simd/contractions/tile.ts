@@ -84,10 +84,12 @@ export interface TileWork {
   readonly place: TilePlace;
   /** Where it holds, the sums begin with what lies at `place` instead of zero. */
   readonly resumes: Expr | true | undefined;
+  /** Writes what becomes of the sums, row by row, where they are not just left at their place; `keep` writes what leaves them there. */
+  finish?(sums: readonly Expr[], keep: () => void): void;
 }
 
 /** Sums the products over a stretch of the depth and leaves the tile at its place. */
-export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth, operands, multiplyAdd, place, resumes }: TileWork): void {
+export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth, operands, multiplyAdd, place, resumes, finish }: TileWork): void {
   const zero = splat(constant(dtype, typed(dtype, 0)), lanes);
   const sums = Array.from({ length: tile.rows * tile.vectors }, () => emitter.fresh('a'));
   const sum = (i: number): Expr => variable(sums[i]!, dtype, lanes);
@@ -109,7 +111,12 @@ export function writeTile(emitter: Emitter, { tile, lanes, dtype, depth, operand
       sums.forEach((name, i) => emitter.push(assign(name, fma(variable(parts[i]!, dtype, lanes), factors[i % tile.vectors]!, sum(i)))));
     });
   }
-  sums.forEach((_, i) => emitter.push(store(place.buffer, placeOf(i), sum(i))));
+  const keep = (): void => sums.forEach((_, i) => emitter.push(store(place.buffer, placeOf(i), sum(i))));
+  if (finish === undefined) return keep();
+  finish(
+    sums.map((_, i) => sum(i)),
+    keep,
+  );
 }
 
 /** The lesser of two index values; decided here where both are constants. */
