@@ -12,6 +12,7 @@ import { applyPoint, castPoint, guardPoint, indexPoint, literal, loadPoint, zero
 import type { Condition, ElementwiseNode, PointExpr } from './point.ts';
 import { inputPositions } from './positions.ts';
 import type { Position, PrimNodes } from './positions.ts';
+import { wholeFloat } from './wholeNumbers.ts';
 
 type ValueRule<P extends PrimName> = (node: PrimNodes[P], at: Position, evaluator: Evaluator) => PointExpr;
 
@@ -64,7 +65,10 @@ const rules: { readonly [P in PrimName]: ValueRule<P> } = {
   binary: elementwise,
   compare: elementwise,
   where: elementwise,
-  cast: elementwise,
+  cast: (node, at, evaluator) => {
+    const args = evaluator.inputs(node, at);
+    return (node.attrs.to === 'f32' ? wholeFloat(args[0]!) : undefined) ?? applyPoint(node, node.outputs[0]!.dtype, args);
+  },
   bitcast: (node, at, evaluator) => {
     const [value] = evaluator.inputs(node, at);
     const { to } = node.attrs;

@@ -16,7 +16,8 @@ function wayFrom(node: PrimNode, producers: ReadonlyMap<Operand, PrimNode>): { r
     for (const x of new Set(way[i]!.inputs)) {
       const maker = producers.get(x);
       const kind = maker === undefined ? undefined : prims[maker.op].kind;
-      if (maker === undefined || (kind !== 'contraction' && kind !== 'elementwise')) continue;
+      // Sums keep their order in another shape.
+      if (maker === undefined || (kind !== 'contraction' && kind !== 'elementwise' && maker.op !== 'reshape')) continue;
       const before = reads.get(x) ?? 0;
       reads.set(x, before + 1);
       if (before > 0) continue;

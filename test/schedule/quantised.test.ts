@@ -84,15 +84,29 @@ describe.each(Object.entries(machines))('quantised nets, %s', (_, { integers, ca
     expect(kernelsOf(net(integers, CHANNELS, pooled)), 'pooled').toEqual(['map', 'conv', 'reduce', 'conv']);
   });
 
+  it('keep the bytes of a product that rows are made of', () => {
+    activations = 'u8';
+    const [rows, depth, columns] = [20, 64, 48];
+    const b = createBuilder(createFolder(), integers);
+    const x = b.input({ dtype: 'f32', shape: [1, rows, depth] }, 'x');
+    const w = lowerOne(b, { op: 'DequantizeLinear' }, [constant(b, 'i8', [depth, columns]), scalar(b, 'f32', 0.01)]);
+    const y = throughBytes(b, lowerOne(b, { op: 'MatMul' }, [throughBytes(b, x, 128), w]), 128);
+    const { report } = scheduleGraph(b.finish('rows', [x], [lowerOne(b, { op: 'Softmax' }, [y])]), capabilities);
+    expect(report.map(({ writeBytes }) => writeBytes).slice(1)).toEqual([rows * columns, rows * columns * 4]);
+  });
+
   it('look once at what is below zero, and leave the wrapping of bytes to the store', () => {
     activations = 'u8';
-    const { kernels } = scheduleGraph(
-      net('bytes', CHANNELS, (b, x) => layer(b, layer(b, x, CHANNELS, 1), CHANNELS, 1)),
-      capabilities,
-    ).module;
-    const [first] = kernels.filter(({ name }) => name.startsWith('conv')).map((kernel) => JSON.stringify(kernel.body));
-    expect(first!.match(/"fn":"max"/g)).toHaveLength(1);
-    expect(first).not.toContain('"kind":"narrow"');
+    const bodiesOf = (build: (b: Builder, x: Operand) => Operand): string[] =>
+      scheduleGraph(net('bytes', CHANNELS, build), capabilities)
+        .module.kernels.filter(({ name }) => name.startsWith('conv'))
+        .map((kernel) => JSON.stringify(kernel.body));
+    const [first] = bodiesOf((b, x) => layer(b, layer(b, x, CHANNELS, 1), CHANNELS, 1));
+    const count = (fn: string): number => first!.split(`"fn":"${fn}"`).length - 1;
+    expect(count('rint')).toBeGreaterThan(0);
+    expect(count('max')).toBe(count('rint'));
+    // Nor is what was rounded a moment ago an integer in between.
+    for (const body of bodiesOf(residual)) expect(body).not.toContain('"kind":"narrow"');
   });
 
   it('keep bytes between layers, not sums', () => {
