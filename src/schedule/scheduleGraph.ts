@@ -2,7 +2,6 @@
 import { byteWidth } from '../core/dtype.ts';
 import { AnychipError, invariant } from '../core/error.ts';
 import { elementCount } from '../core/shape.ts';
-import { wordLayouts } from '../core/words.ts';
 import type { WordParts } from '../core/words.ts';
 import { bigintReader, numberReader, tensorBytes } from '../core/tensor.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
@@ -32,7 +31,7 @@ import type { CallReport, MemoryPlan, Schedule } from './schedule.ts';
 import type { LoweredKernel } from './emit/emitter.ts';
 import type { PointExpr } from './point.ts';
 import type { Position } from './positions.ts';
-import { contiguous, createSlot, ownerOf } from './storage.ts';
+import { contiguous, createSlot, ownerOf, wordsOf } from './storage.ts';
 import type { MemorySlot, Storage } from './storage.ts';
 import { findViews, viewStorage } from './views.ts';
 
@@ -83,7 +82,7 @@ class Storages implements Values {
 
   #asWords(slot: MemorySlot, parts: WordParts): MemorySlot {
     let words = this.#words.get(slot);
-    if (words === undefined) this.#words.set(slot, (words = { ...slot, dtype: 'i32', elements: Math.floor(slot.elements / wordLayouts[parts].count), bytesOf: slot }));
+    if (words === undefined) this.#words.set(slot, (words = wordsOf(slot, parts)));
     return words;
   }
 

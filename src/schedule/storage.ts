@@ -3,6 +3,8 @@
 import type { NumericDType } from '../core/dtype.ts';
 import { elementCount, stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
+import { wordLayouts } from '../core/words.ts';
+import type { WordParts } from '../core/words.ts';
 import type { Operand } from '../graph/builder.ts';
 
 /**
@@ -23,6 +25,14 @@ export interface MemorySlot {
 
 /** The slot that memory is found for. */
 export const ownerOf = (slot: MemorySlot): MemorySlot => slot.bytesOf ?? slot;
+
+/** The same bytes as words of so many parts. */
+export const wordsOf = (slot: MemorySlot, parts: WordParts): MemorySlot => ({
+  ...slot,
+  dtype: 'i32',
+  elements: Math.floor(slot.elements / wordLayouts[parts].count),
+  bytesOf: slot,
+});
 
 /** Element (i…) of a tensor is element offset + Σ i·stride of the slot. */
 export interface Storage {

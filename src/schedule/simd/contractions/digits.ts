@@ -13,7 +13,7 @@ import { computeType } from '../../emit/compute.ts';
 import { Emitter } from '../../emit/emitter.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import type { PointExpr } from '../../point.ts';
-import { createSlot } from '../../storage.ts';
+import { createSlot, wordsOf } from '../../storage.ts';
 import type { MemorySlot } from '../../storage.ts';
 import { hasVectors } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
@@ -24,7 +24,7 @@ import type { Derivation, Leaf, Panels, WriteVectors } from './derived.ts';
 import { matrixProducts } from './matmul.ts';
 import type { MatrixProduct } from './matmul.ts';
 import { openGrid } from './product.ts';
-import { storeColumns } from './results.ts';
+import { storeRows } from './results.ts';
 import { at, least, minus, nameIndex, quotientUp } from './tile.ts';
 
 const DIGITS = 3;
@@ -284,7 +284,6 @@ function lowerDigits(site: ContractionSite, plan: Plan): readonly LoweredKernel[
   const { product: p, derivation, weights, steps, vectors } = plan;
   const [rows, extent, depth, width] = [p.m.extent, p.n.extent, p.depth, vectors * lanes];
   const digits = createSlot('value', { dtype: 'i8', shape: [rows, DIGITS, depth] });
-  const asWords: MemorySlot = { ...digits, dtype: 'i32', elements: digits.elements / WORD_BYTES, bytesOf: digits };
   const scales = createSlot('value', { dtype: 'f32', shape: [rows, depth / steps, 2] });
   const panels: Panels = { extent, depth, width };
   const vectorsOf = packLeaves(site, derivation.leaves, panels);
@@ -296,7 +295,7 @@ function lowerDigits(site: ContractionSite, plan: Plan): readonly LoweredKernel[
   const [begin, ofStep] = [position[0]!, each * width];
   const count = emitter.bind(least(minus(index(extent), emitter.index(scaleIndex(begin, ofStep))), index(ofStep)));
   const results = emitter.buffer(createSlot('scratch', { dtype: 'f32', shape: [rows, ofStep] }), 'write');
-  const buffers = { words: emitter.buffer(packed, 'read'), digits: emitter.buffer(asWords, 'read'), scales: emitter.buffer(scales, 'read') };
+  const buffers = { words: emitter.buffer(packed, 'read'), digits: emitter.buffer(wordsOf(digits, 'bytes'), 'read'), scales: emitter.buffer(scales, 'read') };
   const name = emitter.fresh('tile');
   emitter.loop(name, index(0), quotientUp(emitter, count, width), 1, () => {
     const tile = indexSymbol(name, 0, each - 1);
@@ -305,14 +304,9 @@ function lowerDigits(site: ContractionSite, plan: Plan): readonly LoweredKernel[
       emitter.push(store(results, emitter.index(linearIndex([constantIndex(r), tile, constantIndex(v)], [ofStep, width, lanes])), sum));
     multiplyTile({ emitter, lanes, plan, panels, panel, vectorsOf, ...buffers }).forEach((row, r) => row.forEach((sum, v) => put(sum, r, v)));
   });
-  const row = emitter.fresh('row');
-  emitter.loop(row, index(0), index(rows), 1, () => {
-    const r = indexSymbol(row, 0, rows - 1);
-    const base = emitter.bind(emitter.index(scaleIndex(r, ofStep)));
-    storeColumns(emitter, count, ofStep, lanes, (v, some, lane) =>
-      site.store(emitter, p.position([], r, addIndex(scaleIndex(begin, ofStep), addIndex(v, lane))), load(results, add(base, emitter.index(v)), 'f32', some)),
-    );
-  });
+  storeRows(emitter, { buffer: results, dtype: 'f32', rows, columns: ofStep, count }, lanes, (r, column, value) =>
+    site.store(emitter, p.position([], r, addIndex(scaleIndex(begin, ofStep), column)), value),
+  );
   return [writeDigits(site, plan, { digits, scales }), site.finish(emitter, 'digits', grid)];
 }
 

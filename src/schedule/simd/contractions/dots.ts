@@ -18,7 +18,7 @@ import { matrixProducts } from './matmul.ts';
 import type { MatrixProduct } from './matmul.ts';
 import type { PanelShape, Side } from './panels.ts';
 import { openGrid } from './product.ts';
-import { storeColumns } from './results.ts';
+import { storeRows } from './results.ts';
 import { least, minus, multiplyAddOf } from './tile.ts';
 import type { MultiplyAdd } from './tile.ts';
 
@@ -74,14 +74,7 @@ function lowerDots(site: ContractionSite, p: MatrixProduct): LoweredKernel {
     const found = writeDots(emitter, { rows, depth: p.depth, lanes, dtype, multiplyAdd, x: (r, k, n) => x!(r, k, n), w: (k, n) => w!(at, k, n) });
     found.forEach((sum, r) => emitter.push(store(sums, emitter.index(addIndex(c, r * width)), sum)));
   });
-  const row = emitter.fresh('row');
-  emitter.loop(row, index(0), index(rows), 1, () => {
-    const r = indexSymbol(row, 0, rows - 1);
-    const base = emitter.bind(emitter.index(scaleIndex(r, width)));
-    storeColumns(emitter, count, width, lanes, (v, some, lane) =>
-      site.store(emitter, p.position(batch, r, addIndex(begin, addIndex(v, lane))), load(sums, add(base, emitter.index(v)), computeType(dtype), some)),
-    );
-  });
+  storeRows(emitter, { buffer: sums, dtype, rows, columns: width, count }, lanes, (r, column, value) => site.store(emitter, p.position(batch, r, addIndex(begin, column)), value));
   return site.finish(emitter, 'dots', grid);
 }
 

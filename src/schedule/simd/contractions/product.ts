@@ -16,7 +16,7 @@ import type { ContractionSite } from '../templates.ts';
 import { partsFor } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { nameIndex } from './tile.ts';
-import { writeStep } from './step.ts';
+import { placeOf, writeStep } from './step.ts';
 import type { Frame } from './step.ts';
 
 /** A stretch of the depth: `first` counts from the beginning, in units of `Depth.unit` steps. */
@@ -95,11 +95,11 @@ const SHARING_ROWS = 96;
 const SUMS_SHARE = 1 / 2;
 
 /** Whether rows lie side by side where results are stored, line after line, and columns do not. */
-function storesRows(site: ContractionSite, { batch, rows, columns, position }: Product): boolean {
-  const origin = batch.map(() => ZERO);
+function storesRows(site: ContractionSite, product: Product): boolean {
+  const { rows, columns } = product;
   const symbol = (name: string, extent: number): IndexExpr => indexSymbol(name, 0, Math.max(extent - 1, 0));
   const [line, row, column] = [symbol('line', rows.lines), symbol('row', rows.extent), symbol('column', columns.blockColumns)];
-  const place = position(origin, { line, at: row }, columns.position(ZERO, column));
+  const place = placeOf(product, { line, row, column });
   const [perColumn, perRow, perLine] = ['column', 'row', 'line'].map((name) => site.storeStep(place, name));
   return perColumn !== 1 && (perRow === 1 || rows.extent === 1) && (rows.lines === 1 || perLine === rows.extent);
 }
@@ -154,19 +154,14 @@ export const meetInLines = (apart: number, dtype: NumericDType): boolean => (apa
  * The axis of batches whose results stand in the rows of each other's and meet there in lines of a cache, as those of a convolution's groups with
  * channels last: a grid step takes all of them, so that no two threads write the same lines.
  */
-function mingledBatch(site: ContractionSite, { batch, rows, columns, position }: Product): { readonly axis: number; readonly pitchBytes: number } | undefined {
+function mingledBatch(site: ContractionSite, product: Product): { readonly axis: number; readonly pitchBytes: number } | undefined {
+  const { batch, rows } = product;
   const axis = batch.findLastIndex((extent) => extent > 1);
   if (axis === -1) return undefined;
-  const step = (b: IndexExpr, at: IndexExpr): number | undefined =>
-    site.storeStep(
-      position(
-        batch.map((_, i) => (i === axis ? b : ZERO)),
-        { line: ZERO, at },
-        columns.position(ZERO, ZERO),
-      ),
-      'x',
-    );
-  const [apart, pitch] = [step(indexSymbol('x', 0, batch[axis]! - 1), ZERO), step(ZERO, indexSymbol('x', 0, rows.extent - 1))];
+  const own = indexSymbol('batch', 0, batch[axis]! - 1);
+  const at = batch.map((_, i) => (i === axis ? own : ZERO));
+  const apart = site.storeStep(placeOf(product, { at }), 'batch');
+  const pitch = site.storeStep(placeOf(product, { row: indexSymbol('row', 0, rows.extent - 1) }), 'row');
   const { dtype } = site.node.outputs[0]!;
   return apart !== undefined && pitch !== undefined && apart < pitch && meetInLines(apart, dtype) ? { axis, pitchBytes: pitch * byteWidth(dtype) } : undefined;
 }

@@ -3,7 +3,7 @@
 import { ZERO, addIndex, indexSymbol, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import type { NumericDType } from '../../../core/dtype.ts';
-import { compare, index, load, store } from '../../../kernel/build.ts';
+import { add, compare, index, load, store } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
 import { createSlot } from '../../storage.ts';
 import { computeType } from '../../emit/compute.ts';
@@ -25,6 +25,30 @@ export function storeColumns(emitter: Emitter, count: Expr, most: number, lanes:
   else if (most >= lanes)
     emitter.push({ kind: 'if', condition: compare('gt', end, index(0)), then: emitter.block(() => emitter.loop(vector, index(0), index(1), lanes, writeVector), true), else: [] });
   emitter.loop(single, end, count, 1, () => store(indexSymbol(single, 0, most - 1), 1, ZERO));
+}
+
+/** Rows of results in scratch memory, [row][column], of which the first `count` columns count. */
+export interface ResultRows {
+  readonly buffer: string;
+  readonly dtype: NumericDType;
+  readonly rows: number;
+  readonly columns: number;
+  readonly count: Expr;
+}
+
+/** Stores rows of results; `write` is given the place of `value` among them, as many columns as it has lanes. */
+export function storeRows(
+  emitter: Emitter,
+  { buffer, dtype, rows, columns, count }: ResultRows,
+  lanes: number,
+  write: (row: IndexExpr, column: IndexExpr, value: Expr) => void,
+): void {
+  const row = emitter.fresh('row');
+  emitter.loop(row, index(0), index(rows), 1, () => {
+    const r = indexSymbol(row, 0, rows - 1);
+    const base = emitter.bind(emitter.index(scaleIndex(r, columns)));
+    storeColumns(emitter, count, columns, lanes, (v, some, lane) => write(r, addIndex(v, lane), load(buffer, add(base, emitter.index(v)), computeType(dtype), some)));
+  });
 }
 
 /** Fewest positions that are turned around together. */

@@ -129,6 +129,28 @@ function writeOne(frame: Frame, one: OneTile): void {
   whenLast(frame, one.chunk, () => writeResults(frame, one, results));
 }
 
+/** Whether every tile of columns is a whole one. */
+const areColumnsWhole = ({ product: { columns, tile }, lanes }: Frame, count: Expr): boolean => columns.blockColumns % (tile.vectors * lanes) === 0 && count.kind === 'const';
+
+/** Columns of a block of `count` that belong to the tile which begins with `firstColumn`. */
+function columnsLeft(frame: Frame, count: Expr, firstColumn: IndexExpr): Expr {
+  const { emitter, product, lanes } = frame;
+  const width = index(product.tile.vectors * lanes);
+  return areColumnsWhole(frame, count) ? width : emitter.bind(least(minus(count, emitter.index(firstColumn)), width));
+}
+
+/** Where the result of a row and a column stands, of the first where nothing else is said. */
+export const placeOf = ({ batch, position, columns }: Product, { at = batch.map(() => ZERO), line = ZERO, row = ZERO, column = ZERO }: ResultPlace): Position =>
+  position(at, { line, at: row }, columns.position(ZERO, column));
+
+interface ResultPlace {
+  /** Of the batch. */
+  readonly at?: Position;
+  readonly line?: IndexExpr;
+  readonly row?: IndexExpr;
+  readonly column?: IndexExpr;
+}
+
 /** Writes what happens behind the last chunk of the depth. */
 function whenLast({ emitter, depthChunks }: Frame, chunk: IndexExpr, write: () => void): void {
   if (depthChunks === 1) return write();
@@ -194,8 +216,7 @@ function turnResults(frame: Frame, { batch, block, columnTile, count }: Omit<One
   const total = rows.lines * rows.extent;
   const positions = emitter.bind(minus(least(emitter.index(rowsBefore(frame, end)), index(total)), emitter.index(first)));
   const firstColumn = scaleIndex(columnTile, width);
-  const isWhole = product.columns.blockColumns % width === 0 && count.kind === 'const';
-  const columns = isWhole ? index(width) : emitter.bind(least(minus(count, emitter.index(firstColumn)), index(width)));
+  const columns = columnsLeft(frame, count, firstColumn);
   const base = addIndex(sumsBefore(frame, columnTile), tile.rows * width);
   const results = { buffer: sums, dtype, base, pitch: width, positions, mostPositions: Math.min(frame.group! * tile.rows, total), columns };
   storeTurned(emitter, results, lanes, (position, column, value) => {
@@ -216,20 +237,11 @@ interface TileResults {
 const MOST_DIRECT = 160;
 
 /** Whether sums of a whole tile are stored from registers: where they are complete and lie side by side, and little is fused behind them. */
-function storesDirectly({ site, product: { tile, batch, position, columns }, depthChunks, group }: Frame): boolean {
+function storesDirectly({ site, product, depthChunks, group }: Frame): boolean {
+  const { tile, columns } = product;
   if (depthChunks > 1 || group !== undefined || (site.epilogueCost + 1) * tile.rows * tile.vectors > MOST_DIRECT) return false;
-  const column = columns.position(ZERO, indexSymbol('column', 0, Math.max(columns.blockColumns - 1, 0)));
-  return (
-    columns.blockColumns >= tile.vectors &&
-    site.storeStep(
-      position(
-        batch.map(() => ZERO),
-        { line: ZERO, at: ZERO },
-        column,
-      ),
-      'column',
-    ) === 1
-  );
+  const column = indexSymbol('column', 0, Math.max(columns.blockColumns - 1, 0));
+  return columns.blockColumns >= tile.vectors && site.storeStep(placeOf(product, { column }), 'column') === 1;
 }
 
 /** Stores the sums of a tile from registers where all of it counts, else from memory. */
@@ -247,9 +259,8 @@ function finishTile(frame: Frame, one: OneTile, results: TileResults, values: re
         site.store(emitter, product.position(one.batch, row, columns.position(one.block, column)), value);
       }),
     );
-  const wholeColumns = columns.blockColumns % width === 0 && one.count.kind === 'const';
   const conditions = [
-    ...(wholeColumns ? [] : [compare('ge', one.count, add(emitter.index(firstColumn), index(width)))]),
+    ...(areColumnsWhole(frame, one.count) ? [] : [compare('ge', one.count, add(emitter.index(firstColumn), index(width)))]),
     ...(rows.extent % tile.rows === 0
       ? []
       : rows.reachesBack
@@ -273,8 +284,7 @@ function writeResults(frame: Frame, one: OneTile, { line, firstRow, skipped, bas
   const most = columnTiles === 1 ? Math.min(width, product.columns.blockColumns) : width;
   const type = computeType(dtype);
   const firstColumn = scaleIndex(one.columnTile, width);
-  const left =
-    product.columns.blockColumns % width === 0 && one.count.kind === 'const' ? index(width) : emitter.bind(least(minus(one.count, emitter.index(firstColumn)), index(width)));
+  const left = columnsLeft(frame, one.count, firstColumn);
   const isWhole = product.rows.extent % tile.rows === 0 || product.rows.reachesBack;
   const rowsLeft = isWhole ? index(tile.rows) : emitter.bind(least(minus(index(product.rows.extent), emitter.index(firstRow)), index(tile.rows)));
   const row = emitter.fresh('row');
