@@ -1,11 +1,13 @@
 // The C of a thread pool and of the loop that runs a list of calls over it: a unit of its own, the same in every binary.
 // No header is included: the few functions of POSIX threads are declared by hand, with storage large enough on every system.
 //
-// One word holds the job: the upper half counts jobs, the lower half the chunks not yet taken. A thread takes a chunk by
-// compare-and-swap, so a thread that wakes late finds nothing and nobody waits for it; the caller waits only for chunks taken.
+// Every thread has a share of the chunks of a job: neighbours, the same part of each job, so that what it wrote lies in its own caches when
+// the next job reads it. It takes them from the front; who has done its own takes from the back of others' shares. A share is one word,
+// changed by compare-and-swap: the job's number in the upper half, then the first chunk and the one behind the last. So a thread that wakes
+// late finds nothing and nobody waits for it; the caller waits only for chunks taken. A thread that waits looks at its own share alone.
 
 /** Changes whenever the functions below, or what they are called with, change: part of the format of binaries. */
-export const POOL_ABI = 4;
+export const POOL_ABI = 5;
 
 /** The scratch memory of each thread begins at a page. */
 export const PAGE_BYTES = 4096;
@@ -23,6 +25,8 @@ struct call { steps *run; const struct place *args; i64 count, extent; int wide;
 HIDDEN void anychip_run_calls(struct pool *, const struct call *, const struct call *, char *const *, char *, i64, i64 *);
 `;
 
+/** Chunks of a thread's share: what others can take from one that is late. */
+const CHUNKS = 4;
 /** Nanoseconds an idle worker spins before it sleeps. */
 const SPIN_NANOS = 200_000;
 /** Pauses, of some 20 ns each, in which the caller waits for the chunks that others hold before it sleeps. */
@@ -43,24 +47,39 @@ int pthread_cond_broadcast(void *);
 int pthread_cond_destroy(void *);
 int clock_gettime(int, i64 *);
 int sched_yield(void);
+#if defined(__linux__)
+int sched_getcpu(void);
+int sched_getaffinity(int, unsigned long, void *);
+int sched_setaffinity(int, unsigned long, const void *);
+#endif
 void *calloc(unsigned long, unsigned long);
 void free(void *);
 
+#define CORE_WORDS 16
 struct lock { char bytes[128]; } __attribute__((aligned(64)));
-struct pool {
-  u64 job __attribute__((aligned(64)));
-  i64 finished __attribute__((aligned(64)));
-  int sleepers __attribute__((aligned(64)));
-  int stop;
-  int waiting;
+struct worker {
+  u64 share __attribute__((aligned(64)));
   const struct call *call;
   char *const *args;
+  i64 chunks;
   char *scratch;
-  i64 stride, chunks;
+  i64 stride;
+  struct pool *pool __attribute__((aligned(64)));
+  unsigned long thread;
+  int index, avoided;
+  u64 cores[CORE_WORDS];
+};
+struct pool {
+  i64 finished __attribute__((aligned(64)));
+  int waiting;
+  int sleepers __attribute__((aligned(64)));
+  int stop;
+  int core;
   struct lock running, sleeping, wake, done;
   void *memory;
-  int threads;
-  struct worker { struct pool *pool; unsigned long thread; int index; } workers[];
+  u64 jobs;
+  int threads, places;
+  struct worker workers[];
 };
 
 static void pause(void) {
@@ -81,29 +100,66 @@ static i64 nanos(void) {
   return t[0] * 1000000000ll + t[1];
 }
 
-/* Runs one chunk of the job at hand, if there is one left. */
-static int help(struct pool *p, int thread) {
-  u64 job = __atomic_load_n(&p->job, __ATOMIC_ACQUIRE);
-  if ((job & 0xffffffffu) == 0) return 0;
-  if (!__atomic_compare_exchange_n(&p->job, &job, job - 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return 1;
-  i64 extent = p->call->extent, chunks = p->chunks, chunk = chunks - (i64)(job & 0xffffffffu);
-  i64 size = extent / chunks, more = extent % chunks;
-  i64 begin = chunk * size + (chunk < more ? chunk : more);
-  p->call->run(p->args, p->scratch + thread * p->stride, begin, begin + size + (chunk < more));
-  __atomic_fetch_add(&p->finished, 1, __ATOMIC_SEQ_CST);
+#if defined(__linux__)
+static int core_at_hand(void) { return sched_getcpu(); }
+static void learn_cores(struct worker *w) {
+  w->avoided = sched_getaffinity(0, sizeof w->cores, w->cores) < 0 ? -2 : -1;
+}
+/*
+ * Keeps a worker off the core of whoever called: a system that has little to choose from wakes it there, and moves it only when its balance
+ * is due, some milliseconds later. It may use all of its other cores, and that one again when the caller has left it.
+ */
+static void keep_off(struct worker *w, int core) {
+  if (core == w->avoided || w->avoided == -2 || core < 0 || core >= CORE_WORDS * 64) return;
+  u64 cores[CORE_WORDS], left = 0;
+  for (int i = 0; i < CORE_WORDS; i++) left |= cores[i] = w->cores[i] & ~((u64)(core / 64 == i) << core % 64);
+  if (left) sched_setaffinity(0, sizeof cores, cores);
+  w->avoided = core;
+}
+#else
+static int core_at_hand(void) { return -1; }
+static void learn_cores(struct worker *w) { (void)w; }
+static void keep_off(struct worker *w, int core) { (void)w; (void)core; }
+#endif
+
+/* Takes a chunk of a share; -1 where none is left. */
+static i64 take(struct worker *w, int own) {
+  u64 share = __atomic_load_n(&w->share, __ATOMIC_ACQUIRE);
+  for (;;) {
+    i64 first = share >> 16 & 0xffff, end = share & 0xffff;
+    if (first == end) return -1;
+    if (__atomic_compare_exchange_n(&w->share, &share, own ? share + 0x10000 : share - 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return own ? first : end - 1;
+  }
+}
+
+/* Runs chunks of the job at hand until none is left. */
+static void help(struct pool *p, int index) {
+  struct worker *self = &p->workers[index];
+  i64 taken = 0;
+  for (int i = 0; i < p->places; i++) {
+    struct worker *w = &p->workers[(index + i) % p->places];
+    for (i64 chunk; (chunk = take(w, w == self)) >= 0; taken++) {
+      i64 size = w->call->extent / w->chunks, more = w->call->extent % w->chunks;
+      i64 begin = chunk * size + (chunk < more ? chunk : more);
+      w->call->run(w->args, w->scratch + index * w->stride, begin, begin + size + (chunk < more));
+    }
+  }
+  if (taken == 0) return;
+  __atomic_fetch_add(&p->finished, taken, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
     pthread_mutex_lock(&p->sleeping);
     pthread_cond_broadcast(&p->done);
     pthread_mutex_unlock(&p->sleeping);
   }
-  return 1;
 }
 
-static void sleep_until_job(struct pool *p) {
+/* The number of the last job that a worker was told of. */
+static u64 job_of(struct worker *w) { return __atomic_load_n(&w->share, __ATOMIC_SEQ_CST) >> 32; }
+
+static void sleep_until_job(struct pool *p, struct worker *w, u64 seen) {
   pthread_mutex_lock(&p->sleeping);
   __atomic_fetch_add(&p->sleepers, 1, __ATOMIC_SEQ_CST);
-  while ((__atomic_load_n(&p->job, __ATOMIC_SEQ_CST) & 0xffffffffu) == 0 && !__atomic_load_n(&p->stop, __ATOMIC_SEQ_CST))
-    pthread_cond_wait(&p->wake, &p->sleeping);
+  while (job_of(w) == seen && !__atomic_load_n(&p->stop, __ATOMIC_SEQ_CST)) pthread_cond_wait(&p->wake, &p->sleeping);
   __atomic_fetch_sub(&p->sleepers, 1, __ATOMIC_SEQ_CST);
   pthread_mutex_unlock(&p->sleeping);
 }
@@ -118,14 +174,23 @@ static void wake_all(struct pool *p) {
 static void *work(void *argument) {
   struct worker *self = argument;
   struct pool *p = self->pool;
+  u64 seen = 0;
   i64 idle = 0;
+  learn_cores(self);
   for (int spins = 0; !__atomic_load_n(&p->stop, __ATOMIC_RELAXED);) {
-    if (help(p, self->index)) { spins = 0; continue; }
+    u64 job = job_of(self);
+    if (job != seen) {
+      seen = job;
+      keep_off(self, __atomic_load_n(&p->core, __ATOMIC_RELAXED));
+      help(p, self->index);
+      spins = 0;
+      continue;
+    }
     pause();
     if ((++spins & ${YIELD_SPINS - 1}) != 0) continue;
     sched_yield();
     if (spins == ${YIELD_SPINS}) idle = nanos();
-    else if (nanos() - idle > ${SPIN_NANOS}) { sleep_until_job(p); spins = 0; }
+    else if (nanos() - idle > ${SPIN_NANOS}) { sleep_until_job(p, self, seen); spins = 0; }
   }
   return 0;
 }
@@ -142,16 +207,22 @@ static void sleep_until_done(struct pool *p, i64 chunks) {
   pthread_mutex_unlock(&p->sleeping);
 }
 
-static void run_wide(struct pool *p, const struct call *call, char *const *args) {
-  i64 chunks = call->extent < p->threads * 4ll ? call->extent : p->threads * 4ll;
-  u64 count = (__atomic_load_n(&p->job, __ATOMIC_RELAXED) >> 32) + 1;
-  p->call = call;
-  p->args = args;
-  p->chunks = chunks;
+static void run_wide(struct pool *p, const struct call *call, char *const *args, char *scratch, i64 stride) {
+  i64 threads = p->threads, chunks = call->extent < threads * ${CHUNKS} ? call->extent : threads * ${CHUNKS};
+  u64 job = ++p->jobs << 32;
   __atomic_store_n(&p->finished, 0, __ATOMIC_RELAXED);
-  __atomic_store_n(&p->job, count << 32 | (u64)chunks, __ATOMIC_SEQ_CST);
+  for (i64 i = threads; i-- > 0;) {
+    struct worker *w = &p->workers[i];
+    w->call = call;
+    w->args = args;
+    w->chunks = chunks;
+    w->scratch = scratch;
+    w->stride = stride;
+    __atomic_store_n(&w->share, job | (u64)(chunks * i / threads) << 16 | (u64)(chunks * (i + 1) / threads), __ATOMIC_RELEASE);
+  }
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
   wake_all(p);
-  while (help(p, 0)) {}
+  help(p, 0);
   for (int spins = 0; __atomic_load_n(&p->finished, __ATOMIC_ACQUIRE) != chunks; pause()) {
     if (++spins == ${WAIT_SPINS}) return sleep_until_done(p, chunks);
     if ((spins & ${YIELD_SPINS - 1}) == 0) sched_yield();
@@ -165,6 +236,7 @@ struct pool *anychip_create_pool(int threads) {
   struct pool *p = (struct pool *)(((unsigned long)memory + 63) & ~63ul);
   p->memory = memory;
   p->threads = 1;
+  p->places = threads;
   pthread_mutex_init(&p->running, 0);
   pthread_mutex_init(&p->sleeping, 0);
   pthread_cond_init(&p->wake, 0);
@@ -198,13 +270,12 @@ void anychip_dispose_pool(struct pool *p) {
  */
 HIDDEN void anychip_run_calls(struct pool *p, const struct call *first, const struct call *last, char *const *bases, char *scratch, i64 stride, i64 *times) {
   pthread_mutex_lock(&p->running);
-  p->scratch = scratch;
-  p->stride = stride;
+  __atomic_store_n(&p->core, core_at_hand(), __ATOMIC_RELAXED);
   for (const struct call *call = first; call < last; call++) {
     i64 start = times ? nanos() : 0;
     char *args[call->count + 1];
     for (i64 i = 0; i < call->count; i++) args[i] = bases[call->args[i].base] + call->args[i].offset;
-    if (call->wide && p->threads > 1) run_wide(p, call, args);
+    if (call->wide && p->threads > 1) run_wide(p, call, args, scratch, stride);
     else call->run(args, scratch, 0, call->extent);
     if (times) times[call - first] = nanos() - start;
   }

@@ -8,8 +8,11 @@ import type { Buffer, Program, Queue } from '../../runtime/device.ts';
 import { InOrder } from '../../runtime/inOrder.ts';
 import { CpuBuffer, CpuProgram } from './memory.ts';
 
-/** A run expected to take less than this blocks: handing it to another thread costs about 50 µs. */
-const SHORT_MILLIS = 0.5;
+/**
+ * A run expected to take less than this blocks: handing it to another thread costs 50 to 100 µs, and the threads of the pool find themselves on
+ * one core more often.
+ */
+const SHORT_MILLIS = 4;
 
 /** The entry that runs all `run` calls; others are the numbers of `init` calls. */
 const RUN = -1;

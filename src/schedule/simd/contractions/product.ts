@@ -91,6 +91,8 @@ export interface Product {
 const NEAR_SHARE = 1 / 2;
 /** Rows that should share a copied block of columns. */
 const SHARING_ROWS = 96;
+/** The same where threads would write lines of each other's, which costs more than some copies. */
+const MINGLED_SHARING_ROWS = 24;
 /** Share of the first-level cache for sums that are turned around together. */
 const SUMS_SHARE = 1 / 2;
 
@@ -113,10 +115,11 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const columnTiles = Math.ceil(columns.blockColumns / (tile.vectors * lanes));
   const steps = elementCount(product.batch) * columns.blocks;
   const work = (steps * rows.lines * rows.extent * columns.blockColumns * depth.units * depth.unit) / lanes;
-  const mingled = columns.copied ? undefined : mingledBatch(site, product);
+  const mingled = mingledBatch(site, product);
   const existing = mingled === undefined ? steps : steps / product.batch[mingled.axis]!;
   // Rows that share a copied block of columns stay together.
-  const mostParts = columns.copied ? Math.floor((rowTiles * tile.rows) / SHARING_ROWS) : rowTiles;
+  const sharing = columns.copied ? Math.ceil((mingled === undefined ? SHARING_ROWS : MINGLED_SHARING_ROWS) / tile.rows) : 1;
+  const mostParts = Math.floor(rowTiles / sharing);
   const depthChunks = Math.ceil(depth.units / depth.chunk);
   // Between chunks of the depth a tile that reaches back keeps its sums behind those of its line, where there is no other line.
   const isTurned = (depthChunks === 1 || rows.lines === 1 || rows.extent % tile.rows === 0) && storesRows(site, product);
@@ -126,7 +129,7 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const chosenTiles = Math.ceil(rowTiles / unit / (product.parts ?? Math.max(partsFor(work, existing, rowTiles, mostParts), Math.min(leastParts, rowTiles)))) * unit;
   // What one batch leaves of lines stays near for the next.
   const nearTiles = mingled === undefined ? rowTiles : Math.floor((l1Bytes * NEAR_SHARE) / (mingled.pitchBytes * tile.rows * unit)) * unit;
-  const chunkTiles = Math.min(chosenTiles, Math.max(nearTiles, unit));
+  const chunkTiles = Math.min(chosenTiles, Math.max(nearTiles, unit, sharing));
   const { dtype } = site.node.outputs[0]!;
   const mostTogether = Math.floor((l1Bytes * SUMS_SHARE) / (tile.rows * tile.vectors * lanes * 4 * unit)) * unit;
   const group = isTurned ? (depthChunks > 1 ? chunkTiles : Math.min(Math.max(mostTogether, unit), chunkTiles)) : undefined;
