@@ -48,9 +48,10 @@ int pthread_cond_destroy(void *);
 int clock_gettime(int, i64 *);
 int sched_yield(void);
 #if defined(__linux__)
+unsigned long pthread_self(void);
+int pthread_getaffinity_np(unsigned long, unsigned long, void *);
+int pthread_setaffinity_np(unsigned long, unsigned long, const void *);
 int sched_getcpu(void);
-int sched_getaffinity(int, unsigned long, void *);
-int sched_setaffinity(int, unsigned long, const void *);
 #endif
 void *calloc(unsigned long, unsigned long);
 void free(void *);
@@ -64,19 +65,19 @@ struct worker {
   i64 chunks;
   char *scratch;
   i64 stride;
+  int core;
   struct pool *pool __attribute__((aligned(64)));
   unsigned long thread;
   int index, avoided;
-  u64 cores[CORE_WORDS];
 };
 struct pool {
   i64 finished __attribute__((aligned(64)));
   int waiting;
   int sleepers __attribute__((aligned(64)));
   int stop;
-  int core;
   struct lock running, sleeping, wake, done;
   void *memory;
+  u64 cores[CORE_WORDS];
   u64 jobs;
   int threads, places;
   struct worker workers[];
@@ -102,24 +103,24 @@ static i64 nanos(void) {
 
 #if defined(__linux__)
 static int core_at_hand(void) { return sched_getcpu(); }
-static void learn_cores(struct worker *w) {
-  w->avoided = sched_getaffinity(0, sizeof w->cores, w->cores) < 0 ? -2 : -1;
+/* The cores that threads of the pool may use: none where the system has more than can be told. */
+static void learn_cores(struct pool *p) {
+  if (pthread_getaffinity_np(pthread_self(), sizeof p->cores, p->cores) != 0) p->cores[0] = 0;
 }
 /*
  * Keeps a worker off the core of whoever called: a system that has little to choose from wakes it there, and moves it only when its balance
- * is due, some milliseconds later. It may use all of its other cores, and that one again when the caller has left it.
+ * is due, some milliseconds later. It may use all other cores, and that one again when the caller has left it.
  */
-static void keep_off(struct worker *w, int core) {
-  if (core == w->avoided || w->avoided == -2 || core < 0 || core >= CORE_WORDS * 64) return;
+static void keep_off(struct pool *p, struct worker *w, int core) {
+  if (core < 0 || core >= CORE_WORDS * 64 || __atomic_exchange_n(&w->avoided, core, __ATOMIC_RELAXED) == core) return;
   u64 cores[CORE_WORDS], left = 0;
-  for (int i = 0; i < CORE_WORDS; i++) left |= cores[i] = w->cores[i] & ~((u64)(core / 64 == i) << core % 64);
-  if (left) sched_setaffinity(0, sizeof cores, cores);
-  w->avoided = core;
+  for (int i = 0; i < CORE_WORDS; i++) left |= cores[i] = p->cores[i] & ~((u64)(core / 64 == i) << core % 64);
+  if (left) pthread_setaffinity_np(w->thread, sizeof cores, cores);
 }
 #else
 static int core_at_hand(void) { return -1; }
-static void learn_cores(struct worker *w) { (void)w; }
-static void keep_off(struct worker *w, int core) { (void)w; (void)core; }
+static void learn_cores(struct pool *p) { (void)p; }
+static void keep_off(struct pool *p, struct worker *w, int core) { (void)p; (void)w; (void)core; }
 #endif
 
 /* Takes a chunk of a share; -1 where none is left. */
@@ -164,8 +165,9 @@ static void sleep_until_job(struct pool *p, struct worker *w, u64 seen) {
   pthread_mutex_unlock(&p->sleeping);
 }
 
-static void wake_all(struct pool *p) {
+static void wake_all(struct pool *p, int core) {
   if (__atomic_load_n(&p->sleepers, __ATOMIC_SEQ_CST) == 0) return;
+  for (int i = 1; i < p->threads; i++) keep_off(p, &p->workers[i], core);
   pthread_mutex_lock(&p->sleeping);
   pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->sleeping);
@@ -176,12 +178,11 @@ static void *work(void *argument) {
   struct pool *p = self->pool;
   u64 seen = 0;
   i64 idle = 0;
-  learn_cores(self);
   for (int spins = 0; !__atomic_load_n(&p->stop, __ATOMIC_RELAXED);) {
     u64 job = job_of(self);
     if (job != seen) {
       seen = job;
-      keep_off(self, __atomic_load_n(&p->core, __ATOMIC_RELAXED));
+      keep_off(p, self, __atomic_load_n(&self->core, __ATOMIC_RELAXED));
       help(p, self->index);
       spins = 0;
       continue;
@@ -210,6 +211,7 @@ static void sleep_until_done(struct pool *p, i64 chunks) {
 static void run_wide(struct pool *p, const struct call *call, char *const *args, char *scratch, i64 stride) {
   i64 threads = p->threads, chunks = call->extent < threads * ${CHUNKS} ? call->extent : threads * ${CHUNKS};
   u64 job = ++p->jobs << 32;
+  int core = core_at_hand();
   __atomic_store_n(&p->finished, 0, __ATOMIC_RELAXED);
   for (i64 i = threads; i-- > 0;) {
     struct worker *w = &p->workers[i];
@@ -218,10 +220,11 @@ static void run_wide(struct pool *p, const struct call *call, char *const *args,
     w->chunks = chunks;
     w->scratch = scratch;
     w->stride = stride;
+    __atomic_store_n(&w->core, core, __ATOMIC_RELAXED);
     __atomic_store_n(&w->share, job | (u64)(chunks * i / threads) << 16 | (u64)(chunks * (i + 1) / threads), __ATOMIC_RELEASE);
   }
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  wake_all(p);
+  wake_all(p, core);
   help(p, 0);
   for (int spins = 0; __atomic_load_n(&p->finished, __ATOMIC_ACQUIRE) != chunks; pause()) {
     if (++spins == ${WAIT_SPINS}) return sleep_until_done(p, chunks);
@@ -237,6 +240,7 @@ struct pool *anychip_create_pool(int threads) {
   p->memory = memory;
   p->threads = 1;
   p->places = threads;
+  learn_cores(p);
   pthread_mutex_init(&p->running, 0);
   pthread_mutex_init(&p->sleeping, 0);
   pthread_cond_init(&p->wake, 0);
@@ -245,6 +249,7 @@ struct pool *anychip_create_pool(int threads) {
     struct worker *w = &p->workers[i];
     w->pool = p;
     w->index = i;
+    w->avoided = -1;
     if (pthread_create(&w->thread, 0, work, w) != 0) break;
     p->threads++;
   }
@@ -270,7 +275,6 @@ void anychip_dispose_pool(struct pool *p) {
  */
 HIDDEN void anychip_run_calls(struct pool *p, const struct call *first, const struct call *last, char *const *bases, char *scratch, i64 stride, i64 *times) {
   pthread_mutex_lock(&p->running);
-  __atomic_store_n(&p->core, core_at_hand(), __ATOMIC_RELAXED);
   for (const struct call *call = first; call < last; call++) {
     i64 start = times ? nanos() : 0;
     char *args[call->count + 1];

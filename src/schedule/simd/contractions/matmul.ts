@@ -18,7 +18,7 @@ import type { RegisterTile } from './blocking.ts';
 import { copiedColumns, mergeStrided, packedColumns, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
 import { derive, derivedColumns, streamedColumns } from './derived.ts';
-import { lowerProduct } from './product.ts';
+import { isLongerThanWide, lowerProduct } from './product.ts';
 import type { Columns, Depth } from './product.ts';
 import { turnedCost } from './results.ts';
 
@@ -179,6 +179,8 @@ function costOf(site: ContractionSite, p: MatrixProduct): number {
 interface ColumnPlan {
   readonly tile: RegisterTile;
   readonly chunk: number;
+  /** Whether grid steps copy them, or compute them from what they are derived from. */
+  readonly isCopied: boolean;
   columns(depth: Depth, tiles: number): Columns;
 }
 
@@ -189,24 +191,25 @@ function planColumns(site: ContractionSite, p: MatrixProduct, shape: PanelShape)
   if (derivation === undefined) {
     const isPacked = site.isConstant(p.n.operand);
     const columns = isPacked ? packedColumns : copiedColumns;
-    return { tile, chunk: chunkFor(site, p, tile), columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
+    return { tile, chunk: chunkFor(site, p, tile), isCopied: !isPacked, columns: (depth, tiles) => columns(site, p.n, shape, tile, depth, tiles) };
   }
   const { step } = derivation;
   const few = cheapest(streamingTiles(simd, step), (t) => tileCost(site, p, t));
-  if (p.m.extent <= few.rows) return { tile: few, chunk: p.depth, columns: (_, tiles) => streamedColumns(site, p.n, shape, few, tiles, derivation) };
+  if (p.m.extent <= few.rows) return { tile: few, chunk: p.depth, isCopied: false, columns: (_, tiles) => streamedColumns(site, p.n, shape, few, tiles, derivation) };
   const chunk = Math.ceil(chunkFor(site, p, tile) / step) * step;
-  return { tile, chunk, columns: (depth, tiles) => derivedColumns(site, p.n, shape, tile, depth, tiles, derivation) };
+  return { tile, chunk, isCopied: true, columns: (depth, tiles) => derivedColumns(site, p.n, shape, tile, depth, tiles, derivation) };
 }
 
 function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
   const shape: PanelShape = { batch: p.batch, depth: p.depth, dtype: site.node.outputs[0]!.dtype };
-  const { tile, chunk, columns } = planColumns(site, p, shape);
+  const plan = planColumns(site, p, shape);
+  const { tile, chunk, columns } = plan;
   const depth: Depth = { units: p.depth, unit: 1, chunk };
   return lowerProduct(site, {
     name: site.node.op,
     batch: p.batch,
     rows: site.isConstant(p.m.operand) ? packedRows(site, p.m, shape, tile) : stridedRows(p.m, shape, tile),
-    columns: columns(depth, tilesPerBlock(site, p, tile, chunk)),
+    columns: columns(depth, tilesPerBlock(site, p, plan)),
     depth,
     tile,
     position: (batch, row, [column]) => p.position(batch, row.at, column!),
@@ -214,14 +217,15 @@ function lowerMatrices(site: ContractionSite, p: MatrixProduct): LoweredKernel {
 }
 
 /** Tiles of columns in one block: what stays in half of the second-level cache, in as many blocks as threads want. */
-function tilesPerBlock(site: ContractionSite, p: MatrixProduct, tile: RegisterTile, chunk: number): number {
+function tilesPerBlock(site: ContractionSite, p: MatrixProduct, { tile, chunk, isCopied }: ColumnPlan): number {
   const { simd } = site.capabilities;
   const width = tile.vectors * simd.vectorLanes;
   const all = Math.ceil(p.n.extent / width);
   const cached = Math.max(Math.floor(simd.l2Bytes / 2 / (chunk * width * 4)), 1);
   const batches = elementCount(p.batch);
   const work = streamedWork({ batches, rows: p.m.extent, columns: p.n.extent, depth: p.depth }, simd.vectorLanes);
-  const parts = Math.max(partsFor(work, batches, all), Math.ceil(all / cached));
+  const isSplit = isCopied || !isLongerThanWide(p.m.extent, p.n.extent);
+  const parts = Math.max(isSplit ? partsFor(work, batches, all) : 1, Math.ceil(all / cached));
   return Math.ceil(all / parts);
 }
 

@@ -87,6 +87,12 @@ export interface Product {
   position(batch: Position, row: Omit<RowPlace, 'from'>, column: Position): Position;
 }
 
+/**
+ * Whether threads share rows rather than columns: what is longer, so that each reads less of what others wrote, and where rows are positions, as
+ * they mostly are then, its own part of an image from layer to layer.
+ */
+export const isLongerThanWide = (rows: number, columns: number): boolean => rows > columns;
+
 /** Share of the first-level cache for lines of results that several batches write. */
 const NEAR_SHARE = 1 / 2;
 /** Rows that should share a copied block of columns. */
@@ -138,8 +144,11 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   const frame: Frame = { emitter, site, product, lanes, dtype, rowTiles, lineTiles, chunkTiles, columnTiles, depthChunks, sums: emitter.buffer(slot, 'write'), group };
   const { batch } = product;
   const dealt = batch.map((extent, axis) => (axis === mingled?.axis ? 1 : extent));
-  const { position, grid } = openGrid(emitter, [...dealt, columns.blocks, Math.ceil(rowTiles / chunkTiles)]);
-  const write = (at: Position): void => writeStep(frame, at, position.at(-2)!, position.at(-1)!);
+  const parts = Math.ceil(rowTiles / chunkTiles);
+  const isLong = isLongerThanWide(rows.lines * rows.extent, columns.blocks * columns.blockColumns);
+  const { position, grid } = openGrid(emitter, [...dealt, ...(isLong ? [parts, columns.blocks] : [columns.blocks, parts])]);
+  const [block, part] = isLong ? [position.at(-1)!, position.at(-2)!] : [position.at(-2)!, position.at(-1)!];
+  const write = (at: Position): void => writeStep(frame, at, block, part);
   if (mingled === undefined) write(position.slice(0, -2));
   else {
     const name = emitter.fresh('batch');
