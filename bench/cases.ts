@@ -13,6 +13,7 @@ export interface BenchCase {
   /** A model rather than a part of one: its start and its memory are of interest too. */
   readonly isWhole: boolean;
   readonly tolerance?: number;
+  readonly reuses?: boolean;
   /** Below `folder` where it is to be written. */
   files(folder: string): Case;
 }

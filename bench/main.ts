@@ -99,7 +99,7 @@ async function measure(test: BenchCase, { folder, probes }: Surroundings): Promi
     for (const device of list(given.devices)) {
       const peers = (rivals[device] ?? OTHERS).filter((peer) => given.peers === undefined || list(given.peers).includes(peer));
       const starts = test.isWhole && !given.quick;
-      const runners = new Runners({ device, peers, model: files.model, feeds, threads, turns, clock, tolerance: test.tolerance, starts, folder });
+      const runners = new Runners({ device, peers, model: files.model, feeds, threads, turns, clock, tolerance: test.tolerance, reuses: test.reuses ?? false, starts, folder });
       const found = await runners.race(samples);
       races.push(found.race);
       samples = found.samples;

@@ -20,6 +20,8 @@ export interface RaceOrder {
   readonly turns: Turns;
   readonly clock: ClockName;
   readonly tolerance: number | undefined;
+  /** Whether runs write into the outputs of the first. */
+  readonly reuses: boolean;
   /** Whether starts are measured: with an empty cache, and once more. */
   readonly starts: boolean;
   /** For caches and whatever else. */
@@ -71,8 +73,8 @@ export class Runners {
   async #open(runner: string): Promise<Opened> {
     const remote = new Remote(this.#environment);
     try {
-      const { model, feeds, threads } = this.#order;
-      const cold = await remote.ask('open', { runner, model, feeds, threads });
+      const { model, feeds, threads, reuses } = this.#order;
+      const cold = await remote.ask('open', { runner, model, feeds, threads, reuses });
       return { remote, cold, samples: await remote.ask('outputs', undefined) };
     } catch (error) {
       await remote.close();
@@ -115,8 +117,8 @@ export class Runners {
   async #startAgain(runner: string): Promise<Start> {
     const remote = new Remote(this.#environment);
     try {
-      const { model, feeds, threads } = this.#order;
-      return await remote.ask('open', { runner, model, feeds, threads });
+      const { model, feeds, threads, reuses } = this.#order;
+      return await remote.ask('open', { runner, model, feeds, threads, reuses });
     } finally {
       await remote.close();
     }

@@ -11,6 +11,8 @@ export interface Request {
   readonly model: string;
   readonly feeds: Common.InferenceSession.FeedsType;
   readonly threads: number;
+  /** Whether runs write into the outputs of the first, where the runner can. */
+  readonly reuses: boolean;
 }
 
 /** Reads a model, compiles it where that is to be done, and loads it. */
@@ -24,9 +26,9 @@ const onnxruntime =
   async () => {
     const ort = await importPeer(file);
     ort.env.logLevel = 'error';
-    return async ({ model, feeds, threads }) => {
+    return async ({ model, feeds, threads, reuses }) => {
       prepare?.(ort, threads);
-      return sessionRunner(await ort.InferenceSession.create(model, { logSeverityLevel: 3, ...options({ model, threads }) }), feeds);
+      return sessionRunner(await ort.InferenceSession.create(model, { logSeverityLevel: 3, ...options({ model, threads }) }), feeds, reuses);
     };
   };
 
@@ -62,7 +64,8 @@ const device =
   (name: string): Load =>
   async () => {
     const { InferenceSession }: typeof Anychip = await import(BUILT);
-    return async ({ model, feeds, threads }) => sessionRunner(await InferenceSession.create(model, { executionProviders: [name], intraOpNumThreads: threads }), feeds);
+    return async ({ model, feeds, threads, reuses }) =>
+      sessionRunner(await InferenceSession.create(model, { executionProviders: [name], intraOpNumThreads: threads }), feeds, reuses);
   };
 
 /** The code of a peer, or of one of anychip's devices. */

@@ -13,6 +13,7 @@ export interface OpenOrder {
   readonly model: string;
   readonly feeds: FeedFile;
   readonly threads: number;
+  readonly reuses: boolean;
 }
 
 /** How a runner came to its first answer. */
@@ -43,12 +44,12 @@ const runner = (): Runner => {
 };
 
 const orders = {
-  open: async ({ runner: name, model, feeds: file, threads }: OpenOrder): Promise<Start> => {
+  open: async ({ runner: name, model, feeds: file, threads, reuses }: OpenOrder): Promise<Start> => {
     const feeds = readFeeds(file);
     const emptyBytes = peakBytes();
     const open = await loadRunner(name);
     const start = performance.now();
-    opened = await open({ model, feeds, threads });
+    opened = await open({ model, feeds, threads, reuses });
     const createMillis = performance.now() - start;
     await opened.run();
     const firstMillis = performance.now() - start;

@@ -12,6 +12,8 @@ export interface BuiltNet {
   readonly build: () => Built;
   /** Of the largest number of an output: what runners may differ by, where it is more than usual. */
   readonly tolerance?: number;
+  /** Whether runs write into the outputs of the first, as loops of a decoder do. */
+  readonly reuses?: boolean;
 }
 
 /** Where a byte may be rounded either way, and the next layer's with it. */
@@ -22,7 +24,7 @@ export const builtNets: readonly BuiltNet[] = [
   { name: 'Inception-like', group: 'nets', build: () => inceptionLike({ size: 224 }) },
   { name: 'MobileNet-like', group: 'nets', build: () => mobileNetLike({ size: 224 }) },
   { name: 'BERT-base', group: 'transformers', build: () => encoder('BERT-base', bertBase) },
-  { name: 'GPT-2-small step', group: 'transformers', build: () => decoderStep('GPT-2-small step', gpt2Small) },
+  { name: 'GPT-2-small step', group: 'transformers', reuses: true, build: () => decoderStep('GPT-2-small step', gpt2Small) },
   { name: 'ResNet-like int8', ...bytes, build: () => resNetLike({ size: 224 }, quantisedImages) },
   { name: 'MobileNet-like int8', ...bytes, build: () => mobileNetLike({ size: 224 }, quantisedImages) },
   { name: 'BERT layer int8', ...bytes, build: () => encoder('BERT layer int8', layer, quantisedLinear) },

@@ -21,13 +21,26 @@ export interface StringTensor {
 export type Tensor = NumericTensor | StringTensor;
 
 /** A tensor of zeros. Throws `limit` where memory may not, or cannot, hold it. */
-export function createTensor(dtype: NumericDType, shape: Shape): NumericTensor {
+export const createTensor = (dtype: NumericDType, shape: Shape): NumericTensor => allocate(dtype, shape, dtypes[dtype].createArray);
+
+/** A tensor that is to be written as a whole: what it holds until then is whatever lay there, where the platform gives such memory. */
+export const uninitializedTensor = (dtype: NumericDType, shape: Shape): NumericTensor => allocate(dtype, shape, (count) => uninitializedArray(dtype, count));
+
+/** Bytes from which zeros cost more than another way to ask for memory. */
+const MANY_BYTES = 1 << 16;
+function uninitializedArray(dtype: NumericDType, count: number): NumericArray {
+  const { bytes, createArray, viewArray } = dtypes[dtype];
+  if (count * bytes < MANY_BYTES || typeof Buffer === 'undefined') return createArray(count);
+  return viewArray(Buffer.allocUnsafeSlow(count * bytes).buffer, 0, count);
+}
+
+function allocate(dtype: NumericDType, shape: Shape, arrayOf: (count: number) => NumericArray): NumericTensor {
   const count = elementCount(shape);
   if (!shape.every((d) => Number.isInteger(d) && d >= 0))
     throw new AnychipError('shape', `a tensor of shape ${formatShape(shape)}`, { hint: 'Dimensions are whole numbers that are not negative.' });
   spendMemory(count * dtypes[dtype].bytes);
   try {
-    return { dtype, shape, data: dtypes[dtype].createArray(count) };
+    return { dtype, shape, data: arrayOf(count) };
   } catch (cause) {
     throw new AnychipError('limit', `no memory for ${count} elements of ${dtype}`, { hint: 'Use smaller inputs, or a machine with more memory.', facts: { shape }, cause });
   }

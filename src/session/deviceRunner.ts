@@ -7,6 +7,7 @@ import type { Device } from '../runtime/device.ts';
 import { GraphRunner } from './graphRunner.ts';
 import { ModelRunner } from './modelRunner.ts';
 import type { ModelContext } from './modelRunner.ts';
+import type { Destinations } from './planRunner.ts';
 
 interface Opened {
   readonly device: Device;
@@ -47,8 +48,8 @@ export class DeviceRunner {
     return this.#opened.runner;
   }
 
-  async run(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
-    return (await this.ready()).run(feeds);
+  async run(feeds: ReadonlyMap<Value, HostValue>, into: Destinations = []): Promise<readonly HostValue[]> {
+    return (await this.ready()).run(feeds, into);
   }
 
   /** Runs another graph on the same device, as it is, and lets go of it. */

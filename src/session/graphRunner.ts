@@ -12,7 +12,7 @@ import { compile as compileAnew } from './compiler.ts';
 import type { Compile } from './compiler.ts';
 import { PlanRunner } from './planRunner.ts';
 import { interpretGraph } from './reference.ts';
-import type { RunContext, SubRunner } from './planRunner.ts';
+import type { Destinations, RunContext, SubRunner } from './planRunner.ts';
 
 /** What all runners of a session share. */
 export interface CompileContext extends Omit<RunContext, 'createRunner'> {
@@ -56,10 +56,10 @@ export class GraphRunner implements SubRunner {
   }
 
   /** Outputs for `inputs`, both in the graph's order. */
-  async run(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
+  async run(inputs: readonly HostValue[], into: Destinations = []): Promise<readonly HostValue[]> {
     const bindings = this.bind(inputs);
     if (this.#isBody && this.#isCold(bindingKey(bindings))) return this.#interpret(inputs);
-    return this.#withRunner(bindings, (runner) => runner.run(inputs));
+    return this.#withRunner(bindings, (runner) => runner.run(inputs, into));
   }
 
   /** Compiles and loads for these bindings without running. */

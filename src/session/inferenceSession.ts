@@ -20,7 +20,8 @@ import { findBeyond, isFinite } from './range.ts';
 import { PlacementLog } from './placement.ts';
 import type { HostNode, Placement } from './placement.ts';
 import { copyValue } from './planRunner.ts';
-import { fromOrt, ortName, toOrt } from './ortTensor.ts';
+import type { Destinations } from './planRunner.ts';
+import { destinationOf, fromOrt, ortName, toOrt } from './ortTensor.ts';
 import { checkOptions } from './options.ts';
 import { loadReference } from './reference.ts';
 import type { SessionOptions } from './options.ts';
@@ -143,7 +144,7 @@ export class InferenceSession implements Ort {
     for (const [name, value] of Object.entries(feeds)) {
       if (value !== null && value !== undefined) values.set(name, fromOrt(asTensor(value), name));
     }
-    const outputs = await this.runValues(values);
+    const outputs = await this.#execute(values, this.#destinations(wanted, values));
     const results: Record<string, OnnxValue> = {};
     for (const [name, into] of wanted) {
       const value = outputs.get(name) ?? null;
@@ -156,9 +157,20 @@ export class InferenceSession implements Ort {
   }
 
   /** Runs on anychip's own values: every dtype, sequences (arrays) and empty optionals (null). Runs may overlap; they do not disturb each other. */
-  async runValues(feeds: ReadonlyMap<string, HostValue>): Promise<Map<string, HostValue>> {
+  runValues(feeds: ReadonlyMap<string, HostValue>): Promise<Map<string, HostValue>> {
+    return this.#execute(feeds, []);
+  }
+
+  /** Tensors given for outputs that may be written to in the course of a run: no other tensor of the run lies in the same memory. */
+  #destinations(wanted: ReadonlyMap<string, OrtTensor | undefined>, feeds: ReadonlyMap<string, HostValue>): Destinations {
+    const given = this.outputNames.map((name) => destinationOf(wanted.get(name)));
+    const taken = [...feeds.values(), ...given].flatMap((value) => (value !== undefined && isTensor(value) && value.dtype !== 'string' ? [value.data.buffer] : []));
+    return given.map((tensor) => (taken.filter((buffer) => buffer === tensor?.data.buffer).length === 1 ? tensor : undefined));
+  }
+
+  async #execute(feeds: ReadonlyMap<string, HostValue>, into: Destinations): Promise<Map<string, HostValue>> {
     if (this.#released !== undefined) throw new AnychipError('bad-argument', 'the session was released', { hint: 'Create another one.' });
-    const run = this.#runInputs(this.#checkFeeds(feeds));
+    const run = this.#runInputs(this.#checkFeeds(feeds), into);
     this.#running.add(run);
     try {
       const outputs = await run;
@@ -168,10 +180,10 @@ export class InferenceSession implements Ort {
     }
   }
 
-  async #runInputs(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
+  async #runInputs(feeds: ReadonlyMap<Value, HostValue>, into: Destinations): Promise<readonly HostValue[]> {
     for (;;) {
       const known = this.#narrowing?.beyond.size ?? 0;
-      const outputs = await (this.#runner === undefined ? this.#interpret(feeds) : this.#runner.run(feeds));
+      const outputs = await (this.#runner === undefined ? this.#interpret(feeds) : this.#runner.run(feeds, into));
       if (this.#narrowing !== undefined && !outputs.every(isFinite)) {
         // Another run may have found what reaches too far meanwhile.
         if (this.#narrowing.beyond.size > known || (await this.#widen(this.#narrowing, feeds, outputs))) continue;

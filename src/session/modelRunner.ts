@@ -9,6 +9,7 @@ import { requireStorage } from '../runtime/device.ts';
 import type { Engine } from '../runtime/device.ts';
 import { GraphRunner } from './graphRunner.ts';
 import type { CompileContext } from './graphRunner.ts';
+import type { Destinations } from './planRunner.ts';
 
 export type { NodePrecision } from '../passes/precision/lowerPrecision.ts';
 
@@ -60,9 +61,12 @@ export class ModelRunner {
     return runner;
   }
 
-  run(feeds: ReadonlyMap<Value, HostValue>): Promise<readonly HostValue[]> {
+  run(feeds: ReadonlyMap<Value, HostValue>, into: Destinations = []): Promise<readonly HostValue[]> {
     const runner = this.variantFor(new Set(feeds.keys()));
-    return runner.run(runner.graph.inputs.map((value) => feeds.get(value) ?? null));
+    return runner.run(
+      runner.graph.inputs.map((value) => feeds.get(value) ?? null),
+      into,
+    );
   }
 
   /** Lets go of all plans: what they were made for has changed. Runs under way end with theirs. */

@@ -3,9 +3,9 @@ import { Tensor as OrtTensor } from 'onnxruntime-common';
 import { dtypes } from '../core/dtype.ts';
 import type { DType, NumericArray, NumericDType } from '../core/dtype.ts';
 import { AnychipError } from '../core/error.ts';
-import { formatShape } from '../core/shape.ts';
+import { formatShape, sameShape } from '../core/shape.ts';
 import { createTensor, stringTensor } from '../core/tensor.ts';
-import type { Tensor } from '../core/tensor.ts';
+import type { NumericTensor, Tensor } from '../core/tensor.ts';
 
 /** bf16, f8 and 2-bit kinds have no name there: such tensors pass through `runValues` only. */
 const ortNames: { readonly [D in DType]?: OrtTensor.Type } = {
@@ -50,6 +50,16 @@ export function fromOrt(tensor: OrtTensor, name: string): Tensor {
   return { dtype, shape: dims, data: bits === 4 ? fromNibbles(dtype, dims, held) : held };
 }
 
+/** A tensor that a caller gave for an output as memory to write to; undefined where its elements are held in another way there. */
+export function destinationOf(tensor: OrtTensor | undefined): NumericTensor | undefined {
+  const dtype = tensor?.location === 'cpu' ? numericDTypes.get(tensor.type) : undefined;
+  if (tensor === undefined || dtype === undefined || !ArrayBuffer.isView(tensor.data)) return undefined;
+  const { buffer, byteOffset, byteLength } = tensor.data;
+  const { bits, bytes, viewArray } = dtypes[dtype];
+  if (bits === 4 || byteOffset % bytes !== 0) return undefined;
+  return { dtype, shape: [...tensor.dims], data: viewArray(buffer, byteOffset, byteLength / bytes) };
+}
+
 /** Elements of 4 bits: onnxruntime-common takes one a byte, or two, the first in the low half. */
 function fromNibbles(dtype: NumericDType, shape: readonly number[], given: NumericArray): NumericArray {
   const { data } = createTensor(dtype, shape);
@@ -87,6 +97,7 @@ function writeInto(into: OrtTensor, type: OrtTensor.Type, { shape }: Tensor, dat
       hint: 'Give a tensor of that type and shape, or none.',
     });
   }
+  if (isSameMemory(held, data)) return into;
   // Bytes, not values: half floats may be held in arrays of another class.
   if (ArrayBuffer.isView(held) && ArrayBuffer.isView(data)) {
     new Uint8Array(held.buffer, held.byteOffset, held.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -94,4 +105,4 @@ function writeInto(into: OrtTensor, type: OrtTensor.Type, { shape }: Tensor, dat
   return into;
 }
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
+const isSameMemory = (a: unknown, b: unknown): boolean => ArrayBuffer.isView(a) && ArrayBuffer.isView(b) && a.buffer === b.buffer && a.byteOffset === b.byteOffset;

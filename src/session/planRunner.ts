@@ -12,6 +12,9 @@ import type { PlacementLog } from './placement.ts';
 import { ProgramRunner } from './programRunner.ts';
 import { loadReference } from './reference.ts';
 
+/** Memory of the caller's for outputs, in their order: a device writes them there where dtype and shape are those of the output. */
+export type Destinations = readonly (NumericTensor | undefined)[];
+
 /** Runs a graph, by whatever means. */
 export interface SubRunner {
   run(inputs: readonly HostValue[]): Promise<readonly HostValue[]>;
@@ -75,7 +78,7 @@ export class PlanRunner {
   }
 
   /** Outputs for `inputs`, both in the graph's order. */
-  async run(inputs: readonly HostValue[]): Promise<readonly HostValue[]> {
+  async run(inputs: readonly HostValue[], into: Destinations = []): Promise<readonly HostValue[]> {
     const { plan } = this;
     const values = new Array<HostValue | undefined>(plan.slots);
     for (const [slot, value] of plan.hostValues) values[slot] = value;
@@ -87,7 +90,7 @@ export class PlanRunner {
       return value;
     };
     for (const step of plan.steps) {
-      const outputs = await this.#runStep(step, at);
+      const outputs = await this.#runStep(step, at, into);
       if (step.kind === 'device') step.outputs.forEach((port, i) => void (values[port.slot] = outputs[i] ?? null));
       else step.outputs.forEach((slot, i) => void (slot !== null && (values[slot] = outputs[i] ?? null)));
     }
@@ -95,10 +98,13 @@ export class PlanRunner {
     return plan.outputs.map((slot, i) => (this.#fresh.has(slot) && plan.outputs.indexOf(slot) === i ? at(slot) : copyValue(at(slot))));
   }
 
-  async #runStep(step: ExecutionPlan['steps'][number], at: (slot: number) => HostValue): Promise<readonly HostValue[]> {
+  async #runStep(step: ExecutionPlan['steps'][number], at: (slot: number) => HostValue, into: Destinations): Promise<readonly HostValue[]> {
     if (step.kind === 'device') {
       const inputs = step.inputs.map((port) => tensorFor(at(port.slot)));
-      const outputs = await this.#programs.get(step)!.run(inputs);
+      const outputs = await this.#programs.get(step)!.run(
+        inputs,
+        step.outputs.map(({ slot }) => into[this.plan.outputs.indexOf(slot)]),
+      );
       this.#context.placement.ranOnDevice(step.nodes, inputs, outputs);
       return outputs;
     }

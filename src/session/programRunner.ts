@@ -1,15 +1,16 @@
 // One device program with its memory: weights are written and packed once at load, a run binds inputs and outputs and dispatches.
 import { blameKernel } from '../core/blame.ts';
 import { within } from '../core/error.ts';
-import { elementCount, formatShape } from '../core/shape.ts';
+import { elementCount, formatShape, sameShape } from '../core/shape.ts';
 import { storedIn } from '../core/stored.ts';
-import { bytesOf, createTensor, numeric } from '../core/tensor.ts';
+import { bytesOf, numeric, uninitializedTensor } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 import { isTraced, trace } from '../core/trace.ts';
 import type { Constant } from '../graph/graph.ts';
 import type { Buffer, Device, Program, Queue } from '../runtime/device.ts';
 import { checkProgramMemory } from '../plan.ts';
 import type { DeviceStep, Port } from '../plan.ts';
+import type { Destinations } from './planRunner.ts';
 
 /** Registers a buffer that is let go when the work it is for has ended. */
 type Lend = (buffer: Buffer) => Buffer;
@@ -106,17 +107,18 @@ export class ProgramRunner {
     return bytes;
   }
 
-  run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
-    const run = this.#last.then(() => this.#run(inputs));
+  /** `into`: memory for outputs, in the order of their ports. */
+  run(inputs: readonly NumericTensor[], into: Destinations = []): Promise<NumericTensor[]> {
+    const run = this.#last.then(() => this.#run(inputs, into));
     this.#last = run.catch(() => undefined);
     return run;
   }
 
-  async #run(inputs: readonly NumericTensor[]): Promise<NumericTensor[]> {
+  async #run(inputs: readonly NumericTensor[], into: Destinations): Promise<NumericTensor[]> {
     const { inputs: inPorts, outputs: outPorts, report } = this.#step;
     try {
       return await this.#withBuffers(async (lend) => {
-        const outputs = outPorts.map((port) => createTensor(port.dtype, port.shape));
+        const outputs = outPorts.map((port, i) => (fits(into[i], port) ? into[i] : uninitializedTensor(port.dtype, port.shape)));
         const from = inPorts.map((port, i) => this.#bind(port, bytesOf(inputs[i]!), lend));
         const to = outPorts.map((port, i) => this.#bind(port, bytesOf(outputs[i]!), lend));
         inPorts.forEach((port, i) => void (this.#ports.has(port) && elementCount(port.shape) > 0 && this.#queue.write(from[i]!, 0, bytesOf(inputs[i]!))));
@@ -160,6 +162,9 @@ export class ProgramRunner {
     this.#program.dispose();
   }
 }
+
+const fits = (tensor: NumericTensor | undefined, { dtype, shape }: Port): tensor is NumericTensor =>
+  tensor !== undefined && tensor.dtype === dtype && sameShape(tensor.shape, shape);
 
 /** Writes constants by way of a piece of memory that all of them share, so that none of what is still in files is whole beside what is written. */
 class WeightWriter {

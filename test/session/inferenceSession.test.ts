@@ -108,6 +108,27 @@ describe.each(devices)('run on %s', (device) => {
     await session.release();
   });
 
+  it('writes to given tensors whatever memory they share', async () => {
+    const session = await open(doubling());
+    const [x, expected] = [[1, -3, 5], { y: [2, -6, 10], z: [-1, 3, -5] }];
+    const part = (buffer: ArrayBuffer, from: number): Tensor => new Tensor('float32', new Float32Array(buffer, from * 4, x.length), [x.length]);
+    const valuesOf = (results: Awaited<ReturnType<typeof session.run>>): unknown => ({
+      y: [...(results['y']!.data as Float32Array)],
+      z: [...(results['z']!.data as Float32Array)],
+    });
+    const together = new ArrayBuffer(64);
+    expect(valuesOf(await session.run({ x: floats(...x) }, { y: part(together, 1), z: part(together, 7) }))).toEqual(expected);
+    const fed = floats(...x);
+    expect(valuesOf(await session.run({ x: fed }, { y: fed, z: floats(0, 0, 0) }))).toEqual(expected);
+    // Again and again, each run into what the one before was given.
+    const places = { y: floats(0, 0, 0), z: floats(0, 0, 0) };
+    for (let i = 0; i < 3; i++) expect(valuesOf(await session.run({ x: floats(...x) }, places))).toEqual(expected);
+    const before = [...places.z.data];
+    await errorOf(session.run({ x: floats(7, 8, 9) }, { y: floats(0, 0), z: new Tensor('int32', [0, 0, 0], [3]) }));
+    expect([...places.z.data]).toEqual(before);
+    await session.release();
+  });
+
   it('refuses what does not fit, and can be used after', async () => {
     const session = await open(doubling());
     const feeds = { x: floats(1, 2) };
