@@ -1,7 +1,7 @@
 // Reference of the indexing family: each element of a result is fetched from where the specification says it comes from.
 import { AnychipError } from '../core/error.ts';
 import { dtypes } from '../core/dtype.ts';
-import { forEachIndex, stridesOf } from '../core/shape.ts';
+import { elementCount, forEachIndex, stridesOf } from '../core/shape.ts';
 import type { Shape } from '../core/shape.ts';
 import { bigintReader, createTensor, elementWriter, intTensor, numberReader, stringTensor, tensorBytes, toNumbers } from '../core/tensor.ts';
 import type { NumericTensor, Tensor } from '../core/tensor.ts';
@@ -34,6 +34,13 @@ function coordinate(given: number, size: number): number {
 
 /** The flat position of an index tuple. */
 const flatAt = (index: readonly number[], strides: readonly number[]): number => index.reduce((sum, i, axis) => sum + i * strides[axis]!, 0);
+
+/** Whether element `i` counts as true. */
+function isSetIn(x: Tensor): (i: number) => boolean {
+  if (x.dtype === 'string') return (i) => x.data[i] !== '';
+  const read = numberReader(x);
+  return (i) => read(i) !== 0;
+}
 
 type Combine = <T extends number | bigint>(held: T, update: T) => T;
 /** NaN wins in min and max, as NumPy has it. */
@@ -196,14 +203,19 @@ export const indexingEvaluations: Evaluations<keyof typeof indexingOps> = {
   },
   NonZero: (_, inputs) => {
     const x = tensorAt(inputs, 0);
-    const isSet: (i: number) => boolean = x.dtype === 'string' ? (i) => x.data[i] !== '' : (i) => numberReader(x)(i) !== 0;
-    const found: number[][] = [];
+    const isSet = isSetIn(x);
     // A scalar counts as a vector of one.
-    forEachIndex(x.shape.length === 0 ? [1] : x.shape, (index, flat) => {
-      if (isSet(flat)) found.push([...index]);
-    });
-    const rank = Math.max(x.shape.length, 1);
-    return [intTensor(Array.from({ length: rank }, (__, axis) => found.map((index) => index[axis]!)).flat(), [rank, found.length])];
+    const shape = x.shape.length === 0 ? [1] : x.shape;
+    const found: number[] = [];
+    for (let flat = 0, count = elementCount(shape); flat < count; flat++) if (isSet(flat)) found.push(flat);
+    const places = createTensor('i64', [shape.length, found.length]);
+    const write = elementWriter(places);
+    let stride = elementCount(shape);
+    for (const [axis, extent] of shape.entries()) {
+      stride /= extent;
+      for (let k = 0; k < found.length; k++) write(axis * found.length + k, Math.floor(found[k]! / stride) % extent);
+    }
+    return [places];
   },
   Compress: ({ attrs }, inputs) => {
     const x = tensorAt(inputs, 0);

@@ -4,34 +4,93 @@ import { formatShape } from '../core/shape.ts';
 import { toNumbers } from '../core/tensor.ts';
 import type { NumericTensor } from '../core/tensor.ts';
 
-interface Box {
-  readonly top: number;
-  readonly left: number;
-  readonly bottom: number;
-  readonly right: number;
-}
-
 export interface SuppressionLimits {
   readonly perClass: number;
   readonly iou: number;
   readonly score: number;
 }
 
-/** [y1, x1, y2, x2] of any two opposite corners, or [x, y, width, height] around a centre. */
-const boxOf = ([a, b, c, d]: readonly number[], isCentered: boolean): Box =>
-  isCentered
-    ? { left: a! - c! / 2, right: a! + c! / 2, top: b! - d! / 2, bottom: b! + d! / 2 }
-    : { top: Math.min(a!, c!), bottom: Math.max(a!, c!), left: Math.min(b!, d!), right: Math.max(b!, d!) };
+/** Boxes side by side: what is compared many times is found once. */
+interface Boxes {
+  readonly top: Float64Array;
+  readonly left: Float64Array;
+  readonly bottom: Float64Array;
+  readonly right: Float64Array;
+  readonly area: Float64Array;
+}
 
-const areaOf = (box: Box): number => (box.bottom - box.top) * (box.right - box.left);
+/** Of `count` boxes from `first` on, each [y1, x1, y2, x2] of any two opposite corners, or [x, y, width, height] around a centre. */
+function boxesOf(sides: readonly number[], first: number, count: number, isCentered: boolean): Boxes {
+  const [top, left, bottom, right, area] = Array.from({ length: 5 }, () => new Float64Array(count)) as [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+  for (let i = 0, at = first * 4; i < count; i++, at += 4) {
+    const [a, b, c, d] = [sides[at]!, sides[at + 1]!, sides[at + 2]!, sides[at + 3]!];
+    top[i] = isCentered ? b - d / 2 : Math.min(a, c);
+    bottom[i] = isCentered ? b + d / 2 : Math.max(a, c);
+    left[i] = isCentered ? a - c / 2 : Math.min(b, d);
+    right[i] = isCentered ? a + c / 2 : Math.max(b, d);
+    area[i] = (bottom[i]! - top[i]!) * (right[i]! - left[i]!);
+  }
+  return { top, left, bottom, right, area };
+}
 
-/** Intersection over union; 0 where a box has no area. */
-function overlapOf(a: Box, b: Box): number {
-  const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-  if (!(height > 0 && width > 0) || !(areaOf(a) > 0) || !(areaOf(b) > 0)) return 0;
-  const shared = height * width;
-  return shared / (areaOf(a) + areaOf(b) - shared);
+const MOST_STRIPES = 4096;
+/** Boxes that stay, in stripes by their left sides: only those can share something with a box whose left sides are no further away than the widest is wide. */
+class KeptBoxes {
+  readonly #boxes: Boxes;
+  readonly #limit: number;
+  readonly #first: number;
+  readonly #widest: number;
+  readonly #perStripe: number;
+  /** The last box of each stripe, and for each box the one before it there; -1 where there is none. */
+  readonly #last: Int32Array;
+  readonly #before: Int32Array;
+  count = 0;
+
+  constructor(boxes: Boxes, limit: number) {
+    const { left, right } = boxes;
+    const [first, last] = [left.reduce((a, x) => Math.min(a, x), Infinity), left.reduce((a, x) => Math.max(a, x), -Infinity)];
+    const stripes = Math.min(left.length, MOST_STRIPES);
+    this.#boxes = boxes;
+    this.#limit = limit;
+    this.#first = first;
+    this.#widest = left.reduce((most, x, i) => Math.max(most, right[i]! - x), 0);
+    this.#perStripe = (last - first) / stripes;
+    this.#last = new Int32Array(Math.max(stripes, 1)).fill(-1);
+    this.#before = new Int32Array(left.length);
+  }
+
+  #stripeOf(x: number): number {
+    const stripe = Math.floor((x - this.#first) / this.#perStripe);
+    // Not a number where boxes reach to infinity or all begin at one place.
+    return stripe > 0 ? Math.min(stripe, this.#last.length - 1) : 0;
+  }
+
+  add(i: number): void {
+    const stripe = this.#stripeOf(this.#boxes.left[i]!);
+    this.#before[i] = this.#last[stripe]!;
+    this.#last[stripe] = i;
+    this.count++;
+  }
+
+  /** Whether a box shares more than the limit of its union with one of these; one without an area shares nothing. */
+  overlap(i: number): boolean {
+    if (this.#limit < 0) return this.count > 0;
+    const { top, left, bottom, right, area } = this.#boxes;
+    const [t, l, b, r, own] = [top[i]!, left[i]!, bottom[i]!, right[i]!, area[i]!];
+    if (!(own > 0)) return false;
+    // One more, for what rounding takes from a width.
+    const [from, to] = [this.#stripeOf(l - this.#widest) - 1, this.#stripeOf(r)];
+    for (let stripe = Math.max(from, 0); stripe <= to; stripe++) {
+      for (let j = this.#last[stripe]!; j >= 0; j = this.#before[j]!) {
+        const height = Math.min(b, bottom[j]!) - Math.max(t, top[j]!);
+        const width = Math.min(r, right[j]!) - Math.max(l, left[j]!);
+        if (!(height > 0 && width > 0 && area[j]! > 0)) continue;
+        const shared = height * width;
+        if (shared / (own + area[j]! - shared) > this.#limit) return true;
+      }
+    }
+    return false;
+  }
 }
 
 /** boxes [B, N, 4], scores [B, C, N] → chosen (batch, class, box), best first within each class. */
@@ -45,16 +104,18 @@ export function selectBoxes(boxes: NumericTensor, scores: NumericTensor, limits:
   const [sides, values] = [toNumbers(boxes), toNumbers(scores)];
   const chosen: (readonly [number, number, number])[] = [];
   for (let batch = 0; batch < batches!; batch++) {
-    const all = Array.from({ length: count! }, (_, i) => boxOf(sides.slice((batch * count! + i) * 4, (batch * count! + i) * 4 + 4), isCentered));
+    const all = boxesOf(sides, batch * count!, count!, isCentered);
     for (let c = 0; c < classes!; c++) {
       const start = (batch * classes! + c) * count!;
-      const candidates = all.flatMap((_, i) => (values[start + i]! > limits.score ? [i] : [])).sort((i, j) => values[start + j]! - values[start + i]! || i - j);
-      const kept: number[] = [];
+      const candidates = Int32Array.from({ length: count! }, (_, i) => i).filter((i) => values[start + i]! > limits.score);
+      candidates.sort((i, j) => values[start + j]! - values[start + i]! || i - j);
+      const kept = new KeptBoxes(all, limits.iou);
       for (const i of candidates) {
-        if (kept.length >= limits.perClass) break;
-        if (kept.every((j) => overlapOf(all[i]!, all[j]!) <= limits.iou)) kept.push(i);
+        if (kept.count >= limits.perClass) break;
+        if (kept.overlap(i)) continue;
+        kept.add(i);
+        chosen.push([batch, c, i]);
       }
-      for (const i of kept) chosen.push([batch, c, i]);
     }
   }
   return chosen;
