@@ -71,3 +71,12 @@ export function forEachIndex(shape: Shape, visit: (index: readonly number[], fla
     }
   }
 }
+
+/** A shape that both can be had from by joining neighbouring axes, with the axis of `b` that each of its axes is part of; undefined where there is none. */
+export function commonRefinement(a: Shape, b: Shape): { readonly shape: Shape; readonly parts: readonly number[] } | undefined {
+  const ends = (shape: Shape): number[] => shape.map((_, i) => elementCount(shape.slice(0, i + 1)));
+  const cuts = [...new Set([1, ...ends(a), ...ends(b)])].sort((x, y) => x - y);
+  const steps = cuts.slice(1).map((end, i) => end / cuts[i]!);
+  if (elementCount(a) === 0 || elementCount(a) !== elementCount(b) || !steps.every(Number.isInteger)) return undefined;
+  return { shape: steps, parts: cuts.slice(1).map((end) => ends(b).findIndex((last) => last >= end)) };
+}

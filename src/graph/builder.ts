@@ -65,6 +65,8 @@ export interface Builder extends Elementwise {
   bitcast(x: Operand, to: DType): Operand;
   iota(dtype: NumericDType, shape: Shape, axis: number): Operand;
   reshape(x: Operand, shape: Shape): Operand;
+  /** `x` as it was before a reshape, if it comes from one. */
+  shapedFrom(x: Operand): Operand;
   transpose(x: Operand, perm: readonly number[]): Operand;
   /** Broadcasts to `shape` (NumPy rules, so the rank may grow). */
   expand(x: Operand, shape: Shape): Operand;
@@ -154,6 +156,8 @@ export function createBuilder(fold: Folder, integers?: IntegerProducts): Builder
     if (x === undefined) scalars.set(key, (x = constant(tensorFrom(dtype, [], [value]))));
     return x;
   };
+  /** What was reshaped, by what it became. */
+  const reshaped = new Map<Operand, Operand>();
   /** Narrow floats that were made wider, by the wider ones. */
   const widened = new Map<Operand, Operand>();
   const cast = (x: Operand, to: DType, saturate = true): Operand => {
@@ -164,7 +168,13 @@ export function createBuilder(fold: Folder, integers?: IntegerProducts): Builder
     if (isWider(to, x.dtype)) widened.set(made, x);
     return made;
   };
-  const reshape = (x: Operand, shape: Shape): Operand => (sameShape(x.shape, shape) ? x : one('reshape', { shape }, [x]));
+  const shapedFrom = (x: Operand): Operand => reshaped.get(x) ?? x;
+  const reshape = (x: Operand, shape: Shape): Operand => {
+    if (sameShape(x.shape, shape)) return x;
+    const made = one('reshape', { shape }, [x]);
+    reshaped.set(made, shapedFrom(x));
+    return made;
+  };
   const expand = (x: Operand, shape: Shape): Operand => {
     const aligned = reshape(x, [...Array.from({ length: shape.length - x.shape.length }, () => 1), ...x.shape]);
     return sameShape(aligned.shape, shape) ? aligned : one('expand', { shape }, [aligned]);
@@ -187,6 +197,7 @@ export function createBuilder(fold: Folder, integers?: IntegerProducts): Builder
     bitcast: (x, to) => (x.dtype === to ? x : one('bitcast', { to }, [x])),
     iota: (dtype, shape, axis) => one('iota', { dtype, shape, axis }, []),
     reshape,
+    shapedFrom,
     transpose: (x, perm) => (perm.every((p, i) => p === i) ? x : one('transpose', { perm }, [x])),
     expand,
     slice: (x, starts, sizes, steps = x.shape.map(() => 1)) => (sameShape(sizes, x.shape) && steps.every((s) => s === 1) ? x : one('slice', { starts, sizes, steps }, [x])),

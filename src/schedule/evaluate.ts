@@ -25,6 +25,8 @@ export interface Values {
   storageOf(x: Operand): Storage | undefined;
   /** The value of a constant of one element. */
   literalOf(x: Operand): number | bigint | undefined;
+  /** Whether all elements of a constant are known to be in [0, size). */
+  isWithin(constant: Operand, size: number): boolean;
 }
 
 export interface Row {
@@ -182,7 +184,8 @@ export class Evaluator implements PositionScope {
     let symbol = bySize.get(size);
     if (symbol === undefined) {
       const name = this.names.next();
-      this.dynamicSymbols.set(name, intoRange(raw, size));
+      const isKnown = raw.kind === 'load' && raw.slot.constant !== undefined && this.#values.isWithin(raw.slot.constant, size);
+      this.dynamicSymbols.set(name, isKnown ? raw : intoRange(raw, size));
       bySize.set(size, (symbol = indexSymbol(name, 0, size - 1)));
     }
     return symbol;

@@ -82,6 +82,8 @@ class Fuser {
   readonly #outputs: ReadonlySet<Operand>;
   readonly #constant = new Set<Operand>();
   readonly #uses = new Map<Operand, number>();
+  /** What a reduction reads. */
+  readonly #reduced = new Set<Operand>();
   readonly #extents = new Map<string, number>();
   readonly #renamed = new Map<string, IndexExpr>();
   readonly roots: Root[] = [];
@@ -102,6 +104,7 @@ class Fuser {
     }
     for (const x of [...graph.outputs, ...graph.nodes.flatMap((node) => [...new Set(node.inputs)])]) this.#uses.set(x, (this.#uses.get(x) ?? 0) + 1);
     for (const node of graph.nodes) {
+      if (kindOf(node) === 'reduction') for (const x of node.inputs) this.#reduced.add(x);
       const constant = node.inputs.every((x) => this.#constant.has(x));
       for (const x of node.outputs) {
         this.producers.set(x, node);
@@ -279,7 +282,7 @@ class Fuser {
     if (sameRoot) return true;
     const out = node.outputs[0]!;
     const wide = node.inputs.filter((x) => elementCount(x.shape) * 4 > elementCount(out.shape) && elementCount(x.shape) > 1);
-    return sites.length <= 3 && wide.length <= 1 && wide.every((x) => !this.producers.has(x));
+    return sites.length <= 3 && wide.length <= 1 && wide.every((x) => !this.producers.has(x) || this.#reduced.has(x));
   }
 
   /** Expensive work that several stages of a row kernel need is done once and kept for the row. */

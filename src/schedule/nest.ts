@@ -159,9 +159,32 @@ function mergeAxes(nest: Nest, fresh: () => string): Nest {
 /** Axes of one point have no symbol and need no loop. */
 const dropUnit: Replace = (axes) => axes.filter((a) => a.extent !== 1);
 
+/** Distances in memory of neighbours along an axis, in all that `stage` reads; none where one is not the same everywhere. */
+function distancesAlong({ dynamic }: Nest, { value }: Stage, axis: Axis): readonly number[] | undefined {
+  const offsets: IndexExpr[] = [];
+  visitPoints([value], dynamic, (e) => {
+    if (e.kind === 'load') offsets.push(e.offset);
+  });
+  const distances = offsets.map((x) => coefficientOf(x, axis.name));
+  return distances.every((d) => d !== undefined) ? distances.map(Math.abs) : undefined;
+}
+
+/** Reductions walk what lies side by side last: the order of their axes is free. */
+function orderSums(nest: Nest): Nest {
+  const stages = nest.stages.map((stage): Stage => {
+    if (stage.kind !== 'reduce' || stage.axes.length < 2) return stage;
+    const walked = stage.axes.map((axis) => ({ axis, distances: distancesAlong(nest, stage, axis) }));
+    if (!walked.every(({ distances }) => distances !== undefined)) return stage;
+    // The farthest read decides; where it says nothing, the order stays.
+    const farthest = ({ distances }: (typeof walked)[number]): number => Math.max(0, ...distances!);
+    return { ...stage, axes: walked.toSorted((a, b) => farthest(b) - farthest(a)).map(({ axis }) => axis) };
+  });
+  return { ...nest, stages };
+}
+
 /** The same nest over as few axes as memory allows, free of divisions where splitting an axis can free it. */
 export function refineAxes(nest: Nest, fresh: () => string): Nest {
-  return mergeAxes(splitAxes(rewrite(nest, new Map(), dropUnit), fresh), fresh);
+  return mergeAxes(orderSums(splitAxes(rewrite(nest, new Map(), dropUnit), fresh)), fresh);
 }
 
 /** Names for axes that the nest does not have yet. */

@@ -23,6 +23,7 @@ export class Origins {
     this.#values = {
       producerOf: (x) => values.producerOf(x),
       literalOf: (x) => values.literalOf(x),
+      isWithin: (x, size) => values.isWithin(x, size),
       storageOf: (x) => (graph.constants.has(x) ? values.storageOf(x) : undefined),
     };
   }

@@ -5,6 +5,7 @@ import { elementCount } from '../core/shape.ts';
 import type { WordParts } from '../core/words.ts';
 import { bigintReader, numberReader, tensorBytes } from '../core/tensor.ts';
 import type { Operand, PrimGraph, PrimNode } from '../graph/builder.ts';
+import type { Constant } from '../graph/graph.ts';
 import { scratchBytes } from '../kernel/ir.ts';
 import { kernelKey } from '../kernel/sizes.ts';
 import type { Kernel, KernelCall } from '../kernel/ir.ts';
@@ -47,6 +48,7 @@ class Storages implements Values {
   readonly #layouts: ReadonlyMap<Operand, readonly number[]>;
   readonly #known = new Map<Operand, Storage>();
   readonly #words = new Map<MemorySlot, MemorySlot>();
+  readonly #reaches = new Map<Operand, ReturnType<typeof reachOfTable>>();
   readonly #literals = new Map<Operand, number | bigint | undefined>();
 
   constructor(graph: PrimGraph, fusion: Fusion, layouts: ReadonlyMap<Operand, readonly number[]>) {
@@ -86,6 +88,12 @@ class Storages implements Values {
     return words;
   }
 
+  isWithin(constant: Operand, size: number): boolean {
+    let reach = this.#reaches.get(constant);
+    if (reach === undefined) this.#reaches.set(constant, (reach = reachOfTable(this.#graph.constants.get(constant))));
+    return reach.least >= 0 && reach.most < size;
+  }
+
   literalOf(x: Operand): number | bigint | undefined {
     if (this.#literals.has(x)) return this.#literals.get(x);
     const constant = elementCount(x.shape) === 1 ? this.#graph.constants.get(x) : undefined;
@@ -96,6 +104,20 @@ class Storages implements Values {
     this.#literals.set(x, value);
     return value;
   }
+}
+
+/** Longer tables are not looked through. */
+const MOST_LOOKED_THROUGH = 1 << 16;
+function reachOfTable(constant: Constant | undefined): { readonly least: number; readonly most: number } {
+  const tensor = constant !== undefined && elementCount(constant.shape) <= MOST_LOOKED_THROUGH ? constant.read() : undefined;
+  if (tensor === undefined || tensor.dtype === 'string') return { least: -Infinity, most: Infinity };
+  const read = numberReader(tensor);
+  let [least, most] = [Infinity, -Infinity];
+  for (let i = 0; i < tensor.data.length; i++) {
+    least = Math.min(least, read(i));
+    most = Math.max(most, read(i));
+  }
+  return { least, most };
 }
 
 /** Kernels of one program, in the order in which they will run. */

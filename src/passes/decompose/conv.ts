@@ -1,6 +1,7 @@
 // Decompositions of convolutions: padding and views around the conv primitive.
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
+import { range } from '../../core/integers.ts';
 import { elementCount, formatShape } from '../../core/shape.ts';
 import { tensorFrom } from '../../core/tensor.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
@@ -98,14 +99,36 @@ function deformedCoordinates(b: Builder, offset: Operand, g: WindowGeometry, i: 
   return b.add(b.cast(shift, acc), grid);
 }
 
+/** The convolution without the taps at the ends of an axis that meet nothing but padding, as those of wide dilations over small images do. */
+function withoutIdleTaps(
+  b: Builder,
+  x: Operand,
+  w: Operand,
+  { out, ...window }: WindowGeometry,
+): { readonly filter: Operand; readonly window: Omit<WindowGeometry, 'kernel' | 'out'> } {
+  const ends = window.low.map((low, i) => {
+    const [size, taps, dilation, stride, high] = [x.shape[i + 2]!, w.shape[i + 2]!, window.dilations[i]!, window.strides[i]!, window.high[i]!];
+    const meets = (tap: number): boolean => {
+      const first = Math.max(Math.ceil((low - tap * dilation) / stride), 0);
+      return first < out[i]! && first * stride + tap * dilation - low < size;
+    };
+    const met = range(taps).filter(meets);
+    const [begin, idle] = [met[0] ?? 0, taps - 1 - (met.at(-1) ?? taps - 1)];
+    const trimmed = { begin, taps: taps - begin - idle, low: low - begin * dilation, high: high - idle * dilation };
+    return trimmed.low < 0 || trimmed.high < 0 ? { begin: 0, taps, low, high } : trimmed;
+  });
+  const filter = b.slice(w, [0, 0, ...ends.map((e) => e.begin)], [...w.shape.slice(0, 2), ...ends.map((e) => e.taps)]);
+  return { filter, window: { strides: window.strides, dilations: window.dilations, low: ends.map((e) => e.low), high: ends.map((e) => e.high) } };
+}
+
 export const convLowerings: Lowerings<keyof typeof convOps> = {
   ...poolLowerings,
   Conv(b, { attrs }, inputs) {
     const [x, w] = [inputAt(inputs, 0), inputAt(inputs, 1)];
     checkGroups(x.shape, w.shape, attrs.group);
-    const { strides, dilations, low, high } = resolveWindows(spatialOf(x.shape), attrs, w.shape.slice(2));
-    const window = { strides, dilations, low, high, groups: attrs.group };
-    const sums = dequantizedConv(b, x, w, window) ?? b.conv(x, w, { ...window, acc: accumulatorOf(x.dtype) });
+    const met = withoutIdleTaps(b, x, w, resolveWindows(spatialOf(x.shape), attrs, w.shape.slice(2)));
+    const window = { ...met.window, groups: attrs.group };
+    const sums = dequantizedConv(b, x, met.filter, window) ?? b.conv(x, met.filter, { ...window, acc: accumulatorOf(x.dtype) });
     return [finish(b, sums, inputs[2] ?? null, x.dtype)];
   },
 

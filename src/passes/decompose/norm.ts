@@ -2,7 +2,7 @@
 // can make one kernel of each. Half precision is computed in f32.
 import type { NumericDType } from '../../core/dtype.ts';
 import { AnychipError } from '../../core/error.ts';
-import { elementCount, formatShape, normalizeAxes, normalizeAxis } from '../../core/shape.ts';
+import { commonRefinement, elementCount, formatShape, normalizeAxes, normalizeAxis } from '../../core/shape.ts';
 import type { Builder, Operand } from '../../graph/builder.ts';
 import type { normOps } from '../../graph/ops/norm.ts';
 import { channelsOf, checkFits, checkPerChannel, groupedShape, lrnReach, spatialAxes, trailingAxes } from '../../graph/ops/normGeometry.ts';
@@ -50,6 +50,17 @@ const BatchNormalization: Lower<'BatchNormalization'> = (b, { attrs }, inputs) =
   return [finish(centred, variance), blend(oldMean, mean, inputAt(inputs, 3)), blend(oldVariance, variance, inputAt(inputs, 4))];
 };
 
+/**
+ * `x` in the shape `grouped`, or in one with more axes if x was reshaped: so that what made it may leave it in memory as it likes, and nobody
+ * counts through the elements of axes that were joined. With it the axes that are parts of `axes`.
+ */
+function beforeReshape(b: Builder, x: Operand, grouped: readonly number[], axes: readonly number[]): { readonly wide: Operand; readonly over: readonly number[] } {
+  const from = b.shapedFrom(x);
+  const finer = from === x ? undefined : commonRefinement(from.shape, grouped);
+  const over = finer?.parts.flatMap((axis, i) => (axes.includes(axis) ? [i] : [])) ?? [];
+  return finer === undefined || over.length === 0 ? { wide: b.reshape(widened(b, x), grouped), over: axes } : { wide: b.reshape(widened(b, from), finer.shape), over };
+}
+
 /** Moments over `axes`, then one scale and one shift per channel. */
 function normalizedPerChannel(
   b: Builder,
@@ -59,8 +70,8 @@ function normalizedPerChannel(
   epsilon: number,
   parameters: readonly [scale: Operand, bias: Operand],
 ): Operand {
-  const wide = b.reshape(widened(b, x), grouped);
-  const { centred, variance } = momentsOver(b, wide, axes);
+  const { wide, over } = beforeReshape(b, x, grouped, axes);
+  const { centred, variance } = momentsOver(b, wide, over);
   const normalized = b.reshape(b.mul(centred, inverseDeviation(b, variance, epsilon)), x.shape);
   const [scale, bias] = parameters.map((p, i) => channelwise(b, i === 0 ? 'scale' : 'bias', p, x, wide.dtype));
   return b.cast(b.add(b.mul(normalized, scale!), bias!), x.dtype);
