@@ -71,6 +71,8 @@ const MAX_JOINED_PARTS = 4;
 /** A border of more than one part in so many, read at least so often, is worth a padded copy. */
 const PADDED_PART = 8;
 const PADDED_READS = 3;
+/** Reads of an element that a copy in another order takes less time than. */
+const TURNED_READS = 16;
 
 const kindOf = (node: PrimNode): PrimFacts['kind'] => prims[node.op].kind;
 
@@ -234,6 +236,7 @@ class Fuser {
         return true;
       case 'view':
         if (node.op === 'pad' && this.#worthPadding(node, sites)) return false;
+        if (node.op === 'transpose' && this.#worthTurning(node, sites)) return false;
         return node.op !== 'concat' || (only !== undefined && node.inputs.length <= MAX_JOINED_PARTS && this.#repeats(node, only) <= 1);
       case 'elementwise':
         return this.#worthRepeating(node, sites);
@@ -267,6 +270,11 @@ class Fuser {
     const row = shape.findLastIndex((extent) => extent > 1);
     const border = row < 0 ? 0 : node.attrs.low[row]! + node.attrs.high[row]!;
     return border * PADDED_PART > shape[row]! && sites.some((s) => this.#repeats(node, s) >= PADDED_READS);
+  }
+
+  /** Whether a copy with its axes in another order pays: it is read often enough that the order in which it lies counts for more. */
+  #worthTurning(node: Extract<PrimNode, { op: 'transpose' }>, sites: readonly Site[]): boolean {
+    return node.attrs.perm.at(-1) !== node.attrs.perm.length - 1 && sites.some((s) => this.#repeats(node, s) >= TURNED_READS);
   }
 
   #worthRepeating(node: PrimNode, sites: readonly Site[]): boolean {

@@ -84,10 +84,12 @@ export const regionLowerings: Lowerings<keyof Pick<typeof visionOps, 'RoiAlign' 
       return alignTaps(b, b.add(start, b.mul(extent, places)), size);
     };
     const image: Tap = { index: along(b, batches, 0, 6) };
-    const axes = [[image], 1, taps([2, rows, x.shape[2]!]), taps([3, columns, x.shape[3]!])];
+    // A sample of a bin is the same pixels of all channels: those lie side by side.
+    const pixels = b.transpose(b.cast(x, acc), [0, 2, 3, 1]);
+    const axes = [[image], taps([2, rows, x.shape[2]!]), taps([3, columns, x.shape[3]!]), 1];
     const isMax = attrs.mode === 'max';
     // In max mode the specification takes the largest weighted pixel, not the largest interpolated value.
-    const values = tapTerms(b, b.cast(x, acc), axes, [...shape, samples, samples]).reduce((all, term) => (isMax ? b.max(all, term) : b.add(all, term)));
+    const values = tapTerms(b, pixels, axes, [...shape, samples, samples]).reduce((all, term) => (isMax ? b.max(all, term) : b.add(all, term)));
     const pooled = dropAxes(b, b.reduce(isMax ? 'max' : 'sum', values, [4, 5]), [4, 5]);
     return [b.cast(isMax ? pooled : b.mul(pooled, b.scalar(acc, 1 / (samples * samples))), x.dtype)];
   },

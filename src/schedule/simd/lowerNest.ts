@@ -28,7 +28,7 @@ const MAX_STEPS = 512;
 export const GRID_VAR = 'g';
 
 /** Additions of one outer point. */
-const pointWork = (stages: readonly Stage[]): number => stages.reduce((sum, s) => sum + pointsOf(s.axes) * (scalarCost([s.value]) + 1), 0);
+const pointWork = (stages: readonly Stage[]): number => stages.reduce((sum, stage) => sum + stageWork(stage), 0);
 
 /** How `total` units of `work` additions each are dealt out: units of one grid step, a multiple of `multiple`. */
 export function chunkOf(total: number, work: number, multiple = 1): { readonly size: number; readonly steps: number } {
@@ -45,25 +45,49 @@ function outerLanesOf(nest: Nest, machineLanes: number): number {
   const rows = argRows(nest);
   if (rows !== undefined) return vectorsAcross(nest, rows, axis, lanes);
   if (nest.stages.some((s) => s.kind === 'argReduce')) return 1;
+  return costAlong(nest, axis, lanes) < costWithin(nest, machineLanes) * 0.9 ? lanes : 1;
+}
+
+const stageWork = (stage: Stage): number => pointsOf(stage.axes) * (scalarCost([stage.value]) + 1);
+
+function ratioAlong(nest: Nest, stage: Stage, axis: Axis, locals: readonly string[], lanes: number): number {
+  const offsets = 'offset' in stage && (stage.kind !== 'keep' || locals.length === 0) ? [stage.offset] : [];
+  return vectorRatio({ values: [stage.value], offsets, dynamic: nest.dynamic, axis, lanes, locals });
+}
+
+/** Additions of an outer point, as parts of those in scalars, with vectors along an outer axis. */
+function costAlong(nest: Nest, axis: Axis, lanes: number): number {
   const locals = nest.stages.flatMap((s) => ('local' in s ? [s.local] : []));
-  const question = (stage: Stage, along: Axis, known: readonly string[], width: number) =>
-    vectorRatio({
-      values: [stage.value],
-      offsets: 'offset' in stage && (stage.kind !== 'keep' || known.length === 0) ? [stage.offset] : [],
-      dynamic: nest.dynamic,
-      axis: along,
-      lanes: width,
-      locals: known,
-    });
-  let [outer, inner] = [0, 0];
-  for (const stage of nest.stages) {
-    const work = pointsOf(stage.axes) * (scalarCost([stage.value]) + 1);
-    outer += work * question(stage, axis, locals, lanes);
+  return nest.stages.reduce((sum, stage) => sum + stageWork(stage) * ratioAlong(nest, stage, axis, locals, lanes), 0);
+}
+
+/** The same with vectors along the last axis of each stage. */
+function costWithin(nest: Nest, machineLanes: number): number {
+  return nest.stages.reduce((sum, stage) => {
     const last = stage.axes.at(-1);
-    const width = last === undefined ? 1 : widestLanes(last.extent, machineLanes);
-    inner += work * (last === undefined || width === 1 || stage.kind === 'scan' || stage.kind === 'update' ? 1 : Math.min(question(stage, last, [], width), 1));
-  }
-  return outer < inner * 0.9 ? lanes : 1;
+    const lanes = last === undefined ? 1 : widestLanes(last.extent, machineLanes);
+    const isScalar = last === undefined || lanes === 1 || stage.kind === 'scan' || stage.kind === 'update';
+    return sum + stageWork(stage) * (isScalar ? 1 : Math.min(ratioAlong(nest, stage, last, [], lanes), 1));
+  }, 0);
+}
+
+/** What another outer axis than the last must cost less than, to be walked last: results are stored far apart then. */
+const ACROSS = 0.6;
+
+/** Sums whose terms lie side by side along an outer axis that is not the last, as channels do that are read from places computed for all of them: it becomes the last. */
+function alongTerms(nest: Nest, machineLanes: number): Nest {
+  const { outer, stages } = nest;
+  const last = outer.at(-1);
+  if (last === undefined || stages.length < 2 || !stages.every((s, i) => (i < stages.length - 1 ? s.kind === 'reduce' : s.kind === 'store' && s.axes.length === 0))) return nest;
+  const along = (axis: Axis): number => {
+    const lanes = widestLanes(axis.extent, machineLanes);
+    return lanes === 1 ? Infinity : costAlong(nest, axis, lanes);
+  };
+  const costs = outer.slice(0, -1).map(along);
+  const best = Math.min(...costs);
+  if (!(best < ACROSS * Math.min(along(last), costWithin(nest, machineLanes)))) return nest;
+  const chosen = outer[costs.indexOf(best)]!;
+  return { ...nest, outer: [...outer.filter((axis) => axis !== chosen), chosen] };
 }
 
 interface ArgRows {
@@ -78,9 +102,9 @@ function argRows({ stages: [extreme, store, ...more] }: Nest): ArgRows | undefin
 
 /** Lanes for rows that are walked together, where that costs less than vectors along each of them. */
 function vectorsAcross({ dynamic }: Nest, { extreme: { value, axes } }: ArgRows, axis: Axis, lanes: number): number {
-  const ratioAlong = (along: Axis): number => vectorRatio({ values: [value], offsets: [], dynamic, axis: along, lanes: widestLanes(along.extent, lanes), locals: [] });
-  const inner = axes.length === 1 ? ratioAlong(axes[0]!) : Infinity;
-  const outer = ratioAlong(axis);
+  const ratio = (along: Axis): number => vectorRatio({ values: [value], offsets: [], dynamic, axis: along, lanes: widestLanes(along.extent, lanes), locals: [] });
+  const inner = axes.length === 1 ? ratio(axes[0]!) : Infinity;
+  const outer = ratio(axis);
   return outer < WORTHWHILE && outer < inner ? lanes : 1;
 }
 
@@ -113,7 +137,7 @@ function writeEach(nest: Nest, context: StageContext): void {
 export function lowerNest(name: string, raw: Nest, machine: SimdShape, flops?: number): LoweredKernel {
   let count = 0;
   const fresh = (): string => `y${count++}`;
-  const nest = tileTransposed(refineAxes(raw, fresh), fresh);
+  const nest = tileTransposed(alongTerms(refineAxes(raw, fresh), machine.vectorLanes), fresh);
   const lanes = machine.vectorLanes;
   const outerLanes = outerLanesOf(nest, lanes);
   const emitter = new Emitter(nest.dynamic, outerLanes);
