@@ -109,11 +109,14 @@ export function dealtCost(work: number, steps: number): number {
 
 const MAX_PARTS = 64;
 
-/** Into how many parts, `most` at the most, to cut `units` of something for threads, where `existing` grid steps are there already and `work` multiply-adds in all. */
-export function partsFor(work: number, existing: number, units: number, most = MAX_PARTS): number {
+/**
+ * Into how many parts, `most` at the most, to cut `units` of something for threads, where `existing` grid steps are there already and `work` multiply-adds in all,
+ * and `repeated` more that each part does again.
+ */
+export function partsFor(work: number, existing: number, units: number, most = MAX_PARTS, repeated = 0): number {
   const options = Array.from({ length: Math.max(Math.min(units, most, MAX_PARTS), 1) }, (_, i) => {
     const size = Math.ceil(units / (i + 1));
     return { parts: Math.ceil(units / size), size };
   });
-  return cheapest(options, ({ parts, size }) => dealtCost((work * parts * size) / units, existing * parts)).parts;
+  return cheapest(options, ({ parts, size }) => dealtCost((work * parts * size) / units + repeated * parts, existing * parts)).parts;
 }

@@ -95,6 +95,8 @@ export const isLongerThanWide = (rows: number, columns: number): boolean => rows
 
 /** Share of the first-level cache for lines of results that several batches write. */
 const NEAR_SHARE = 1 / 2;
+/** Multiply-adds in whose time a vector of columns is copied: neighbours along the depth often lie in pages of their own. */
+const COPY_COST = 16;
 /** Rows that should share a copied block of columns. */
 const SHARING_ROWS = 96;
 /** The same where threads would write lines of each other's, which costs more than some copies. */
@@ -126,13 +128,14 @@ export function lowerProduct(site: ContractionSite, product: Product): LoweredKe
   // Rows that share a copied block of columns stay together.
   const sharing = columns.copied ? Math.ceil((mingled === undefined ? SHARING_ROWS : MINGLED_SHARING_ROWS) / tile.rows) : 1;
   const mostParts = Math.floor(rowTiles / sharing);
+  const copies = columns.copied ? (steps * columns.blockColumns * depth.units * depth.unit * COPY_COST) / lanes : 0;
   const depthChunks = Math.ceil(depth.units / depth.chunk);
   // Between chunks of the depth a tile that reaches back keeps its sums behind those of its line, where there is no other line.
   const isTurned = (depthChunks === 1 || rows.lines === 1 || rows.extent % tile.rows === 0) && storesRows(site, product);
   const unit = rows.prepare !== undefined || (isTurned && rows.lines > 1) ? lineTiles : 1;
   // All tiles of columns walk through the rows of a step.
   const leastParts = isTurned ? Math.ceil((rows.lines * rows.extent * depth.units * depth.unit * 4 * 2) / l2Bytes) : 1;
-  const chosenTiles = Math.ceil(rowTiles / unit / (product.parts ?? Math.max(partsFor(work, existing, rowTiles, mostParts), Math.min(leastParts, rowTiles)))) * unit;
+  const chosenTiles = Math.ceil(rowTiles / unit / (product.parts ?? Math.max(partsFor(work, existing, rowTiles, mostParts, copies), Math.min(leastParts, rowTiles)))) * unit;
   // What one batch leaves of lines stays near for the next.
   const nearTiles = mingled === undefined ? rowTiles : Math.floor((l1Bytes * NEAR_SHARE) / (mingled.pitchBytes * tile.rows * unit)) * unit;
   const chunkTiles = Math.min(chosenTiles, Math.max(nearTiles, unit, sharing));
