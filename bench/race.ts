@@ -60,6 +60,7 @@ export class Runners {
     try {
       for (const name of names) opened.push(await attempt(this.#open(name)));
       const first = right ?? opened.map((one) => ('value' in one ? one.value.samples : undefined)).find((samples) => samples !== undefined);
+      for (const one of opened) if ('value' in one) await attempt(one.value.remote.ask('warmUp', undefined));
       const timings = await this.#time(opened);
       await this.#close(opened);
       const entries: Entry[] = [];

@@ -20,6 +20,8 @@ export const clocks = { wall: wallClock, processor: processorClock } as const;
 export type ClockName = keyof typeof clocks;
 
 export const WARM_UPS = 3;
+/** Before the first slice of a runner. */
+export const WARM_UP_MILLIS = 500;
 /** A slice lasts at least this long, so that no runner always starts with cold caches. */
 const SLICE_MILLIS = 60;
 /** Before each slice: threads of the runner before, which spin for a while after their last job, are asleep by then. */
