@@ -7,7 +7,7 @@
 // Vectors run along channels and filters, so both transforms are arithmetic of whole vectors. Where channels lie side by side in memory, no
 // lanes change places at all.
 import { range } from '../../../core/integers.ts';
-import { ZERO, addIndex, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, constantIndex, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount, stridesOf } from '../../../core/shape.ts';
 import { add, constant, fma, index, load, mul, splat, store } from '../../../kernel/build.ts';
@@ -18,17 +18,19 @@ import type { MemorySlot } from '../../storage.ts';
 import { Emitter } from '../../emit/emitter.ts';
 import type { LoweredKernel } from '../../emit/emitter.ts';
 import { guarded } from '../../emit/places.ts';
+import { wholeSteps } from '../../emit/strips.ts';
 import { hasVectors, isInputLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
 import { filteringsFor, pointsOf, transformBoth, transformFlops } from './filtering.ts';
 import { openBlock, within } from './image.ts';
 import type { Block } from './image.ts';
 import { openGrid } from './product.ts';
-import { storeColumns } from './results.ts';
+import { joinPhases } from './lanes.ts';
+import { storeColumns, storeTurned } from './results.ts';
 import { at, least, minus, nameIndex, writeTile } from './tile.ts';
 import { geometryOf, innerPosition } from './window.ts';
 import type { ConvGeometry } from './window.ts';
-import { blocksOf, planWinograd, tilesOf } from './winogradPlan.ts';
+import { blocksOf, planWinograd, tilesOf, turnsInput, turnsOutput } from './winogradPlan.ts';
 import type { WinogradPlan } from './winogradPlan.ts';
 
 /** A rectangle of values, read one by one. */
@@ -123,15 +125,30 @@ function fillLines({ emitter, plan, buffer }: Lines, { batch, row: firstRow, col
     };
     const read = emitter.buffer(storage.slot, 'read');
     const copyVectors = (): void => each(low!, end!, (x, place) => emitter.push(store(buffer, emitter.index(place), load(read, source(x, ZERO), 'f32', lanes))));
-    const copyLanes = (count: number): void => {
-      if (count < lanes) clear(low!, end!);
+    const copyEach = (count: number, from: Expr): void => {
       const name = emitter.fresh('lane');
       const lane = indexSymbol(name, 0, lanes - 1);
       emitter.loop(name, index(0), index(count), 1, () =>
-        each(low!, end!, (x, place) => emitter.push(store(buffer, emitter.index(addIndex(place, lane)), load(read, source(x, lane), 'f32')))),
+        each(from, end!, (x, place) => emitter.push(store(buffer, emitter.index(addIndex(place, lane)), load(read, source(x, lane), 'f32')))),
       );
     };
-    const copy = (): void => (isInputLast(site) ? copyVectors() : copyLanes(lanes));
+    const copyLanes = (count: number): void => {
+      if (count < lanes) clear(low!, end!);
+      copyEach(count, low!);
+    };
+    // Squares of channels and neighbours, turned around in registers.
+    const copyTurned = (): void => {
+      const until = wholeSteps(emitter, low!, end!, lanes);
+      const name = emitter.fresh('col');
+      const x = indexSymbol(name, 0, width - lanes);
+      emitter.loop(name, low!, until, lanes, () => {
+        const planes = range(lanes).map((i) => emitter.bind(load(read, source(x, constantIndex(i)), 'f32', lanes)));
+        const place = emitter.bind(emitter.index(addIndex(to, scaleIndex(x, lanes))));
+        joinPhases(emitter, planes).forEach((value, i) => emitter.push(store(buffer, at(place, i * lanes), value)));
+      });
+      copyEach(lanes, until);
+    };
+    const copy = (): void => (isInputLast(site) ? copyVectors() : turnsInput(plan) ? copyTurned() : copyLanes(lanes));
     const rest = channels % lanes;
     const inImage = (): void => {
       clear(index(0), low!);
@@ -172,7 +189,7 @@ interface Step {
   readonly block: Block;
   /** Sums of one panel of filters: [tile of registers][point], each row by row. */
   readonly sums: string;
-  /** The results of one tile: [row][column][filter of the panel]. */
+  /** The results of one tile, or, where they are turned around, of a row of tiles: [row][column][filter of the panel]. */
   readonly results: string;
 }
 
@@ -219,44 +236,93 @@ function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input:
   });
 }
 
-/** Back to results, tile by tile, and stored with what is fused behind them: the filters of one panel, `count` of them. */
-function writeResults(step: Step, panel: IndexExpr, count: Expr): void {
-  const { emitter, plan, batch, block, sums, results } = step;
-  const { site, geometry, filtering, tile, cut } = plan;
+/** Back to the results of tile `t`, written to [row][column][filter] at `to`, `pitch` elements from row to row. */
+function transformOutput({ emitter, plan, sums, results }: Step, t: IndexExpr, to: IndexExpr, pitch: number): void {
+  const { filtering, tile } = plan;
   const { high, wide } = filtering;
   const lanes = lanesOf(plan);
   const width = widthOf(plan);
-  const [name, vector] = [emitter.fresh('tile'), emitter.fresh('vec')];
+  const vector = emitter.fresh('vec');
+  const from = nameIndex(emitter, addIndex(scaleIndex(floorDiv(t, tile.rows), countPoints(plan) * tileSize(plan)), scaleIndex(modIndex(t, tile.rows), width)));
+  emitter.loop(vector, index(0), index(width), lanes, () => {
+    const v = indexSymbol(vector, 0, width - lanes);
+    const start = emitter.bind(emitter.index(addIndex(from, v)));
+    const points = rectangle(high.side, wide.side, (y, x) => emitter.bind(load(sums, at(start, (y * wide.side + x) * tileSize(plan)), 'f32', lanes)));
+    const place = emitter.bind(emitter.index(addIndex(to, v)));
+    transformBoth(emitter, high.output, wide.output, points).forEach((line, y) =>
+      line.forEach((value, x) => emitter.push(store(results, at(place, y * pitch + x * width), value))),
+    );
+  });
+}
+
+/** How many of `size` results from `first` on there are. */
+const leftOf = (emitter: Emitter, extent: number, first: IndexExpr, size: number): Expr =>
+  extent % size === 0 && extent > first.max ? index(size) : emitter.bind(least(minus(index(extent), emitter.index(first)), index(size)));
+
+/** Stores what is fused behind a result: of a filter of a panel, at a row and a column. */
+function storeResult({ emitter, plan, batch }: Step, panel: IndexExpr, filter: IndexExpr, at: Position, value: Expr): void {
+  const { site, geometry } = plan;
+  const channel = addIndex(addIndex(scaleIndex(batch[1]!, geometry.filters), scaleIndex(panel, widthOf(plan))), filter);
+  site.store(emitter, [batch[0]!, channel, ...innerPosition(geometry, site.shape.length - 2, at)], value);
+}
+
+/** Back to results, tile by tile, and stored with what is fused behind them: the filters of one panel, `count` of them. */
+function writeResults(step: Step, panel: IndexExpr, count: Expr): void {
+  const { emitter, plan, block, results } = step;
+  const { geometry, filtering, cut } = plan;
+  const { high, wide } = filtering;
+  const lanes = lanesOf(plan);
+  const width = widthOf(plan);
+  const name = emitter.fresh('tile');
   emitter.loop(name, index(0), index(tilesOf(cut)), 1, () => {
     const t = indexSymbol(name, 0, tilesOf(cut) - 1);
-    const inSums = addIndex(scaleIndex(floorDiv(t, tile.rows), countPoints(plan) * tileSize(plan)), scaleIndex(modIndex(t, tile.rows), width));
-    const from = nameIndex(emitter, inSums);
-    emitter.loop(vector, index(0), index(width), lanes, () => {
-      const v = indexSymbol(vector, 0, width - lanes);
-      const start = emitter.bind(emitter.index(addIndex(from, v)));
-      const points = rectangle(high.side, wide.side, (y, x) => emitter.bind(load(sums, at(start, (y * wide.side + x) * tileSize(plan)), 'f32', lanes)));
-      const to = emitter.index(v);
-      transformBoth(emitter, high.output, wide.output, points).forEach((line, y) =>
-        line.forEach((value, x) => emitter.push(store(results, at(to, (y * wide.results + x) * width), value))),
-      );
-    });
+    transformOutput(step, t, ZERO, wide.results * width);
     const top = nameIndex(emitter, scaleIndex(addIndex(block.row, floorDiv(t, cut.columns)), high.results));
     const side = nameIndex(emitter, scaleIndex(addIndex(block.column, modIndex(t, cut.columns)), wide.results));
-    const left = (extent: number, first: IndexExpr, size: number): Expr =>
-      extent % size === 0 && extent > first.max ? index(size) : emitter.bind(least(minus(index(extent), emitter.index(first)), index(size)));
-    const [rows, columns] = [left(geometry.high.output, top, high.results), left(geometry.wide.output, side, wide.results)];
+    const [rows, columns] = [leftOf(emitter, geometry.high.output, top, high.results), leftOf(emitter, geometry.wide.output, side, wide.results)];
     const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
     emitter.loop(row, index(0), rows, 1, () =>
       emitter.loop(column, index(0), columns, 1, () => {
         const [y, x] = [indexSymbol(row, 0, high.results - 1), indexSymbol(column, 0, wide.results - 1)];
         const place = emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(y, wide.results), x), width)));
-        storeColumns(emitter, count, width, lanes, (first, number, lane) => {
-          const filter = addIndex(addIndex(scaleIndex(batch[1]!, geometry.filters), scaleIndex(panel, width)), addIndex(first, lane));
-          const value = load(results, add(place, emitter.index(first)), 'f32', number);
-          site.store(emitter, [batch[0]!, filter, ...innerPosition(geometry, site.shape.length - 2, [addIndex(top, y), addIndex(side, x)])], value);
-        });
+        storeColumns(emitter, count, width, lanes, (first, number, lane) =>
+          storeResult(step, panel, addIndex(first, lane), [addIndex(top, y), addIndex(side, x)], load(results, add(place, emitter.index(first)), 'f32', number)),
+        );
       }),
     );
+  });
+}
+
+/** The same where neighbours of a line lie side by side instead: row of tiles by row, turned around on the way. */
+function turnResults(step: Step, panel: IndexExpr, count: Expr): void {
+  const { emitter, plan, block, results } = step;
+  const { geometry, filtering, cut } = plan;
+  const { high, wide } = filtering;
+  const width = widthOf(plan);
+  const line = cut.columns * wide.results;
+  const [name, column, row] = [emitter.fresh('tiles'), emitter.fresh('tile'), emitter.fresh('row')];
+  emitter.loop(name, index(0), index(cut.rows), 1, () => {
+    const r = indexSymbol(name, 0, cut.rows - 1);
+    emitter.loop(column, index(0), index(cut.columns), 1, () => {
+      const x = indexSymbol(column, 0, cut.columns - 1);
+      transformOutput(step, addIndex(scaleIndex(r, cut.columns), x), scaleIndex(x, wide.results * width), line * width);
+    });
+    const top = nameIndex(emitter, scaleIndex(addIndex(block.row, r), high.results));
+    const side = nameIndex(emitter, scaleIndex(block.column, wide.results));
+    const [rows, positions] = [leftOf(emitter, geometry.high.output, top, high.results), leftOf(emitter, geometry.wide.output, side, line)];
+    emitter.loop(row, index(0), rows, 1, () => {
+      const y = indexSymbol(row, 0, high.results - 1);
+      const turned = {
+        buffer: results,
+        dtype: 'f32',
+        base: scaleIndex(y, line * width),
+        pitch: width,
+        positions,
+        mostPositions: Math.min(line, geometry.wide.output),
+        columns: count,
+      } as const;
+      storeTurned(emitter, turned, lanesOf(plan), (position, filter, value) => storeResult(step, panel, filter, [addIndex(top, y), addIndex(side, position)], value));
+    });
   });
 }
 
@@ -273,7 +339,8 @@ function writePanels(step: Step, part: IndexExpr, input: Transformed): void {
     const panel = indexSymbol(name, 0, panels - 1);
     multiply(step, panel, input);
     const left = minus(index(geometry.filters), emitter.index(scaleIndex(panel, width)));
-    writeResults(step, panel, geometry.filters % width === 0 ? index(width) : emitter.bind(least(left, index(width))));
+    const count = geometry.filters % width === 0 ? index(width) : emitter.bind(least(left, index(width)));
+    (turnsOutput(plan.site, geometry) ? turnResults : writeResults)(step, panel, count);
   });
 }
 
@@ -306,7 +373,7 @@ function lowerWinograd(plan: WinogradPlan): readonly LoweredKernel[] {
     batch,
     block: openBlock(emitter, tiling, cut, batch, position[2]!),
     sums: scratch(Math.ceil(tilesOf(cut) / tile.rows) * countPoints(plan) * tileSize(plan)),
-    results: scratch(filtering.high.results * filtering.wide.results * widthOf(plan)),
+    results: scratch(filtering.high.results * (turnsOutput(site, geometry) ? cut.columns : 1) * filtering.wide.results * widthOf(plan)),
   };
   let input: Transformed;
   if (shared === undefined) {

@@ -1,5 +1,6 @@
 // How a convolution by minimal filtering with vectors along channels is cut: which filtering, tiles of a grid step, registers, filters
 // of a step. By counted cost.
+import { ZERO, indexSymbol } from '../../../core/indexExpr.ts';
 import { elementCount } from '../../../core/shape.ts';
 import { isInputLast, isOutputLast } from '../templates.ts';
 import type { ContractionSite } from '../templates.ts';
@@ -9,7 +10,8 @@ import { channelsCost } from './channels.ts';
 import { directCost } from './conv.ts';
 import { passesOf, pointsOf } from './filtering.ts';
 import type { PlaneFiltering } from './filtering.ts';
-import { columnBlocks, rowBlocks } from './window.ts';
+import { turnedCost } from './results.ts';
+import { columnBlocks, innerPosition, rowBlocks } from './window.ts';
 import type { ConvGeometry, ImageCut } from './window.ts';
 
 export interface WinogradPlan {
@@ -50,6 +52,15 @@ const SAVED = 0.85;
 const MAX_PARTS = 16;
 /** Tiles at distances that are multiples of this lie in the same few sets of a cache. */
 const SET_BYTES = 1024;
+
+/** Whether neighbours of a line lie side by side where results are stored, and filters do not. */
+export function turnsOutput(site: ContractionSite, geometry: ConvGeometry): boolean {
+  const along = innerPosition(geometry, site.shape.length - 2, [ZERO, indexSymbol('along', 0, Math.max(geometry.wide.output - 1, 0))]);
+  return !isOutputLast(site) && site.storeStep([ZERO, ZERO, ...along], 'along') === 1;
+}
+/** Whether neighbours of a line lie side by side in the input, in more than a vector of them, and channels do not. */
+export const turnsInput = ({ site, geometry, cut, filtering }: Pick<WinogradPlan, 'site' | 'geometry' | 'cut' | 'filtering'>): boolean =>
+  !isInputLast(site) && geometry.wide.memoryStride === 1 && (cut.columns - 1) * filtering.wide.results + filtering.wide.side >= site.capabilities.simd.vectorLanes;
 
 export const tilesOf = ({ rows, columns }: ImageCut): number => rows * columns;
 export const blocksOf = (tiling: ConvGeometry, cut: ImageCut): number => rowBlocks(tiling, cut) * columnBlocks(tiling, cut);
@@ -100,8 +111,11 @@ function plansFor(base: Pick<WinogradPlan, 'site' | 'geometry' | 'filtering' | '
   const panels = Math.ceil(filters / (tile.vectors * lanes));
   const blocks = images * groups * blocksOf(tiling, cut);
   const copied = cut.rows * high.side * ((cut.columns - 1) * wide.results + wide.side);
-  const input = (pitch / lanes) * (tiles * points * (MOVE_COST + passes * INPUT_COST) + copied * (isInputLast(site) ? COPY_COST : STRIDED_COST * lanes));
-  const stored = high.results * wide.results * (isOutputLast(site) ? STORE_COST : STRIDED_COST * lanes);
+  const input =
+    (pitch / lanes) *
+    (tiles * points * (MOVE_COST + passes * INPUT_COST) +
+      copied * (isInputLast(site) ? COPY_COST : turnsInput({ ...base, cut }) ? COPY_COST + turnedCost(lanes) * lanes : STRIDED_COST * lanes));
+  const stored = high.results * wide.results * (isOutputLast(site) ? STORE_COST : turnsOutput(site, geometry) ? STORE_COST + turnedCost(lanes) * lanes : STRIDED_COST * lanes);
   const output = tiles * Math.ceil(filters / lanes) * (points * (MOVE_COST + passes * OUTPUT_COST) + stored);
   const weights = points * channels * panels * tile.vectors;
   const again = weights * lanes * 4 <= MOST_CACHES * simd.l2Bytes ? SHARED_CACHE_COST : MEMORY_COST;
