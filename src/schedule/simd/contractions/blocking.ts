@@ -93,6 +93,12 @@ export function depthChunk({ l1Bytes, l2Bytes }: Pick<SimdFacts, 'l1Bytes' | 'l2
   return Math.ceil(units / Math.ceil(units / most));
 }
 
+/** Multiply-adds in whose time a vector of columns comes from the second-level cache, again for each tile of rows. */
+const SECOND_LEVEL = 5;
+/** What a step of the depth costs at least where a panel so many steps deep is more than the first-level cache holds: wide tiles wait for it. */
+export const streamedStep = ({ l1Bytes, vectorLanes }: Pick<SimdFacts, 'l1Bytes' | 'vectorLanes'>, depth: number, { vectors }: RegisterTile): number =>
+  depth * vectors * vectorLanes * 4 > l1Bytes * PANEL_SHARE ? vectors * SECOND_LEVEL : 0;
+
 /** Multiply-adds that it costs to hand a grid step to a thread. */
 const STEP_COST = 1 << 12;
 /** Numbers of threads that a split should serve alike, the larger ones where each still has this much to do. */

@@ -13,7 +13,7 @@ import type { LoweredKernel } from '../../emit/emitter.ts';
 import { lowerNest } from '../lowerNest.ts';
 import { hasVectors, isInputLast } from '../templates.ts';
 import type { ContractionNode, ContractionSite, ContractionTemplate } from '../templates.ts';
-import { cheapest, depthChunk, partsFor, productCost, registerTiles, streamedWork, streamingTiles } from './blocking.ts';
+import { cheapest, depthChunk, partsFor, productCost, registerTiles, streamedStep, streamedWork, streamingTiles } from './blocking.ts';
 import type { RegisterTile } from './blocking.ts';
 import { copiedColumns, mergeStrided, packedColumns, packedRows, stridedRows } from './panels.ts';
 import type { PanelShape, Side } from './panels.ts';
@@ -137,18 +137,14 @@ function chunkFor(site: ContractionSite, p: MatrixProduct, tile: RegisterTile): 
 /** Multiply-adds in whose time a line of the cache comes near that the rows of a tile read at each step of the depth, where steps are far apart. */
 const FAR_STEP = 12;
 
-const tileCost = (site: ContractionSite, p: MatrixProduct, tile: RegisterTile): number =>
-  productCost(
-    {
-      rows: p.m.extent,
-      blocks: [{ columns: p.n.extent, count: 1 }],
-      depth: p.depth,
-      chunks: Math.ceil(p.depth / chunkFor(site, p, tile)),
-      ...(!site.isConstant(p.m.operand) && isTurned(site, p) ? { leastStep: FAR_STEP } : {}),
-    },
-    tile,
-    site.capabilities.simd.vectorLanes,
-  );
+function tileCost(site: ContractionSite, p: MatrixProduct, tile: RegisterTile): number {
+  const { simd } = site.capabilities;
+  const chunk = chunkFor(site, p, tile);
+  const far = !site.isConstant(p.m.operand) && isTurned(site, p) ? FAR_STEP : 0;
+  const streamed = p.m.extent > tile.rows ? streamedStep(simd, chunk, tile) : 0;
+  const shape = { rows: p.m.extent, blocks: [{ columns: p.n.extent, count: 1 }], depth: p.depth, chunks: Math.ceil(p.depth / chunk), leastStep: Math.max(far, streamed) };
+  return productCost(shape, tile, simd.vectorLanes);
+}
 
 const bestTile = (site: ContractionSite, p: MatrixProduct): RegisterTile => cheapest(registerTiles(site.capabilities.simd).flat(), (tile) => tileCost(site, p, tile));
 
