@@ -125,8 +125,6 @@ const STRIDED_COST = 3;
 const COPY_COST = 2;
 /** What the product with its sides exchanged may cost of the plain one's, to be worth it: the counts are not exact. */
 const EXCHANGED = 0.93;
-/** The same where results are turned around, and rows are read where they lie: as near as counts go, what copies nothing is better. */
-const TURNED = 1.04;
 
 /** Steps of the depth in one chunk: all of them where one tile of rows alone reads the columns, which stay in no cache then. */
 function chunkFor(site: ContractionSite, p: MatrixProduct, tile: RegisterTile): number {
@@ -274,7 +272,7 @@ export const matmulTemplate: ContractionTemplate = {
     const found = matrixProducts(site);
     if (found === undefined) return undefined;
     const [plain, exchanged] = found;
-    const p = costOf(site, exchanged) < (isTurned(site, exchanged) ? TURNED : EXCHANGED) * costOf(site, plain) ? exchanged : plain;
+    const p = costOf(site, exchanged) < EXCHANGED * costOf(site, plain) ? exchanged : plain;
     if (elementCount(p.batch) * p.m.extent * p.n.extent * p.depth < SMALL) return undefined;
     if (p.n.extent * 2 < site.capabilities.simd.vectorLanes || (!site.isConstant(p.n.operand) && p.m.extent < COPY_ROWS)) return undefined;
     return () => [...(thin === undefined ? [] : [thin.copy()]), lowerMatrices(site, p)];
