@@ -3,7 +3,7 @@ import { array, assert, bigInt, constantFrom, integer, property, tuple } from 'f
 import { describe, expect, it } from 'vitest';
 import { dtypes, integerRange } from '../../src/core/dtype.ts';
 import type { NumericDType } from '../../src/core/dtype.ts';
-import { broadcastShapes, elementCount, forEachIndex, normalizeAxes, normalizeAxis, stridesOf } from '../../src/core/shape.ts';
+import { broadcastShapes, commonRefinement, elementCount, forEachIndex, normalizeAxes, normalizeAxis, stridesOf } from '../../src/core/shape.ts';
 import { bigintReader, createTensor, elementWriter, filledTensor, toNumbers } from '../../src/core/tensor.ts';
 
 const shapes = array(integer({ min: 0, max: 5 }), { maxLength: 4 });
@@ -75,5 +75,18 @@ describe('elements', () => {
     expect(toNumbers(filledTensor('f16', [3], 1 / 3))).toEqual([0.333251953125, 0.333251953125, 0.333251953125]);
     expect(filledTensor('i64', [2], -5n).data).toEqual(BigInt64Array.of(-5n, -5n));
     expect(toNumbers(filledTensor('bool', [2], 7))).toEqual([1, 1]);
+  });
+});
+
+describe('common refinements', () => {
+  it('have the axes of both as products of neighbours', () => {
+    expect(commonRefinement([1, 256, 10], [1, 1, 2560])).toEqual({ shape: [256, 10], parts: [2, 2] });
+    expect(commonRefinement([2, 12, 5], [2, 4, 15])).toEqual({ shape: [2, 4, 3, 5], parts: [0, 1, 2, 2] });
+    expect(commonRefinement([6, 4], [2, 3, 4])).toEqual({ shape: [2, 3, 4], parts: [0, 1, 2] });
+  });
+  it('are not there where axes cross', () => {
+    expect(commonRefinement([4, 6], [3, 8])).toBeUndefined();
+    expect(commonRefinement([0, 3], [3, 0])).toBeUndefined();
+    expect(commonRefinement([2, 3], [7])).toBeUndefined();
   });
 });
