@@ -21,7 +21,8 @@ interface Boxes {
 
 /** Of `count` boxes from `first` on, each [y1, x1, y2, x2] of any two opposite corners, or [x, y, width, height] around a centre. */
 function boxesOf(sides: readonly number[], first: number, count: number, isCentered: boolean): Boxes {
-  const [top, left, bottom, right, area] = Array.from({ length: 5 }, () => new Float64Array(count)) as [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+  const sidesOf = (): Float64Array => new Float64Array(count);
+  const [top, left, bottom, right, area] = [sidesOf(), sidesOf(), sidesOf(), sidesOf(), sidesOf()];
   for (let i = 0, at = first * 4; i < count; i++, at += 4) {
     const [a, b, c, d] = [sides[at]!, sides[at + 1]!, sides[at + 2]!, sides[at + 3]!];
     top[i] = isCentered ? b - d / 2 : Math.min(a, c);

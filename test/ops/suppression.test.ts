@@ -23,12 +23,22 @@ const near = (random: () => number): Box => {
   const [y, x] = [random() * 20, random() * 20];
   return [y, x, y + random() * 6, x + random() * 6];
 };
+const strange: readonly Box[] = [
+  [3, 4, 3, 9],
+  [3, 4, 9, 4],
+  [-Infinity, 0, 2, 2],
+  [0, 0, Infinity, Infinity],
+  [NaN, 0, 2, 2],
+];
 const sets: Readonly<Record<string, (random: () => number, i: number) => Box>> = {
   'in one place': near,
-  'in places far apart, as those of classes are': (random, i) => near(random).map((side) => side + (i % 7) * 1000) as unknown as Box,
+  'in places far apart, as those of classes are': (random, i) => {
+    const [top, left, bottom, right] = near(random);
+    const apart = (i % 7) * 1000;
+    return [top + apart, left + apart, bottom + apart, right + apart];
+  },
   'of very different sizes': (random, i) => (i % 10 === 0 ? [0, 0, 5000 * random(), 5000 * random()] : near(random)),
-  'without width, without height, or to infinity': (random, i) =>
-    [near(random), [3, 4, 3, 9], [3, 4, 9, 4], [-Infinity, 0, 2, 2], [0, 0, Infinity, Infinity], [NaN, 0, 2, 2], near(random)][i % 7] as Box,
+  'without width, without height, or to infinity': (random, i) => (i % 7 < 5 ? strange[i % 7]! : near(random)),
   'all at one left side': (random) => [random(), 5, 1 + random() * 3, 6 + random()],
 };
 

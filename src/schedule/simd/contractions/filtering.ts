@@ -1,5 +1,6 @@
 // Minimal filtering (Winograd; Lavin & Gray 2015, arXiv:1509.09308): a tile of results from a tile of the input and a filter by one
 // multiplication for each element of the input's tile. Its matrices follow from the points at which polynomials are evaluated.
+import { range } from '../../../core/integers.ts';
 import { add, binary, constant, fma, mul, splat } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
 import type { Emitter } from '../../emit/emitter.ts';
@@ -177,3 +178,6 @@ export function transformFlops(high: Matrix, wide: Matrix): number {
   const sums = (matrix: Matrix): number => matrix.flat().filter((factor) => factor !== 0).length - matrix.length;
   return sums(wide) * high[0]!.length + sums(high) * wide.length;
 }
+
+/** A rectangle of values, read one by one. */
+export const rectangle = (rows: number, columns: number, read: (y: number, x: number) => Expr): Expr[][] => range(rows).map((y) => range(columns).map((x) => read(y, x)));

@@ -7,12 +7,11 @@
 // Vectors run along channels and filters, so both transforms are arithmetic of whole vectors. Where channels lie side by side in memory, no
 // lanes change places at all.
 import { range } from '../../../core/integers.ts';
-import { ZERO, addIndex, constantIndex, floorDiv, indexSymbol, linearIndex, modIndex, scaleIndex } from '../../../core/indexExpr.ts';
+import { ZERO, addIndex, constantIndex, indexSymbol, linearIndex, scaleIndex } from '../../../core/indexExpr.ts';
 import type { IndexExpr } from '../../../core/indexExpr.ts';
 import { elementCount, stridesOf } from '../../../core/shape.ts';
 import { add, constant, fma, index, load, mul, splat, store } from '../../../kernel/build.ts';
 import type { Expr } from '../../../kernel/ir.ts';
-import type { Position } from '../../positions.ts';
 import { createSlot } from '../../storage.ts';
 import type { MemorySlot } from '../../storage.ts';
 import { Emitter } from '../../emit/emitter.ts';
@@ -21,24 +20,18 @@ import { guarded } from '../../emit/places.ts';
 import { wholeSteps } from '../../emit/strips.ts';
 import { hasVectors, isInputLast } from '../templates.ts';
 import type { ContractionSite, ContractionTemplate } from '../templates.ts';
-import { filteringsFor, pointsOf, transformBoth, transformFlops } from './filtering.ts';
+import { filteringsFor, rectangle, transformBoth, transformFlops } from './filtering.ts';
 import { openBlock, within } from './image.ts';
 import type { Block } from './image.ts';
 import { openGrid } from './product.ts';
 import { joinPhases } from './lanes.ts';
-import { storeColumns, storeTurned } from './results.ts';
 import { at, least, minus, nameIndex, writeTile } from './tile.ts';
-import { geometryOf, innerPosition } from './window.ts';
+import { geometryOf } from './window.ts';
 import type { ConvGeometry } from './window.ts';
-import { blocksOf, planWinograd, tilesOf, turnsInput, turnsOutput } from './winogradPlan.ts';
+import { blocksOf, countPoints, lanesOf, planWinograd, reachOf, tileSize, tilesOf, turnsInput, turnsOutput, widthOf } from './winogradPlan.ts';
 import type { WinogradPlan } from './winogradPlan.ts';
-
-/** A rectangle of values, read one by one. */
-const rectangle = (rows: number, columns: number, read: (y: number, x: number) => Expr): Expr[][] => range(rows).map((y) => range(columns).map((x) => read(y, x)));
-const countPoints = ({ filtering }: WinogradPlan): number => pointsOf(filtering);
-const lanesOf = ({ site }: WinogradPlan): number => site.capabilities.simd.vectorLanes;
-/** Filters of one panel. */
-const widthOf = (plan: WinogradPlan): number => plan.tile.vectors * lanesOf(plan);
+import { turnResults, writeResults } from './winogradResults.ts';
+import type { Step } from './winogradResults.ts';
 
 /** Strides of an operand along the two axes of the image. */
 function innerStrides({ isTurned }: ConvGeometry, strides: readonly number[]): readonly [high: number, wide: number] {
@@ -81,9 +74,6 @@ interface Transformed {
   readonly buffer: string;
   readonly base: IndexExpr;
 }
-
-/** Elements along a row of the input that a row of tiles reads. */
-const reachOf = ({ cut, filtering }: WinogradPlan): number => (cut.columns - 1) * filtering.wide.results + filtering.wide.side;
 
 /** A vector of channels of the input that one row of tiles reads, with zeros around the image: [row][column][channel]. */
 interface Lines {
@@ -182,19 +172,6 @@ function transformInput(lines: Lines, block: Block, vector: IndexExpr, { buffer,
   });
 }
 
-interface Step {
-  readonly emitter: Emitter;
-  readonly plan: WinogradPlan;
-  readonly batch: Position;
-  readonly block: Block;
-  /** Sums of one panel of filters: [tile of registers][point], each row by row. */
-  readonly sums: string;
-  /** The results of one tile, or, where they are turned around, of a row of tiles: [row][column][filter of the panel]. */
-  readonly results: string;
-}
-
-const tileSize = (plan: WinogradPlan): number => plan.tile.rows * widthOf(plan);
-
 /** The products of one panel of filters at all points. */
 function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input: Transformed): void {
   const { geometry, tile, cut, pitch } = plan;
@@ -233,96 +210,6 @@ function multiply({ emitter, plan, batch, sums }: Step, panel: IndexExpr, input:
     const name = emitter.fresh('tile');
     if (whole > 0) emitter.loop(name, index(0), index(whole), 1, () => multiplyRows(indexSymbol(name, 0, whole - 1), tile.rows));
     if (tiles % tile.rows > 0) multiplyRows(addIndex(ZERO, whole), tiles % tile.rows);
-  });
-}
-
-/** Back to the results of tile `t`, written to [row][column][filter] at `to`, `pitch` elements from row to row. */
-function transformOutput({ emitter, plan, sums, results }: Step, t: IndexExpr, to: IndexExpr, pitch: number): void {
-  const { filtering, tile } = plan;
-  const { high, wide } = filtering;
-  const lanes = lanesOf(plan);
-  const width = widthOf(plan);
-  const vector = emitter.fresh('vec');
-  const from = nameIndex(emitter, addIndex(scaleIndex(floorDiv(t, tile.rows), countPoints(plan) * tileSize(plan)), scaleIndex(modIndex(t, tile.rows), width)));
-  emitter.loop(vector, index(0), index(width), lanes, () => {
-    const v = indexSymbol(vector, 0, width - lanes);
-    const start = emitter.bind(emitter.index(addIndex(from, v)));
-    const points = rectangle(high.side, wide.side, (y, x) => emitter.bind(load(sums, at(start, (y * wide.side + x) * tileSize(plan)), 'f32', lanes)));
-    const place = emitter.bind(emitter.index(addIndex(to, v)));
-    transformBoth(emitter, high.output, wide.output, points).forEach((line, y) =>
-      line.forEach((value, x) => emitter.push(store(results, at(place, y * pitch + x * width), value))),
-    );
-  });
-}
-
-/** How many of `size` results from `first` on there are. */
-const leftOf = (emitter: Emitter, extent: number, first: IndexExpr, size: number): Expr =>
-  extent % size === 0 && extent > first.max ? index(size) : emitter.bind(least(minus(index(extent), emitter.index(first)), index(size)));
-
-/** Stores what is fused behind a result: of a filter of a panel, at a row and a column. */
-function storeResult({ emitter, plan, batch }: Step, panel: IndexExpr, filter: IndexExpr, at: Position, value: Expr): void {
-  const { site, geometry } = plan;
-  const channel = addIndex(addIndex(scaleIndex(batch[1]!, geometry.filters), scaleIndex(panel, widthOf(plan))), filter);
-  site.store(emitter, [batch[0]!, channel, ...innerPosition(geometry, site.shape.length - 2, at)], value);
-}
-
-/** Back to results, tile by tile, and stored with what is fused behind them: the filters of one panel, `count` of them. */
-function writeResults(step: Step, panel: IndexExpr, count: Expr): void {
-  const { emitter, plan, block, results } = step;
-  const { geometry, filtering, cut } = plan;
-  const { high, wide } = filtering;
-  const lanes = lanesOf(plan);
-  const width = widthOf(plan);
-  const name = emitter.fresh('tile');
-  emitter.loop(name, index(0), index(tilesOf(cut)), 1, () => {
-    const t = indexSymbol(name, 0, tilesOf(cut) - 1);
-    transformOutput(step, t, ZERO, wide.results * width);
-    const top = nameIndex(emitter, scaleIndex(addIndex(block.row, floorDiv(t, cut.columns)), high.results));
-    const side = nameIndex(emitter, scaleIndex(addIndex(block.column, modIndex(t, cut.columns)), wide.results));
-    const [rows, columns] = [leftOf(emitter, geometry.high.output, top, high.results), leftOf(emitter, geometry.wide.output, side, wide.results)];
-    const [row, column] = [emitter.fresh('row'), emitter.fresh('col')];
-    emitter.loop(row, index(0), rows, 1, () =>
-      emitter.loop(column, index(0), columns, 1, () => {
-        const [y, x] = [indexSymbol(row, 0, high.results - 1), indexSymbol(column, 0, wide.results - 1)];
-        const place = emitter.bind(emitter.index(scaleIndex(addIndex(scaleIndex(y, wide.results), x), width)));
-        storeColumns(emitter, count, width, lanes, (first, number, lane) =>
-          storeResult(step, panel, addIndex(first, lane), [addIndex(top, y), addIndex(side, x)], load(results, add(place, emitter.index(first)), 'f32', number)),
-        );
-      }),
-    );
-  });
-}
-
-/** The same where neighbours of a line lie side by side instead: row of tiles by row, turned around on the way. */
-function turnResults(step: Step, panel: IndexExpr, count: Expr): void {
-  const { emitter, plan, block, results } = step;
-  const { geometry, filtering, cut } = plan;
-  const { high, wide } = filtering;
-  const width = widthOf(plan);
-  const line = cut.columns * wide.results;
-  const [name, column, row] = [emitter.fresh('tiles'), emitter.fresh('tile'), emitter.fresh('row')];
-  emitter.loop(name, index(0), index(cut.rows), 1, () => {
-    const r = indexSymbol(name, 0, cut.rows - 1);
-    emitter.loop(column, index(0), index(cut.columns), 1, () => {
-      const x = indexSymbol(column, 0, cut.columns - 1);
-      transformOutput(step, addIndex(scaleIndex(r, cut.columns), x), scaleIndex(x, wide.results * width), line * width);
-    });
-    const top = nameIndex(emitter, scaleIndex(addIndex(block.row, r), high.results));
-    const side = nameIndex(emitter, scaleIndex(block.column, wide.results));
-    const [rows, positions] = [leftOf(emitter, geometry.high.output, top, high.results), leftOf(emitter, geometry.wide.output, side, line)];
-    emitter.loop(row, index(0), rows, 1, () => {
-      const y = indexSymbol(row, 0, high.results - 1);
-      const turned = {
-        buffer: results,
-        dtype: 'f32',
-        base: scaleIndex(y, line * width),
-        pitch: width,
-        positions,
-        mostPositions: Math.min(line, geometry.wide.output),
-        columns: count,
-      } as const;
-      storeTurned(emitter, turned, lanesOf(plan), (position, filter, value) => storeResult(step, panel, filter, [addIndex(top, y), addIndex(side, position)], value));
-    });
   });
 }
 

@@ -60,8 +60,16 @@ export function turnsOutput(site: ContractionSite, geometry: ConvGeometry): bool
 }
 /** Whether neighbours of a line lie side by side in the input, in more than a vector of them, and channels do not. */
 export const turnsInput = ({ site, geometry, cut, filtering }: Pick<WinogradPlan, 'site' | 'geometry' | 'cut' | 'filtering'>): boolean =>
-  !isInputLast(site) && geometry.wide.memoryStride === 1 && (cut.columns - 1) * filtering.wide.results + filtering.wide.side >= site.capabilities.simd.vectorLanes;
+  !isInputLast(site) && geometry.wide.memoryStride === 1 && reachOf({ cut, filtering }) >= site.capabilities.simd.vectorLanes;
 
+/** Elements along a row of the input that a row of tiles reads. */
+export const reachOf = ({ cut, filtering }: Pick<WinogradPlan, 'cut' | 'filtering'>): number => (cut.columns - 1) * filtering.wide.results + filtering.wide.side;
+
+export const countPoints = ({ filtering }: WinogradPlan): number => pointsOf(filtering);
+export const lanesOf = ({ site }: WinogradPlan): number => site.capabilities.simd.vectorLanes;
+/** Filters of one panel. */
+export const widthOf = (plan: WinogradPlan): number => plan.tile.vectors * lanesOf(plan);
+export const tileSize = (plan: WinogradPlan): number => plan.tile.rows * widthOf(plan);
 export const tilesOf = ({ rows, columns }: ImageCut): number => rows * columns;
 export const blocksOf = (tiling: ConvGeometry, cut: ImageCut): number => rowBlocks(tiling, cut) * columnBlocks(tiling, cut);
 
