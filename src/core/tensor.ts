@@ -1,6 +1,7 @@
 // Host tensors: plain data, row-major, contiguous. Elements are read and written as numbers, bigints or strings whatever the storage.
 import { dtypes } from './dtype.ts';
 import type { DType, NumericArray, NumericDType } from './dtype.ts';
+import { uninitializedMemory } from './environment.ts';
 import { AnychipError, invariant } from './error.ts';
 import { spendMemory } from './memoryBudget.ts';
 import { decodeE8M0, decodeFloat, encodeE8M0, encodeFloat, isSmallFloat } from './float.ts';
@@ -30,8 +31,8 @@ export const uninitializedTensor = (dtype: NumericDType, shape: Shape): NumericT
 const MANY_BYTES = 1 << 16;
 function uninitializedArray(dtype: NumericDType, count: number): NumericArray {
   const { bytes, createArray, viewArray } = dtypes[dtype];
-  if (count * bytes < MANY_BYTES || typeof Buffer === 'undefined') return createArray(count);
-  return viewArray(Buffer.allocUnsafeSlow(count * bytes).buffer, 0, count);
+  const memory = count * bytes < MANY_BYTES ? undefined : uninitializedMemory(count * bytes);
+  return memory === undefined ? createArray(count) : viewArray(memory, 0, count);
 }
 
 function allocate(dtype: NumericDType, shape: Shape, arrayOf: (count: number) => NumericArray): NumericTensor {
