@@ -9,7 +9,7 @@ export type NativeValue = number | bigint;
 
 export interface NativeFunction {
   (...args: readonly NativeValue[]): NativeValue;
-  /** The same call on a thread of its own, so that the event loop goes on. */
+  /** The same call on a thread of its own, so that the event loop goes on; here where such threads have too little stack. */
   inBackground(...args: readonly NativeValue[]): Promise<NativeValue>;
 }
 
@@ -44,10 +44,12 @@ const failure = (reason: string, cause: unknown): AnychipError =>
 class KoffiLibrary implements NativeLibrary {
   readonly #handle: koffi.LibraryHandle;
   readonly #path: string;
+  readonly #hasThreads: boolean;
 
-  constructor(handle: koffi.LibraryHandle, path: string) {
+  constructor(handle: koffi.LibraryHandle, path: string, hasThreads: boolean) {
     this.#handle = handle;
     this.#path = path;
+    this.#hasThreads = hasThreads;
   }
 
   find(name: string, result: NativeType, args: readonly NativeType[]): NativeFunction {
@@ -59,6 +61,7 @@ class KoffiLibrary implements NativeLibrary {
       );
       const inBackground = (...values: readonly NativeValue[]): Promise<NativeValue> =>
         new Promise((resolve, reject) => {
+          if (!this.#hasThreads) return resolve(call(...values));
           call.async(...values, (error: unknown, value: NativeValue) => (error === null || error === undefined ? resolve(value) : reject(failure(name, error))));
         });
       return Object.assign((...values: readonly NativeValue[]): NativeValue => call(...values), { inBackground });
@@ -90,6 +93,7 @@ const REUSED_BYTES = (32 << 20) - (64 << 10);
 
 class KoffiNative implements Native {
   readonly #koffi: Koffi;
+  readonly #hasThreads: boolean;
   readonly #map: NativeFunction;
   readonly #unmap: NativeFunction;
   readonly #advise: NativeFunction;
@@ -98,7 +102,8 @@ class KoffiNative implements Native {
 
   constructor(koffi: Koffi) {
     this.#koffi = koffi;
-    const system = new KoffiLibrary(koffi.load(null), 'the C library');
+    this.#hasThreads = givesStack(koffi);
+    const system = new KoffiLibrary(koffi.load(null), 'the C library', this.#hasThreads);
     this.#map = system.find('mmap', 'pointer', ['pointer', 'i64', 'i32', 'i32', 'i32', 'i64']);
     this.#unmap = system.find('munmap', 'i32', ['pointer', 'i64']);
     this.#advise = system.find('madvise', 'i32', ['pointer', 'i64', 'i32']);
@@ -110,7 +115,7 @@ class KoffiNative implements Native {
 
   open(path: string): NativeLibrary {
     try {
-      return new KoffiLibrary(this.#koffi.load(path), path);
+      return new KoffiLibrary(this.#koffi.load(path), path, this.#hasThreads);
     } catch (error) {
       throw failure(`cannot load ${path}`, error);
     }
@@ -158,15 +163,24 @@ class KoffiNative implements Native {
 /** What a thread of the system has: compilers in drivers need much of it. Pages come when first written. */
 const BACKGROUND_STACK_BYTES = 8 << 20;
 
+/** Whether threads of koffi's get that much: it takes sizes until something loads a library, which others in this process may have done. */
+function givesStack(koffi: Koffi): boolean {
+  const known = koffi.config();
+  if ((known.async_stack_size ?? 0) >= BACKGROUND_STACK_BYTES) return true;
+  try {
+    koffi.config({ ...known, async_stack_size: BACKGROUND_STACK_BYTES });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 let native: Promise<Native> | undefined;
 
 /** Native code of this machine. Rejects with a 'device' error where there is no way to call it. */
 export function openNative(): Promise<Native> {
   native ??= import('koffi').then(
-    ({ default: koffi }) => {
-      koffi.config({ ...koffi.config(), async_stack_size: BACKGROUND_STACK_BYTES });
-      return new KoffiNative(koffi);
-    },
+    ({ default: koffi }) => new KoffiNative(koffi),
     (error: unknown) => {
       throw failure('koffi, the bridge to native code, does not load here', error);
     },
