@@ -210,10 +210,8 @@ export const indexingEvaluations: Evaluations<keyof typeof indexingOps> = {
     for (let flat = 0, count = elementCount(shape); flat < count; flat++) if (isSet(flat)) found.push(flat);
     const places = createTensor('i64', [shape.length, found.length]);
     const write = elementWriter(places);
-    let stride = elementCount(shape);
-    for (const [axis, extent] of shape.entries()) {
-      stride /= extent;
-      for (let k = 0; k < found.length; k++) write(axis * found.length + k, Math.floor(found[k]! / stride) % extent);
+    for (const [axis, stride] of stridesOf(shape).entries()) {
+      for (let k = 0; k < found.length; k++) write(axis * found.length + k, Math.floor(found[k]! / stride) % shape[axis]!);
     }
     return [places];
   },

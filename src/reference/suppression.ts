@@ -17,21 +17,30 @@ interface Boxes {
   readonly bottom: Float64Array;
   readonly right: Float64Array;
   readonly area: Float64Array;
+  /** Where the first and the last begin from the left, and how wide the widest is. */
+  readonly first: number;
+  readonly last: number;
+  readonly widest: number;
 }
 
 /** Of `count` boxes from `first` on, each [y1, x1, y2, x2] of any two opposite corners, or [x, y, width, height] around a centre. */
 function boxesOf(sides: readonly number[], first: number, count: number, isCentered: boolean): Boxes {
   const sidesOf = (): Float64Array => new Float64Array(count);
   const [top, left, bottom, right, area] = [sidesOf(), sidesOf(), sidesOf(), sidesOf(), sidesOf()];
+  let [leftmost, rightmost, widest] = [Infinity, -Infinity, 0];
   for (let i = 0, at = first * 4; i < count; i++, at += 4) {
     const [a, b, c, d] = [sides[at]!, sides[at + 1]!, sides[at + 2]!, sides[at + 3]!];
     top[i] = isCentered ? b - d / 2 : Math.min(a, c);
     bottom[i] = isCentered ? b + d / 2 : Math.max(a, c);
     left[i] = isCentered ? a - c / 2 : Math.min(b, d);
     right[i] = isCentered ? a + c / 2 : Math.max(b, d);
-    area[i] = (bottom[i]! - top[i]!) * (right[i]! - left[i]!);
+    const width = right[i]! - left[i]!;
+    area[i] = (bottom[i]! - top[i]!) * width;
+    leftmost = Math.min(leftmost, left[i]!);
+    rightmost = Math.max(rightmost, left[i]!);
+    widest = Math.max(widest, width);
   }
-  return { top, left, bottom, right, area };
+  return { top, left, bottom, right, area, first: leftmost, last: rightmost, widest };
 }
 
 const MOST_STRIPES = 4096;
@@ -39,8 +48,6 @@ const MOST_STRIPES = 4096;
 class KeptBoxes {
   readonly #boxes: Boxes;
   readonly #limit: number;
-  readonly #first: number;
-  readonly #widest: number;
   readonly #perStripe: number;
   /** The last box of each stripe, and for each box the one before it there; -1 where there is none. */
   readonly #last: Int32Array;
@@ -48,20 +55,17 @@ class KeptBoxes {
   count = 0;
 
   constructor(boxes: Boxes, limit: number) {
-    const { left, right } = boxes;
-    const [first, last] = [left.reduce((a, x) => Math.min(a, x), Infinity), left.reduce((a, x) => Math.max(a, x), -Infinity)];
+    const { left, first, last } = boxes;
     const stripes = Math.min(left.length, MOST_STRIPES);
     this.#boxes = boxes;
     this.#limit = limit;
-    this.#first = first;
-    this.#widest = left.reduce((most, x, i) => Math.max(most, right[i]! - x), 0);
     this.#perStripe = (last - first) / stripes;
     this.#last = new Int32Array(Math.max(stripes, 1)).fill(-1);
     this.#before = new Int32Array(left.length);
   }
 
   #stripeOf(x: number): number {
-    const stripe = Math.floor((x - this.#first) / this.#perStripe);
+    const stripe = Math.floor((x - this.#boxes.first) / this.#perStripe);
     // Not a number where boxes reach to infinity or all begin at one place.
     return stripe > 0 ? Math.min(stripe, this.#last.length - 1) : 0;
   }
@@ -76,11 +80,11 @@ class KeptBoxes {
   /** Whether a box shares more than the limit of its union with one of these; one without an area shares nothing. */
   overlap(i: number): boolean {
     if (this.#limit < 0) return this.count > 0;
-    const { top, left, bottom, right, area } = this.#boxes;
+    const { top, left, bottom, right, area, widest } = this.#boxes;
     const [t, l, b, r, own] = [top[i]!, left[i]!, bottom[i]!, right[i]!, area[i]!];
     if (!(own > 0)) return false;
     // One more, for what rounding takes from a width.
-    const [from, to] = [this.#stripeOf(l - this.#widest) - 1, this.#stripeOf(r)];
+    const [from, to] = [this.#stripeOf(l - widest) - 1, this.#stripeOf(r)];
     for (let stripe = Math.max(from, 0); stripe <= to; stripe++) {
       for (let j = this.#last[stripe]!; j >= 0; j = this.#before[j]!) {
         const height = Math.min(b, bottom[j]!) - Math.max(t, top[j]!);

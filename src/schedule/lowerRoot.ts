@@ -6,7 +6,7 @@ import { wordLayouts } from '../core/words.ts';
 import type { Operand, PrimNode } from '../graph/builder.ts';
 import type { Family, ScheduleContext } from './family.ts';
 import type { Root } from './fuse.ts';
-import { axisIndex } from './nest.ts';
+import { axisIndex, farthestFirst } from './nest.ts';
 import type { Axis, Nest, Stage } from './nest.ts';
 import { broadcastTo } from './positions.ts';
 import type { PrimNodes } from './positions.ts';
@@ -62,8 +62,10 @@ const sumFlops = (nodes: Iterable<PrimNode>): number => [...nodes].reduce((sum, 
 /** Axes in the order in which what they store lies in memory, the innermost last, where that is not in row-major order. */
 function inStoredOrder(axes: readonly Axis[], { strides }: Storage, offset: IndexExpr): readonly Axis[] {
   if (strides.every((stride, i) => i === 0 || stride <= strides[i - 1]!)) return axes;
-  const steps = new Map(axes.map((axis) => [axis, axis.extent === 1 ? Infinity : coefficientOf(offset, axis.name)]));
-  return [...steps.values()].includes(undefined) ? axes : axes.toSorted((a, b) => (steps.get(a) === steps.get(b) ? 0 : Math.abs(steps.get(b)!) - Math.abs(steps.get(a)!)));
+  return farthestFirst(axes, ({ name, extent }) => {
+    const step = extent === 1 ? Infinity : coefficientOf(offset, name);
+    return step === undefined ? undefined : Math.abs(step);
+  });
 }
 
 function lowerStored(context: RootContext, root: Root): LoweredRoot {

@@ -159,25 +159,26 @@ function mergeAxes(nest: Nest, fresh: () => string): Nest {
 /** Axes of one point have no symbol and need no loop. */
 const dropUnit: Replace = (axes) => axes.filter((a) => a.extent !== 1);
 
-/** Distances in memory of neighbours along an axis, in all that `stage` reads; none where one is not the same everywhere. */
-function distancesAlong({ dynamic }: Nest, { value }: Stage, axis: Axis): readonly number[] | undefined {
-  const offsets: IndexExpr[] = [];
-  visitPoints([value], dynamic, (e) => {
-    if (e.kind === 'load') offsets.push(e.offset);
-  });
-  const distances = offsets.map((x) => coefficientOf(x, axis.name));
-  return distances.every((d) => d !== undefined) ? distances.map(Math.abs) : undefined;
+/** The axes along which neighbours lie farthest apart first, in the order they have where that is the same; as they are where it is not known of one. */
+export function farthestFirst(axes: readonly Axis[], distanceAlong: (axis: Axis) => number | undefined): readonly Axis[] {
+  const distances = new Map(axes.map((axis) => [axis, distanceAlong(axis)]));
+  if ([...distances.values()].includes(undefined)) return axes;
+  return axes.toSorted((a, b) => (distances.get(a) === distances.get(b) ? 0 : distances.get(b)! - distances.get(a)!));
 }
 
-/** Reductions walk what lies side by side last: the order of their axes is free. */
+/** Reductions walk what lies side by side last, by what they read farthest apart: the order of their axes is free. */
 function orderSums(nest: Nest): Nest {
   const stages = nest.stages.map((stage): Stage => {
     if (stage.kind !== 'reduce' || stage.axes.length < 2) return stage;
-    const walked = stage.axes.map((axis) => ({ axis, distances: distancesAlong(nest, stage, axis) }));
-    if (!walked.every(({ distances }) => distances !== undefined)) return stage;
-    // The farthest read decides; where it says nothing, the order stays.
-    const farthest = ({ distances }: (typeof walked)[number]): number => Math.max(0, ...distances!);
-    return { ...stage, axes: walked.toSorted((a, b) => farthest(b) - farthest(a)).map(({ axis }) => axis) };
+    const offsets: IndexExpr[] = [];
+    visitPoints([stage.value], nest.dynamic, (e) => {
+      if (e.kind === 'load') offsets.push(e.offset);
+    });
+    const farthest = ({ name }: Axis): number | undefined => {
+      const distances = offsets.map((x) => coefficientOf(x, name));
+      return distances.every((d) => d !== undefined) ? Math.max(0, ...distances.map(Math.abs)) : undefined;
+    };
+    return { ...stage, axes: farthestFirst(stage.axes, farthest) };
   });
   return { ...nest, stages };
 }

@@ -164,6 +164,7 @@ export class InferenceSession implements Ort {
   /** Tensors given for outputs that may be written to in the course of a run: no other tensor of the run lies in the same memory. */
   #destinations(wanted: ReadonlyMap<string, OrtTensor | undefined>, feeds: ReadonlyMap<string, HostValue>): Destinations {
     const given = this.outputNames.map((name) => destinationOf(wanted.get(name)));
+    if (given.every((tensor) => tensor === undefined)) return [];
     const taken = [...feeds.values(), ...given].flatMap((value) => (value !== undefined && isTensor(value) && value.dtype !== 'string' ? [value.data.buffer] : []));
     return given.map((tensor) => (taken.filter((buffer) => buffer === tensor?.data.buffer).length === 1 ? tensor : undefined));
   }

@@ -33,6 +33,10 @@ function isNumericDType(name: string): name is NumericDType {
 /** onnxruntime-common's name of a dtype; undefined where it has none. */
 export const ortName = (dtype: DType): OrtTensor.Type | undefined => ortNames[dtype];
 
+/** The same memory in the class of arrays that holds a dtype here. */
+const heldAs = (dtype: NumericDType, { buffer, byteOffset, byteLength }: ArrayBufferView): NumericArray =>
+  dtypes[dtype].viewArray(buffer, byteOffset, byteLength / dtypes[dtype].bytes);
+
 export function fromOrt(tensor: OrtTensor, name: string): Tensor {
   if (!(tensor instanceof OrtTensor) && (typeof tensor !== 'object' || tensor === null || !('dims' in tensor))) {
     throw new AnychipError('bad-argument', `input '${name}' is not a Tensor`, { hint: "Feeds are tensors: new Tensor('float32', data, dims)." });
@@ -45,19 +49,17 @@ export function fromOrt(tensor: OrtTensor, name: string): Tensor {
   if (!ArrayBuffer.isView(data)) return stringTensor(dims, Array.from(data, String));
   const dtype = numericDTypes.get(tensor.type);
   if (dtype === undefined) throw new AnychipError('unsupported', `input '${name}' has the type ${tensor.type}`);
-  const { bits, bytes, viewArray } = dtypes[dtype];
-  const held = viewArray(data.buffer, data.byteOffset, data.byteLength / bytes);
-  return { dtype, shape: dims, data: bits === 4 ? fromNibbles(dtype, dims, held) : held };
+  const held = heldAs(dtype, data);
+  return { dtype, shape: dims, data: dtypes[dtype].bits === 4 ? fromNibbles(dtype, dims, held) : held };
 }
 
 /** A tensor that a caller gave for an output as memory to write to; undefined where its elements are held in another way there. */
 export function destinationOf(tensor: OrtTensor | undefined): NumericTensor | undefined {
   const dtype = tensor?.location === 'cpu' ? numericDTypes.get(tensor.type) : undefined;
   if (tensor === undefined || dtype === undefined || !ArrayBuffer.isView(tensor.data)) return undefined;
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  const { bits, bytes, viewArray } = dtypes[dtype];
-  if (bits === 4 || byteOffset % bytes !== 0) return undefined;
-  return { dtype, shape: [...tensor.dims], data: viewArray(buffer, byteOffset, byteLength / bytes) };
+  const { bits, bytes } = dtypes[dtype];
+  if (bits === 4 || tensor.data.byteOffset % bytes !== 0) return undefined;
+  return { dtype, shape: [...tensor.dims], data: heldAs(dtype, tensor.data) };
 }
 
 /** Elements of 4 bits: onnxruntime-common takes one a byte, or two, the first in the low half. */

@@ -1,6 +1,6 @@
 // A norm between two reshapes, as exporters write norms of groups: the image keeps the order that its convolution gives it.
 import { expect, it } from 'vitest';
-import { intTensor, tensorFrom } from '../../src/core/tensor.ts';
+import { filledTensor, intTensor } from '../../src/core/tensor.ts';
 import type { NumericTensor } from '../../src/core/tensor.ts';
 import { exportModel } from '../../src/formats/onnx/export.ts';
 import { constantOf, tensorType } from '../../src/graph/graph.ts';
@@ -23,20 +23,11 @@ function groupNorm(channels: number, groups: number, length: number): Uint8Array
   const [image, joined, normed, back] = ['image', 'joined', 'normed', 'back'].map((name): Value => ({ name, type: undefined }));
   const weights = (name: string, shape: readonly number[]): Value => constant(name, random('f32', shape));
   const conv = { auto_pad: '', group: 1, dilations: [1], strides: [1], pads: [0, 0], kernel_shape: [1] } as const;
-  const ones = tensorFrom(
-    'f32',
-    [groups],
-    Array.from({ length: groups }, () => 1),
-  );
-  const zeros = tensorFrom(
-    'f32',
-    [groups],
-    Array.from({ length: groups }, () => 0),
-  );
+  const [ones, zeros] = [1, 0].map((value) => constant(`all ${value}`, filledTensor('f32', [groups], value)));
   const nodes: Node[] = [
     { op: 'Conv', name: 'first', attrs: conv, inputs: [x, weights('w1', [channels, 3, 1])], outputs: [image!] },
     { op: 'Reshape', name: 'join', attrs: { allowzero: 0 }, inputs: [image!, constant('grouped', intTensor([1, groups, -1]))], outputs: [joined!] },
-    { op: 'InstanceNormalization', name: 'norm', attrs: { epsilon: 1e-5 }, inputs: [joined!, constant('ones', ones), constant('zeros', zeros)], outputs: [normed!] },
+    { op: 'InstanceNormalization', name: 'norm', attrs: { epsilon: 1e-5 }, inputs: [joined!, ones!, zeros!], outputs: [normed!] },
     { op: 'Reshape', name: 'part', attrs: { allowzero: 0 }, inputs: [normed!, constant('apart', intTensor([1, channels, length]))], outputs: [back!] },
     { op: 'Conv', name: 'last', attrs: conv, inputs: [back!, weights('w2', [2, channels, 1])], outputs: [y] },
   ];

@@ -27,6 +27,7 @@ const MAX_STEPS = 512;
 
 export const GRID_VAR = 'g';
 
+const stageWork = (stage: Stage): number => pointsOf(stage.axes) * (scalarCost([stage.value]) + 1);
 /** Additions of one outer point. */
 const pointWork = (stages: readonly Stage[]): number => stages.reduce((sum, stage) => sum + stageWork(stage), 0);
 
@@ -47,8 +48,6 @@ function outerLanesOf(nest: Nest, machineLanes: number): number {
   if (nest.stages.some((s) => s.kind === 'argReduce')) return 1;
   return costAlong(nest, axis, lanes) < costWithin(nest, machineLanes) * 0.9 ? lanes : 1;
 }
-
-const stageWork = (stage: Stage): number => pointsOf(stage.axes) * (scalarCost([stage.value]) + 1);
 
 function ratioAlong(nest: Nest, stage: Stage, axis: Axis, locals: readonly string[], lanes: number): number {
   const offsets = 'offset' in stage && (stage.kind !== 'keep' || locals.length === 0) ? [stage.offset] : [];

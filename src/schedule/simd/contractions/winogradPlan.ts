@@ -118,12 +118,12 @@ function plansFor(base: Pick<WinogradPlan, 'site' | 'geometry' | 'filtering' | '
   const inputBytes = points * tiles * pitch * 4;
   const panels = Math.ceil(filters / (tile.vectors * lanes));
   const blocks = images * groups * blocksOf(tiling, cut);
-  const copied = cut.rows * high.side * ((cut.columns - 1) * wide.results + wide.side);
-  const input =
-    (pitch / lanes) *
-    (tiles * points * (MOVE_COST + passes * INPUT_COST) +
-      copied * (isInputLast(site) ? COPY_COST : turnsInput({ ...base, cut }) ? COPY_COST + turnedCost(lanes) * lanes : STRIDED_COST * lanes));
-  const stored = high.results * wide.results * (isOutputLast(site) ? STORE_COST : turnsOutput(site, geometry) ? STORE_COST + turnedCost(lanes) * lanes : STRIDED_COST * lanes);
+  const copied = cut.rows * high.side * reachOf({ cut, filtering });
+  const strided = (cost: number, isTurned: boolean): number => (isTurned ? cost + turnedCost(lanes) * lanes : STRIDED_COST * lanes);
+  const copyCost = isInputLast(site) ? COPY_COST : strided(COPY_COST, turnsInput({ ...base, cut }));
+  const storeCost = isOutputLast(site) ? STORE_COST : strided(STORE_COST, turnsOutput(site, geometry));
+  const input = (pitch / lanes) * (tiles * points * (MOVE_COST + passes * INPUT_COST) + copied * copyCost);
+  const stored = high.results * wide.results * storeCost;
   const output = tiles * Math.ceil(filters / lanes) * (points * (MOVE_COST + passes * OUTPUT_COST) + stored);
   const weights = points * channels * panels * tile.vectors;
   const again = weights * lanes * 4 <= MOST_CACHES * simd.l2Bytes ? SHARED_CACHE_COST : MEMORY_COST;
